@@ -1,0 +1,58 @@
+# Everything runs from this folder with `.venv/bin/python -m ...`; the project itself is not installed.
+
+PYTHONS ?= python3 python3.14 python3.13 python3.12 python3.11
+BIN := .venv/bin
+PACKAGES := kd_engine jobs api worker standalone
+
+.PHONY: help demo serve test check bench lock clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.installed  ## one real job, end to end, in under a minute; leaves the student in demo-output/
+	@$(BIN)/python -m standalone demo
+
+serve: .venv/.installed  ## the whole service on 127.0.0.1:8000 (KD_PORT), kept in ./var (KD_HOME), until Ctrl-C
+	@exec $(BIN)/python -m standalone serve
+
+test: check  ## everything that CI runs: check, then all tests, with coverage shown
+	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+
+check: .venv/.installed  ## linter, formatter, types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict $(PACKAGES)
+	$(BIN)/lint-imports
+
+bench: .venv/.installed  ## the benchmarks, each as a ratio in one run
+	$(BIN)/python -m benchmarks
+
+# The versions in requirements.lock are kept where pyproject.toml still allows them; to raise one, edit or delete its
+# line first. A local label such as "+cpu" is cut off: `torch==2.13.0` installs the build that the registry at hand has.
+lock: .venv/.installed  ## write requirements.lock again after a change of the dependencies in pyproject.toml
+	$(BIN)/python -m piptools compile --quiet --all-extras --strip-extras --allow-unsafe --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file requirements.lock pyproject.toml
+	@sed -e '/^$$/d' -e '/^#/d' -e 's/+[a-z0-9.]*$$//' requirements.lock | sort > requirements.lock.new
+	@{ echo '# All packages of every extra, pinned. Made from pyproject.toml by `make lock`.'; \
+		cat requirements.lock.new; } > requirements.lock
+	@rm requirements.lock.new
+
+clean:  ## remove .venv, caches and demo-output; ./var, which holds jobs, stays
+	rm -rf .venv demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.installed: requirements.lock
+	@test -x $(BIN)/python || { \
+		for python in $(PYTHONS); do \
+			$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+			echo "making .venv with $$python"; \
+			exec $$python -m venv .venv; \
+		done; \
+		echo "no Python 3.11 or newer with the venv module was found; tried: $(PYTHONS)." >&2; \
+		echo "Install one (on Debian and Ubuntu: python3 and python3-venv), or name it: make PYTHONS=/path/to/python" >&2; \
+		exit 1; }
+	@echo "installing the packages of requirements.lock into .venv (once; a few minutes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
