@@ -1,0 +1,141 @@
+"""The engine without a service.
+
+python -m kd_engine run examples/digits.json out/        train what the spec asks for, files in out/
+python -m kd_engine run examples/digits.json out/ --resume   go on from the checkpoint in out/
+python -m kd_engine evaluate out/student.safetensors --dataset digits   measure a finished network again
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from kd_engine.errors import EngineError
+from kd_engine.events import EpochEnd, Event, PhaseEnded
+from kd_engine.explain import field_problems
+from kd_engine.spec import DatasetSpec, JobSpec
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit status: 0 done, 1 the run failed, 2 the spec is wrong, 130 interrupted."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    asked = _parser().parse_args(arguments)
+    try:
+        return _run(asked) if asked.command == "run" else _evaluate(asked)
+    except ValidationError as error:
+        for problem in field_problems(error, getattr(asked, "body", None)):
+            print(f"{problem.pointer or '(the whole spec)'}: {problem.message}", file=sys.stderr)
+        return 2
+    except EngineError as error:
+        print(f"{error.code}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kd_engine", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="train what a spec asks for")
+    run.add_argument("spec", type=Path, help="a JSON file, as it would be sent to POST /jobs")
+    run.add_argument("out", type=Path, help="folder for the artifacts")
+    run.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
+    run.add_argument("--teacher", type=Path, help="network file for a spec whose teacher is another job's")
+    evaluate = commands.add_parser("evaluate", help="measure a finished network on a data set's test split")
+    evaluate.add_argument("weights", type=Path, help="a student.safetensors")
+    evaluate.add_argument("--dataset", required=True, help="a data set of the catalogue")
+    for command in (run, evaluate):
+        command.add_argument("--data-dir", type=Path, default=Path(os.environ.get("KD_DATA_DIR", "var/data")))
+        command.add_argument("--threads", type=int, default=None, help="CPU threads; all cores by default")
+        command.add_argument("--no-download", action="store_true", help="fail rather than fetch a missing data set")
+    return parser
+
+
+def _run(asked: argparse.Namespace) -> int:
+    asked.body = _read_json(asked.spec)
+    spec = JobSpec.model_validate(asked.body)
+    if spec.teacher.job is not None and asked.teacher is None:
+        print("/teacher/job: another job's network is known to the service alone; give its file with --teacher.",
+              file=sys.stderr)  # fmt: skip
+        return 2
+    from kd_engine.engine import run
+    from kd_engine.options import RunOptions
+    from kd_engine.phases import CHECKPOINT_FILE
+
+    checkpoint = asked.out / CHECKPOINT_FILE
+    stop = _stop_on_signals()
+    options = RunOptions(
+        out_dir=asked.out,
+        data_dir=asked.data_dir,
+        cache_dir=asked.out / "cache",
+        download=not asked.no_download,
+        teacher_file=asked.teacher,
+        resume_from=checkpoint if asked.resume and checkpoint.exists() else None,
+        threads=asked.threads,
+    )
+    finished = run(spec, options, emit=_show, should_stop=lambda: bool(stop))
+    if finished.reason == "completed":
+        print(json.loads((asked.out / "report.json").read_text())["summary"])
+        return 0
+    print(f"{finished.reason}: {finished.detail}", file=sys.stderr)
+    return 130 if finished.reason == "interrupted" else 1
+
+
+def _evaluate(asked: argparse.Namespace) -> int:
+    asked.body = {"name": asked.dataset}
+    dataset = DatasetSpec.model_validate(asked.body).resolved()
+    from kd_engine.data.dataset import load
+    from kd_engine.device import choose_device, set_up
+    from kd_engine.evaluate import evaluate
+    from kd_engine.network import load_network
+
+    set_up(choose_device("cpu"), asked.threads)
+    network = load_network(asked.weights)
+    result = evaluate(network, load(dataset, asked.data_dir, not asked.no_download).test)
+    about = {"model": network.architecture.model, "parameters": network.parameters, "dataset": dataset.name}
+    print(json.dumps(about | {"test_accuracy": result.accuracy, "test_loss": result.loss}))
+    return 0
+
+
+def _read_json(path: Path) -> object:
+    try:
+        return json.loads(path.read_text())
+    except OSError as error:
+        sys.exit(f"cannot read the spec {path}: {error.strerror}")
+    except ValueError as error:
+        sys.exit(f"{path} is not JSON: {error}")
+
+
+def _stop_on_signals() -> list[int]:
+    """A list that fills when SIGINT or SIGTERM comes; a second signal ends the process as usual."""
+    seen: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        seen.append(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    return seen
+
+
+def _show(event: Event) -> None:
+    if isinstance(event, EpochEnd):
+        print(
+            f"{event.phase} {event.repeat}  epoch {event.epoch}/{event.epochs}  "
+            f"loss {event.metrics['train_loss']:.4f}  validation {100 * event.metrics['val_accuracy']:.2f} %  "
+            f"{event.metrics['images_per_second']:,.0f} images/s"
+        )
+    elif isinstance(event, PhaseEnded):
+        print(f"{event.phase} {event.repeat}  {event.source}  test {100 * event.metrics['test_accuracy']:.2f} %")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Names to objects: the one place where a name in a spec or a catalogue row becomes code."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import ValidationError
+
+from kd_engine.catalog import MODELS, ModelRow
+from kd_engine.errors import InvalidSpecError
+from kd_engine.explain import field_problems
+from kd_engine.strict import unknown_name
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def load_object(path: str) -> Any:
+    """The object behind `module:name`, as catalogue rows write it. Never call this with a name from a user."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def build_network(model: str, params: Mapping[str, Any], shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+    """A fresh network of the catalogue, with weights drawn from torch's global random state.
+
+    Args:
+        model: a name of the catalogue.
+        params: of the network; `num_classes` and `in_channels` may be among them and are then checked.
+        shape: channels, height and width of an image.
+        num_classes: K, the width of the output.
+
+    Returns:
+        A module from float images `[B, C, H, W]` to logits `[B, K]`.
+
+    Raises:
+        InvalidSpecError: no such network, wrong parameters, or one that does not fit the images or the classes.
+    """
+    row = _row(model)
+    checked = _params(row, params)
+    _check_fit(row, checked, shape, num_classes)
+    return cast("nn.Module", load_object(row.factory)(checked, shape, num_classes))
+
+
+def _row(model: str) -> ModelRow:
+    if model not in MODELS:
+        raise InvalidSpecError(unknown_name("model", model, MODELS).message())
+    return MODELS[model]
+
+
+def _params(row: ModelRow, params: Mapping[str, Any]) -> Any:
+    try:
+        return row.params.model_validate(dict(params))
+    except ValidationError as error:
+        problems = "; ".join(f"{problem.pointer}: {problem.message}" for problem in field_problems(error, dict(params)))
+        raise InvalidSpecError(f"the parameters of '{row.name}' are wrong: {problems}") from error
+
+
+def _check_fit(row: ModelRow, params: Any, shape: tuple[int, int, int], num_classes: int) -> None:
+    channels, *size = shape
+    for key, actual in (("num_classes", num_classes), ("in_channels", channels)):
+        asked = getattr(params, key)
+        if asked is not None and asked != actual:
+            raise InvalidSpecError(f"'{row.name}' was given {key} = {asked}, but the data has {actual}; leave it out.")
+    if min(size) < row.min_size:
+        raise InvalidSpecError(
+            f"'{row.name}' needs images of at least {row.min_size} pixels a side; these are {size[0]}x{size[1]}."
+        )

@@ -1,0 +1,31 @@
+"""Which models, data sets, losses, optimisers, schedules and augmentations exist, with their parameters. No torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kd_engine.augmentations import AUGMENTATIONS
+from kd_engine.catalog.datasets import DATASETS, DatasetRow
+from kd_engine.catalog.models import MODELS, ModelParams, ModelRow
+from kd_engine.losses import LOSSES
+from kd_engine.optimizers import OPTIMIZERS
+from kd_engine.schedules import SCHEDULES
+from kd_engine.strict import Strict
+
+__all__ = ["DATASETS", "MODELS", "DatasetRow", "ModelParams", "ModelRow", "catalog"]
+
+
+def catalog() -> dict[str, list[dict[str, Any]]]:
+    """Everything a spec may name, each with the JSON schema of its parameters."""
+    return {
+        "datasets": [row.describe() for row in DATASETS.values()],
+        "models": [row.describe() for row in MODELS.values()],
+        "losses": [_describe(name, cls) for name, cls in LOSSES.items()],
+        "optimizers": [_describe(name, cls) for name, cls in OPTIMIZERS.items()],
+        "schedules": [_describe(name, cls) for name, cls in SCHEDULES.items()],
+        "augmentations": [_describe(name, cls) for name, cls in AUGMENTATIONS.items()],
+    }
+
+
+def _describe(name: str, cls: type[Strict]) -> dict[str, Any]:
+    return {"name": name, "summary": (cls.__doc__ or "").strip(), "schema": cls.model_json_schema()}

@@ -1,0 +1,130 @@
+"""The data sets that the engine can read: a reader and one row here each. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way in which a data set's publisher lays out its files: `files` in `folder` under the data folder."""
+
+    folder: str
+    files: tuple[str, ...]
+
+    def complete(self, data_dir: Path) -> bool:
+        return all((data_dir / self.folder / name).is_file() for name in self.files)
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """What is known of a data set before a byte of it is read.
+
+    Attributes:
+        reader: `module:function` that takes the data folder and the layout found there, and returns `RawData`.
+        shape: channels, height and width of an image.
+        mean, std: normalisation of pixels in [0, 1], one value a channel; 0 and 1 leave pixels in [0, 1].
+        validation: images held out of train by default.
+        layouts: the layouts that the reader understands; empty for data that a package carries.
+        download: `module:function` that fetches the data set into the data folder; empty when nothing can.
+    """
+
+    name: str
+    summary: str
+    reader: str
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    train: int
+    test: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    validation: int
+    layouts: tuple[Layout, ...] = ()
+    download: str = ""
+    source: str = ""
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+    def find(self, data_dir: Path) -> Layout | None:
+        """The first layout that is complete under `data_dir`."""
+        return next((layout for layout in self.layouts if layout.complete(data_dir)), None)
+
+    def present(self, data_dir: Path) -> bool:
+        return not self.layouts or self.find(data_dir) is not None
+
+    def absence(self, data_dir: Path) -> str:
+        """What to tell a user whose data set is not there: where it was looked for, and how to get it."""
+        places = " or ".join(f"{data_dir / layout.folder} ({', '.join(layout.files)})" for layout in self.layouts)
+        return (
+            f"the data set '{self.name}' is not present: looked for {places}. Put the publisher's files there "
+            f"({self.source}), point KD_DATA_DIR at the folder that holds them, or set KD_DOWNLOAD=true on a "
+            "machine with a network."
+        )
+
+    def describe(self) -> dict[str, Any]:
+        row = asdict(self)
+        for private in ("reader", "layouts", "download"):
+            del row[private]
+        return row | {"num_classes": self.num_classes, "files": [asdict(layout) for layout in self.layouts]}
+
+
+DIGITS = tuple(str(digit) for digit in range(10))
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+_BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
+
+DATASETS: dict[str, DatasetRow] = {
+    row.name: row
+    for row in (
+        DatasetRow(
+            name="digits",
+            summary="1,797 handwritten digits of 8x8 pixels, carried by scikit-learn: nothing to download.",
+            reader="kd_engine.data.digits:read",
+            classes=DIGITS,
+            shape=(1, 8, 8),
+            train=1437,
+            test=360,
+            mean=(0.0,),
+            std=(1.0,),
+            validation=180,
+            source="UCI optical recognition of handwritten digits, test part",
+        ),
+        DatasetRow(
+            name="mnist",
+            summary="70,000 handwritten digits of 28x28 pixels.",
+            reader="kd_engine.data.mnist:read",
+            classes=DIGITS,
+            shape=(1, 28, 28),
+            train=60_000,
+            test=10_000,
+            mean=(0.0,),
+            std=(1.0,),
+            validation=5000,
+            layouts=(Layout("MNIST/raw", tuple(f"{part}.gz" for part in _IDX)), Layout("MNIST/raw", _IDX)),
+            download="kd_engine.data.mnist:download",
+            source="LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/",
+        ),
+        DatasetRow(
+            name="cifar10",
+            summary="60,000 colour photographs of 32x32 pixels in 10 classes.",
+            reader="kd_engine.data.cifar:read_cifar10",
+            classes=CIFAR10,
+            shape=(3, 32, 32),
+            train=50_000,
+            test=10_000,
+            mean=(0.4914, 0.4822, 0.4465),
+            std=(0.2470, 0.2435, 0.2616),
+            validation=5000,
+            layouts=(
+                Layout("cifar-10-batches-bin", tuple(f"{part}.bin" for part in _BATCHES)),
+                Layout("cifar-10-batches-py", _BATCHES),
+            ),
+            download="kd_engine.data.cifar:download_cifar10",
+            source="Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html",
+        ),
+    )
+}

@@ -1,0 +1,80 @@
+"""The course of training as files: `metrics.csv`, TensorBoard logs and `curves.png`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from tensorboardX.writer import SummaryWriter
+
+from kd_engine.events import PHASES
+from kd_engine.files import write_atomically
+from kd_engine.report import NAMES
+from kd_engine.result import PhaseResult
+
+COLUMNS = ("train_loss", "val_loss", "val_accuracy", "lr", "seconds", "images_per_second")
+_COLOURS = {"teacher": "#555555", "baseline": "#d95f02", "student": "#1b7ab3"}
+
+
+def write_csv(results: Sequence[PhaseResult], path: Path) -> None:
+    """One line an epoch: phase, repeat, epoch and its metrics."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("phase", "repeat", "epoch", *COLUMNS))
+    for result in results:
+        for epoch, metrics in enumerate(result.series, start=1):
+            writer.writerow((result.phase, result.repeat, epoch, *(metrics[column] for column in COLUMNS)))
+    write_atomically(path, text.getvalue())
+
+
+def write_tensorboard(results: Sequence[PhaseResult], folder: Path) -> list[Path]:
+    """One TensorBoard run a phase and repeat under `folder`; returns the files."""
+    files = []
+    for result in results:
+        run = folder / f"{result.phase}-{result.repeat}"
+        with SummaryWriter(logdir=str(run)) as writer:
+            for epoch, metrics in enumerate(result.series, start=1):
+                for column in COLUMNS:
+                    writer.add_scalar(column, metrics[column], epoch)
+        # the default name holds the host's; TensorBoard asks only for "tfevents" in it
+        written = next(run.glob("*tfevents*"))
+        files.append(written.rename(run / "events.out.tfevents.0"))
+    return files
+
+
+def draw_curves(results: Sequence[PhaseResult], path: Path, title: str) -> None:
+    """Validation accuracy and loss by epoch, the phases together, one thin line a repeat."""
+    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    accuracy, loss = figure.subplots(1, 2)
+    _panel(accuracy, results, "val_accuracy", scale=100)
+    accuracy.set(xlabel="epoch", ylabel="accuracy on the validation split (%)")
+    _panel(loss, results, "val_loss", scale=1)
+    loss.set(xlabel="epoch", ylabel="cross-entropy on the validation split (nats)")
+    figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.suptitle(title[:90], parse_math=False)  # a user's text: "$" is not mathematics
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=110, metadata={"Software": None})
+    write_atomically(path, image.getvalue())
+
+
+def _panel(axes: Axes, results: Sequence[PhaseResult], column: str, scale: float) -> None:
+    for phase in PHASES:
+        found = [result for result in results if result.phase == phase and result.series]
+        for position, result in enumerate(found):
+            axes.plot(
+                range(1, len(result.series) + 1),
+                [scale * metrics[column] for metrics in result.series],
+                color=_COLOURS[phase],
+                alpha=1.0 if len(found) == 1 else 0.5,
+                marker="o" if len(result.series) < 3 else None,
+                label=f"{NAMES[phase]} ({result.network.architecture.model})" if position == 0 else None,
+            )
+    axes.grid(alpha=0.3)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,0 +1,113 @@
+"""Runs a job: data, teacher, student alone, distilled student, report. The one entry for the service and the command.
+
+`run` never raises for what a user, a disk or a device did: it ends with a `Finished` event that says what happened.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from kd_engine.checkpoint import load_tree
+from kd_engine.data.dataset import load
+from kd_engine.device import choose_device, set_up
+from kd_engine.environment import describe
+from kd_engine.errors import DataError, DiskFullError, EngineError, OutOfMemoryError
+from kd_engine.events import Event, Finished, RunStarted
+from kd_engine.files import write_atomically
+from kd_engine.options import RunOptions
+from kd_engine.phases import Phases
+from kd_engine.publish import publish
+from kd_engine.spec import JobSpec
+
+log = logging.getLogger(__name__)
+EVENTS_FILE = "events.jsonl"
+
+
+def run(
+    spec: JobSpec,
+    options: RunOptions,
+    *,
+    emit: Callable[[Event], None] = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Finished:
+    """Trains what `spec` asks for and writes the artifacts into `options.out_dir`.
+
+    Args:
+        emit: hears every event; they are also appended to `events.jsonl`.
+        should_stop: asked after each step; once true, a checkpoint is written and the run ends `interrupted`.
+
+    Returns:
+        The last event: `completed` with the names of the artifacts, or why not.
+    """
+    options.out_dir.mkdir(parents=True, exist_ok=True)
+    with (options.out_dir / EVENTS_FILE).open("a", buffering=1) as lines:
+
+        def tell(event: Event) -> None:
+            lines.write(event.model_dump_json() + "\n")
+            emit(event)
+
+        finished = _guarded(spec, options, tell, should_stop)
+        tell(finished)
+    return finished
+
+
+def _guarded(
+    spec: JobSpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
+) -> Finished:
+    try:
+        return Finished(reason="completed", artifacts=_run(spec.resolved(), options, emit, should_stop))
+    except EngineError as error:
+        return Finished(reason=error.code, detail=str(error))
+    except torch.OutOfMemoryError as error:
+        return Finished(reason=OutOfMemoryError.code, detail=f"{_FEWER} ({error})")
+    except MemoryError:
+        return Finished(reason=OutOfMemoryError.code, detail=_FEWER)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return Finished(reason=DiskFullError.code, detail=f"no room on the disk for {error.filename}.")
+        log.exception("the run failed")
+        return Finished(reason=EngineError.code, detail=f"{type(error).__name__}: {error.strerror}")
+    except Exception as error:  # the last line of defence: whatever happened becomes the job's reason
+        if "can't allocate memory" in str(error):  # torch's CPU allocator raises a plain RuntimeError
+            return Finished(reason=OutOfMemoryError.code, detail=_FEWER)
+        log.exception("the run failed")
+        return Finished(reason=EngineError.code, detail=f"{type(error).__name__}: {error}")
+
+
+_FEWER = "the device has too little memory for this job; try a smaller batch_size or network."
+
+
+def _run(
+    spec: JobSpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
+) -> tuple[str, ...]:
+    device = choose_device(spec.resources.device)
+    threads = set_up(device, options.threads)
+    resumed = _read_checkpoint(options.resume_from, spec)
+    emit(RunStarted(device=device.type, threads=threads, resumed=resumed is not None))
+    write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
+    data = load(spec.dataset, options.data_dir, options.download).to(device)
+    phases = Phases(spec, data, device, options, emit, should_stop)
+    if resumed is not None:
+        phases.restore(resumed)
+    results = phases.run_all()
+    environment = describe(
+        device, threads, seed=spec.seed, data_sha256=data.sha256,
+        precision={result.phase: str(result.network.dtype).removeprefix("torch.") for result in results},
+    )  # fmt: skip
+    write_atomically(options.out_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
+    return publish(spec, data, results, options.out_dir)
+
+
+def _read_checkpoint(path: Path | None, spec: JobSpec) -> dict[str, object] | None:
+    if path is None:
+        return None
+    tree = load_tree(path)
+    if tree["spec"] != spec.to_json():
+        raise DataError(f"the checkpoint {path.name} belongs to another spec; start without it.")
+    return tree

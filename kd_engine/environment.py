@@ -1,0 +1,34 @@
+"""What a result depends on besides its spec: versions, device, threads, data. Written to `environment.json`."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+_PACKAGES = ("torch", "numpy", "safetensors", "pydantic", "scikit-learn")
+
+
+def describe(
+    device: torch.device, threads: int, *, seed: int, data_sha256: str, precision: dict[str, str]
+) -> dict[str, Any]:
+    """The environment as JSON data. `precision` is the type that each network computes in."""
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "packages": {name: version(name) for name in _PACKAGES},
+        "cuda": torch.version.cuda,
+        "device": {"type": device.type, "name": _device_name(device), "threads": threads},
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "seed": seed,
+        "data_sha256": data_sha256,
+        "precision": precision,
+    }
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()

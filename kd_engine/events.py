@@ -1,0 +1,126 @@
+"""What a run reports, in the order in which it happens. Each event is one JSON object on a line of `events.jsonl`.
+
+Phases: `teacher` (trained or loaded, then measured), `baseline` (the student alone), `student` (distilled).
+`repeat` counts from 0; the teacher of all repeats is repeat 0.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+Phase = Literal["teacher", "baseline", "student"]
+PHASES: tuple[Phase, ...] = ("teacher", "baseline", "student")
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunStarted(_Event):
+    """The child is up; `resumed` when it goes on from a checkpoint."""
+
+    type: Literal["run_started"] = "run_started"
+    device: str
+    threads: int
+    resumed: bool = False
+
+
+class PhaseStarted(_Event):
+    """A phase begins; `first_epoch` is above 0 when it goes on from a checkpoint."""
+
+    type: Literal["phase_started"] = "phase_started"
+    phase: Phase
+    repeat: int
+    epochs: int
+    first_epoch: int = 0
+
+
+class Progress(_Event):
+    """Where the run is, at most about once a second.
+
+    Attributes:
+        step: optimiser steps done in this epoch, of `steps`.
+        fraction: of the whole job, 0 to 1.
+        seconds_remaining: of the whole job, as estimated from the epochs so far; None while unknown.
+    """
+
+    type: Literal["progress"] = "progress"
+    phase: Phase
+    repeat: int
+    epoch: int
+    step: int
+    steps: int
+    fraction: float
+    seconds_remaining: float | None
+
+
+class EpochEnd(_Event):
+    """One epoch is done; `epoch` counts from 1.
+
+    Attributes:
+        metrics: `train_loss`, `val_loss`, `val_accuracy` (0 to 1), `lr`, `images_per_second`, `seconds`.
+    """
+
+    type: Literal["epoch_end"] = "epoch_end"
+    phase: Phase
+    repeat: int
+    epoch: int
+    epochs: int
+    metrics: dict[str, float]
+
+
+class CheckpointSaved(_Event):
+    """A checkpoint lies, whole, under `path` in the run's folder."""
+
+    type: Literal["checkpoint_saved"] = "checkpoint_saved"
+    path: str
+    phase: Phase
+    repeat: int
+    epoch: int
+
+
+class PhaseEnded(_Event):
+    """A phase is done and its network measured once on the test split.
+
+    Attributes:
+        source: `trained`, `cache` (an equal teacher was found by its hash) or `given` (weights of another job).
+        metrics: `test_accuracy` (0 to 1), `test_loss`, `val_accuracy`.
+    """
+
+    type: Literal["phase_ended"] = "phase_ended"
+    phase: Phase
+    repeat: int
+    source: Literal["trained", "cache", "given"]
+    metrics: dict[str, float]
+
+
+class Finished(_Event):
+    """The last event of an attempt.
+
+    Attributes:
+        reason: `completed`, or the `code` of the error that ended the run.
+        artifacts: names of the files to publish, relative to the run's folder.
+    """
+
+    type: Literal["finished"] = "finished"
+    reason: str
+    detail: str = ""
+    artifacts: tuple[str, ...] = ()
+
+
+Event = Annotated[
+    RunStarted | PhaseStarted | Progress | EpochEnd | CheckpointSaved | PhaseEnded | Finished,
+    Field(discriminator="type"),
+]
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def parse_event(line: str | bytes) -> Event:
+    """The event on one line of `events.jsonl`.
+
+    Raises:
+        pydantic.ValidationError: the line is not an event.
+    """
+    return _ADAPTER.validate_json(line)

@@ -1,0 +1,76 @@
+"""Turns pydantic's errors about a spec into what a person needs: where (a JSON pointer), what was wrong, what to write.
+
+Used by the API (problem+json) and by `python -m kd_engine` alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """One thing that is wrong with a spec.
+
+    Attributes:
+        pointer: RFC 6901 JSON pointer to the offending value; empty for the whole document.
+        message: what was wrong and what is expected.
+        code: stable; what kind of mistake it was.
+    """
+
+    pointer: str
+    message: str
+    code: str
+
+
+def field_problems(error: ValidationError, body: Any) -> list[FieldProblem]:
+    """All problems in `error`, with pointers into `body` as the user wrote it."""
+    problems = []
+    details = error.errors(include_url=False)
+    for detail in details:
+        if _is_echo(detail, details):
+            continue
+        context = detail.get("ctx", {})
+        path = [*_path_in(body, detail), *context.get("at", ())]
+        message = _message(detail)
+        for key in context.get("keys") or [None]:
+            problems.append(FieldProblem(_pointer([*path, key] if key is not None else path), message, detail["type"]))
+    return problems
+
+
+def _is_echo(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    """Whether a list is only called too short because pydantic counts none of its wrong items."""
+    loc = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in details
+    )
+
+
+def _path_in(body: Any, detail: ErrorDetails) -> list[int | str]:
+    """Where, without what pydantic adds: the tags of unions, and what lies inside a name written as a string."""
+    path: list[int | str] = []
+    here = body
+    for part in detail["loc"]:
+        in_list = isinstance(here, list) and isinstance(part, int) and part < len(here)
+        if in_list or (isinstance(here, dict) and part in here):
+            here = here[part]
+            path.append(part)
+    return [*path, detail["loc"][-1]] if detail["type"] == "missing" else path
+
+
+def _message(detail: ErrorDetails) -> str:
+    message = detail["msg"]
+    if detail["type"] == "missing":
+        return "this key is required."
+    if "message" in detail.get("ctx", {}):
+        return message
+    shown = repr(detail["input"])
+    return f"{message}; got {shown if len(shown) <= 80 else shown[:77] + '...'}."
+
+
+def _pointer(path: list[Any]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

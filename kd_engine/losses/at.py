@@ -1,0 +1,49 @@
+"""Attention transfer: Zagoruyko and Komodakis, "Paying More Attention to Attention", 2017, arXiv:1612.03928."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from kd_engine.losses.base import Loss, Outputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class AT(Loss):
+    """Sum over stages of mean((Q_s - Q_t)^2), Q the L2-normalised flattened channel mean of F^2 (equation 2, p = 2).
+
+    Where the two maps differ in height or width, the larger one is average-pooled to the smaller.
+    """
+
+    kind: Literal["at"] = "at"
+    weight: float = Field(1000.0, ge=0, le=1e6, description="Factor of this term.")
+    uses_features: ClassVar[bool] = True
+
+    def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
+        pairs = zip(student.features, teacher.features, strict=True)
+        per_stage = [
+            _stage_loss(student_BCHW.float(), teacher_BCHW.detach().float()) for student_BCHW, teacher_BCHW in pairs
+        ]
+        total = per_stage[0]
+        for stage in per_stage[1:]:
+            total = total + stage
+        return total
+
+
+def _stage_loss(student_BCHW: Tensor, teacher_BCHW: Tensor) -> Tensor:
+    from torch.nn.functional import adaptive_avg_pool2d
+
+    height = min(student_BCHW.shape[2], teacher_BCHW.shape[2])
+    width = min(student_BCHW.shape[3], teacher_BCHW.shape[3])
+    student_BN = _attention(adaptive_avg_pool2d(student_BCHW, (height, width)))
+    teacher_BN = _attention(adaptive_avg_pool2d(teacher_BCHW, (height, width)))
+    return (student_BN - teacher_BN).square().mean()
+
+
+def _attention(features_BCHW: Tensor) -> Tensor:
+    from torch.nn.functional import normalize
+
+    return normalize(features_BCHW.square().mean(dim=1).flatten(1), dim=1)

@@ -1,0 +1,29 @@
+"""Soft targets: Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, arXiv:1503.02531."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from kd_engine.losses.base import Loss, Outputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class KL(Loss):
+    """T^2 * KL(softmax(z_t / T) || softmax(z_s / T)), summed over classes, averaged over the batch.
+
+    T^2 keeps the size of the gradient about the same whatever T is (section 2 of the paper).
+    """
+
+    kind: Literal["kl"] = "kl"
+    weight: float = Field(0.9, ge=0, le=1e6, description="Factor of this term; `alpha` in the short form.")
+    temperature: float = Field(4.0, gt=0, le=1000, description="Softens both distributions; 1 leaves them as they are.")
+
+    def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
+        log_student_BK = (student.logits_BK.float() / self.temperature).log_softmax(dim=1)
+        log_teacher_BK = (teacher.logits_BK.detach().float() / self.temperature).log_softmax(dim=1)
+        divergence_B = (log_teacher_BK.exp() * (log_teacher_BK - log_student_BK)).sum(dim=1)
+        return divergence_B.mean() * self.temperature**2

@@ -1,0 +1,162 @@
+"""A network with what it needs to be used: its architecture, its classes and the normalisation of its images.
+
+Shapes: B images, K classes, C channels, H and W pixels; N rows of a split.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from kd_engine.build import build_network
+from kd_engine.catalog import MODELS
+from kd_engine.data.normalisation import Normalisation
+from kd_engine.errors import DataError
+from kd_engine.features import FeatureTap
+from kd_engine.files import write_atomically
+from kd_engine.losses import Outputs
+
+METADATA_KEY = "distillery"
+_PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bf16"}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What has to be known to build a network and feed it.
+
+    Attributes:
+        model, params: a row of the catalogue and its parameters.
+        shape: channels, height, width of an image.
+        mean, std: normalisation of pixels in [0, 1].
+    """
+
+    model: str
+    params: dict[str, Any]
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "params": self.params,
+            "shape": list(self.shape),
+            "classes": list(self.classes),
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Architecture:
+        return cls(
+            model=data["model"],
+            params=data["params"],
+            shape=tuple(data["shape"]),
+            classes=tuple(data["classes"]),
+            mean=tuple(data["mean"]),
+            std=tuple(data["std"]),
+        )
+
+
+@dataclass
+class Network:
+    """A module, the normalisation that it was trained with, and the type that it computes in."""
+
+    architecture: Architecture
+    module: nn.Module
+    dtype: torch.dtype = torch.float32
+    normalise: Normalisation = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.normalise = Normalisation(self.architecture.mean, self.architecture.std)
+
+    @property
+    def parameters(self) -> int:
+        """How many trainable numbers the network holds."""
+        return sum(parameter.numel() for parameter in self.module.parameters())
+
+    def logits(self, images_BCHW: Tensor) -> Tensor:
+        """float32 logits `[B, K]` of uint8 images."""
+        with torch.autocast(images_BCHW.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            logits_BK: Tensor = self.module(self.normalise(images_BCHW))
+        return logits_BK.float()
+
+    def tap(self) -> FeatureTap:
+        """The network with its stages' feature maps, for losses that compare them."""
+        return FeatureTap(self.module, MODELS[self.architecture.model].stages)
+
+    def outputs(self, images_BCHW: Tensor, tap: FeatureTap | None) -> Outputs:
+        """Logits, and feature maps where there is a tap, of uint8 images."""
+        logits_BK = self.logits(images_BCHW)
+        return Outputs(logits_BK, tap.take() if tap else ())
+
+    def freeze(self) -> None:
+        """Eval mode, no gradients: nothing that is done with the network changes it from here on."""
+        self.module.eval()
+        self.module.requires_grad_(False)
+
+
+def build(architecture: Architecture) -> Network:
+    """A freshly initialised network (torch's global generator draws the weights), laid out channels last."""
+    module = build_network(
+        architecture.model, architecture.params, architecture.shape, num_classes=len(architecture.classes)
+    )
+    return Network(architecture, module.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+
+def save_network(network: Network, path: Path, provenance: dict[str, Any]) -> None:
+    """Writes weights and buffers as safetensors, with architecture and provenance in the metadata, atomically."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.module.state_dict().items()}
+    about = {
+        "format": 1,
+        "architecture": network.architecture.to_json(),
+        "precision": _PRECISIONS[network.dtype],
+        "provenance": provenance,
+    }
+    # one key: safetensors writes several in random order, and equal networks should be equal files
+    write_atomically(path, save(tensors, {METADATA_KEY: json.dumps(about, sort_keys=True)}))
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The metadata that `save_network` wrote.
+
+    Raises:
+        DataError: not a safetensors file, or not one of ours.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})[METADATA_KEY])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise DataError(
+            f"{path.name} is not a network of this project: expected a safetensors file with '{METADATA_KEY}' in its "
+            f"metadata ({type(error).__name__}: {error})."
+        ) from error
+    return dict(about)
+
+
+def load_network(path: Path) -> Network:
+    """The network in `path`, in eval mode and as precise as it was, knowing nothing but the file.
+
+    Raises:
+        DataError: the file is not a network, or its weights do not fit its architecture.
+    """
+    about = read_metadata(path)
+    architecture = Architecture.from_json(about["architecture"])
+    network = build(architecture)
+    network.dtype = next(dtype for dtype, name in _PRECISIONS.items() if name == about["precision"])
+    with safe_open(path, framework="pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    try:
+        network.module.load_state_dict(state)
+    except RuntimeError as error:
+        raise DataError(f"the weights in {path.name} do not fit '{architecture.model}': {error}") from error
+    network.module.eval()
+    return network

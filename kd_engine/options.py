@@ -1,0 +1,29 @@
+"""What a run is given besides its spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a run reads and writes, and what it may use.
+
+    Attributes:
+        out_dir: gets the artifacts, `events.jsonl` and `checkpoint.safetensors`.
+        cache_dir: trained teachers, shared by all runs.
+        teacher_file: the network that `teacher.job` stands for.
+        resume_from: a checkpoint of the same spec to go on from.
+        threads: CPU threads; all cores if None.
+        checkpoint_seconds: longest time between checkpoints.
+    """
+
+    out_dir: Path
+    data_dir: Path
+    cache_dir: Path
+    download: bool = True
+    teacher_file: Path | None = None
+    resume_from: Path | None = None
+    threads: int | None = None
+    checkpoint_seconds: float = 30.0

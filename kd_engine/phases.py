@@ -1,0 +1,216 @@
+"""The phases of a run, in order, each taken up where a checkpoint left it: teacher, student alone, distilled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from kd_engine.checkpoint import save_tree
+from kd_engine.data.dataset import Dataset
+from kd_engine.device import training_dtype
+from kd_engine.evaluate import evaluate
+from kd_engine.events import CheckpointSaved, Event, PhaseEnded, PhaseStarted
+from kd_engine.network import Architecture, Network, build
+from kd_engine.objective import Objective
+from kd_engine.options import RunOptions
+from kd_engine.pace import Pace, PlannedPhase
+from kd_engine.result import PhaseResult, Source
+from kd_engine.spec import JobSpec, TeacherSpec, TrainingSpec, teacher_hash
+from kd_engine.streams import seeded
+from kd_engine.teacher import TeacherCache, load_given
+from kd_engine.trainer import Trainer
+from kd_engine.watch import Watch
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+
+
+class Phases:
+    """Runs what is left of a job's phases and keeps a checkpoint of the whole run.
+
+    Args:
+        spec: resolved.
+        data: on `device`.
+    """
+
+    def __init__(
+        self,
+        spec: JobSpec,
+        data: Dataset,
+        device: torch.device,
+        options: RunOptions,
+        emit: Callable[[Event], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._spec, self._data, self._device, self._options = spec, data, device, options
+        self._emit, self._should_stop = emit, should_stop
+        self._cache = TeacherCache(options.cache_dir)
+        self._plan = _plan(spec)
+        self._pace = Pace(self._plan)
+        self._results: list[PhaseResult] = []
+        self._unfinished: dict[str, Any] | None = None
+
+    def run_all(self) -> list[PhaseResult]:
+        """The results of all phases, in the order of the plan."""
+        for item in self._plan[len(self._results) :]:
+            result = self._run_phase(item)
+            self._results.append(result)
+            self._emit(PhaseEnded(phase=item.phase, repeat=item.repeat, source=result.source, metrics=result.metrics))
+            self._save(None)
+        return self._results
+
+    def restore(self, tree: dict[str, Any]) -> None:
+        """Takes up the results and the unfinished training of a checkpoint."""
+        for item, kept in zip(self._plan, tree["results"], strict=False):
+            self._results.append(self._rebuild(kept))
+            self._pace.at(item.phase, item.repeat, item.epochs)
+        self._unfinished = tree["trainer"]
+
+    def _run_phase(self, item: PlannedPhase) -> PhaseResult:
+        if item.phase == "teacher":
+            return self._teach(item)
+        return self._train_student(item)
+
+    def _teach(self, item: PlannedPhase) -> PhaseResult:
+        if self._options.teacher_file is not None:
+            network = load_given(self._options.teacher_file, self._data)
+            return self._found(item, self._place(network, self._spec.training), "given", [])
+        teacher = self._teacher_of(item.repeat)
+        assert teacher.training is not None, "the spec is resolved"
+        assert teacher.seed is not None, "the spec is resolved"
+        name = teacher_hash(teacher, self._spec.dataset, self._data.sha256)
+        if self._unfinished is None and (cached := self._cache.find(name)) is not None:
+            return self._found(item, self._place(cached[0], teacher.training), "cache", cached[1])
+        network = self._build(teacher, teacher.training, teacher.seed, "teacher")
+        with Objective(network, label_smoothing=teacher.training.label_smoothing) as objective:
+            result = self._fit(item, network, teacher.training, objective, teacher.seed, "teacher")
+        self._cache.keep(name, network, result.series, {"teacher": name})
+        return result
+
+    def _found(
+        self, item: PlannedPhase, network: Network, source: Source, series: list[dict[str, float]]
+    ) -> PhaseResult:
+        self._pace.skip(item.phase, item.repeat)
+        self._emit(PhaseStarted(phase="teacher", repeat=item.repeat, epochs=0))
+        return self._finish(item, network, self._spec.seed + item.repeat, source, series, {})
+
+    def _train_student(self, item: PlannedPhase) -> PhaseResult:
+        recipe, seed = self._spec.training, self._spec.seed + item.repeat
+        network = self._build(self._spec.student, recipe, seed, "student")
+        losses, ce_weight = self._spec.objective()
+        if item.phase == "baseline":
+            objective = Objective(network, label_smoothing=recipe.label_smoothing)
+        else:
+            objective = Objective(
+                network,
+                ce_weight=ce_weight,
+                label_smoothing=recipe.label_smoothing,
+                losses=losses,
+                teacher=self._teacher_result(item.repeat).network,
+            )
+        with objective:
+            return self._fit(item, network, recipe, objective, seed, "student")
+
+    def _fit(
+        self, item: PlannedPhase, network: Network, recipe: TrainingSpec, objective: Objective, seed: int, role: str
+    ) -> PhaseResult:
+        watch = Watch(
+            item.phase,
+            item.repeat,
+            pace=self._pace,
+            emit=self._emit,
+            save=self._save,
+            should_stop=self._should_stop,
+            checkpoint_seconds=self._options.checkpoint_seconds,
+        )
+        trainer = Trainer(network, self._data, recipe, objective, seed, role, watch)
+        if self._unfinished is not None:
+            trainer.restore(self._unfinished)
+            self._unfinished = None
+        self._emit(PhaseStarted(phase=item.phase, repeat=item.repeat, epochs=recipe.epochs, first_epoch=trainer.epoch))
+        best = trainer.fit()
+        return self._finish(item, network, seed, "trained", trainer.series, {"best_epoch": best.epoch})
+
+    def _finish(
+        self,
+        item: PlannedPhase,
+        network: Network,
+        seed: int,
+        source: Source,
+        series: list[dict[str, float]],
+        extra: dict[str, float],
+    ) -> PhaseResult:
+        """Freezes the network and measures it: validation, and the test split this once."""
+        network.freeze()
+        val, test = evaluate(network, self._data.validation), evaluate(network, self._data.test)
+        metrics = {
+            "val_accuracy": val.accuracy,
+            "val_loss": val.loss,
+            "test_accuracy": test.accuracy,
+            "test_loss": test.loss,
+            **extra,
+        }
+        return PhaseResult(item.phase, item.repeat, seed, source, network, metrics, test.correct_N, series)
+
+    def _build(self, choice: Any, recipe: TrainingSpec, seed: int, role: str) -> Network:
+        with seeded(seed, role, "init"):
+            network = build(self._architecture(choice.model, choice.params))
+        return self._place(network, recipe)
+
+    def _place(self, network: Network, recipe: TrainingSpec) -> Network:
+        network.module.to(self._device)
+        network.dtype = training_dtype(recipe.precision, network.module, self._device)
+        return network
+
+    def _architecture(self, model: str, params: dict[str, Any]) -> Architecture:
+        dataset = self._spec.dataset
+        assert dataset.mean is not None, "the spec is resolved"
+        assert dataset.std is not None, "the spec is resolved"
+        return Architecture(model, params, self._data.shape, self._data.classes, dataset.mean, dataset.std)
+
+    def _teacher_of(self, repeat: int) -> TeacherSpec:
+        teacher = self._spec.teacher
+        if repeat == 0:
+            return teacher
+        return teacher.model_copy(update={"seed": (teacher.seed or 0) + repeat})
+
+    def _teacher_result(self, repeat: int) -> PhaseResult:
+        wanted = repeat if self._spec.teacher.per_repeat else 0
+        return next(result for result in self._results if result.phase == "teacher" and result.repeat == wanted)
+
+    def _save(self, trainer: Trainer | None) -> None:
+        """Writes a checkpoint of the run: the finished phases, and the training in progress if there is one."""
+        tree = {
+            "spec": self._spec.to_json(),
+            "results": [result.to_tree() for result in self._results],
+            "trainer": None if trainer is None else trainer.state_tree(),
+        }
+        save_tree(tree, self._options.out_dir / CHECKPOINT_FILE)
+        last = self._results[-1] if trainer is None else None
+        item = self._plan[len(self._results) - (1 if last else 0)]
+        epoch = item.epochs if trainer is None else trainer.epoch
+        self._emit(CheckpointSaved(path=CHECKPOINT_FILE, phase=item.phase, repeat=item.repeat, epoch=epoch))
+
+    def _rebuild(self, kept: dict[str, Any]) -> PhaseResult:
+        network = build(Architecture.from_json(kept["architecture"]))
+        network.module.load_state_dict(kept["module"])
+        recipe = self._spec.teacher.training if kept["phase"] == "teacher" else None
+        self._place(network, recipe or self._spec.training).freeze()
+        return PhaseResult(
+            kept["phase"], kept["repeat"], kept["seed"], kept["source"], network,
+            kept["metrics"], kept["correct"], kept["series"],
+        )  # fmt: skip
+
+
+def _plan(spec: JobSpec) -> list[PlannedPhase]:
+    """Teacher, then for each repeat the student alone and the distilled one."""
+    teacher_epochs = spec.teacher.training.epochs if spec.teacher.training else 0
+    plan = []
+    for repeat in range(spec.repeats):
+        if repeat == 0 or spec.teacher.per_repeat:
+            plan.append(PlannedPhase("teacher", repeat, teacher_epochs))
+        if spec.baseline:
+            plan.append(PlannedPhase("baseline", repeat, spec.training.epochs))
+        plan.append(PlannedPhase("student", repeat, spec.training.epochs))
+    return plan

@@ -1,0 +1,67 @@
+"""Learning-rate schedules: the factor on the optimiser's rate as a function of training time, measured in epochs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from kd_engine.registry import by_tag, tagged_union
+from kd_engine.strict import Strict
+
+
+class Schedule(Strict):
+    """Base of the schedules; every one may begin with a linear warm-up."""
+
+    name: str
+    warmup_epochs: float = Field(0.0, ge=0, le=10_000, description="Epochs of linear rise from 0 to the full rate.")
+
+    def factor(self, epoch: float, epochs: int) -> float:
+        """The factor on the learning rate after `epoch` epochs (fractions count) of `epochs`."""
+        if epoch < self.warmup_epochs:
+            return epoch / self.warmup_epochs
+        return self._after_warmup(epoch, epochs)
+
+    def _after_warmup(self, epoch: float, epochs: int) -> float:
+        raise NotImplementedError(f"the schedule '{self.name}' has no formula")
+
+
+class Constant(Schedule):
+    """The full rate throughout."""
+
+    name: Literal["constant"] = "constant"
+
+    def _after_warmup(self, epoch: float, epochs: int) -> float:
+        return 1.0
+
+
+class MultiStep(Schedule):
+    """Multiplied by `gamma` at each milestone."""
+
+    name: Literal["multistep"] = "multistep"
+    milestones: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field((), max_length=100, description="Epochs.")
+    gamma: float = Field(0.1, gt=0, le=1)
+
+    def _after_warmup(self, epoch: float, epochs: int) -> float:
+        return self.gamma ** sum(epoch >= milestone for milestone in self.milestones)
+
+
+class Cosine(Schedule):
+    """Half a cosine from 1 to `final`: Loshchilov and Hutter, 2017, arXiv:1608.03983 (without restarts)."""
+
+    name: Literal["cosine"] = "cosine"
+    final: float = Field(0.0, ge=0, le=1, description="Factor at the end.")
+
+    def _after_warmup(self, epoch: float, epochs: int) -> float:
+        span = max(epochs - self.warmup_epochs, 1e-9)
+        progress = min((epoch - self.warmup_epochs) / span, 1.0)
+        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+SCHEDULES: dict[str, type[Schedule]] = by_tag([Constant, MultiStep, Cosine], tag="name")
+
+if TYPE_CHECKING:
+    ScheduleSpec = Schedule
+else:
+    ScheduleSpec: Any = tagged_union(SCHEDULES, tag="name", what="schedule")

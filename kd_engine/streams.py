@@ -1,0 +1,28 @@
+"""Random streams, each derived from the seed and a name, so that any epoch of any phase can be run again exactly."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def stream(seed: int, *names: str | int) -> int:
+    """A 63-bit seed for the stream `names` under `seed`; different names give independent streams."""
+    digest = hashlib.sha256("/".join(str(part) for part in (seed, *names)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def generator(seed: int, *names: str | int) -> torch.Generator:
+    """A CPU generator at the start of the stream `names`. Draws on the CPU are the same whatever the device."""
+    return torch.Generator().manual_seed(stream(seed, *names))
+
+
+@contextmanager
+def seeded(seed: int, *names: str | int) -> Iterator[None]:
+    """torch's global generators at the start of the stream, and as they were afterwards (network initialisation)."""
+    with torch.random.fork_rng():
+        torch.manual_seed(stream(seed, *names))
+        yield

@@ -1,0 +1,56 @@
+"""Teachers: loaded from a file, found again in the cache by hash, and kept there once trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kd_engine.data.dataset import Dataset
+from kd_engine.errors import DataError, InvalidSpecError
+from kd_engine.files import write_atomically
+from kd_engine.network import Network, load_network, save_network
+
+
+def load_given(path: Path, data: Dataset) -> Network:
+    """The network in `path`, checked against the data that it is to teach on.
+
+    Raises:
+        DataError: not a network file.
+        InvalidSpecError: it names other classes, or takes images of another shape.
+    """
+    network = load_network(path)
+    asked, found = (data.shape, data.classes), (network.architecture.shape, network.architecture.classes)
+    if found != asked:
+        raise InvalidSpecError(
+            f"the teacher does not fit the data: it takes images {found[0]} of {len(found[1])} classes "
+            f"({', '.join(found[1][:5])}, ...), the data has images {asked[0]} of {len(asked[1])} classes "
+            f"({', '.join(asked[1][:5])}, ...), in that order."
+        )
+    return network
+
+
+class TeacherCache:
+    """Trained teachers in a folder, two files each: the network, and its training's course. Safe to share."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "teachers"
+
+    def find(self, name: str) -> tuple[Network, list[dict[str, float]]] | None:
+        """The teacher of this hash and its metrics by epoch. A damaged entry counts as none, and is trained again."""
+        try:
+            series = json.loads(self._series(name).read_text())
+            return load_network(self._weights(name)), series
+        except (OSError, ValueError, DataError):
+            return None
+
+    def keep(self, name: str, network: Network, series: list[dict[str, float]], provenance: dict[str, Any]) -> None:
+        """Adds a teacher; the weights go last, so that an entry is whole once they are there."""
+        write_atomically(self._series(name), json.dumps(series))
+        save_network(network, self._weights(name), provenance)
+
+    def _weights(self, name: str) -> Path:
+        return self._folder / f"{name}.safetensors"
+
+    def _series(self, name: str) -> Path:
+        return self._folder / f"{name}.json"

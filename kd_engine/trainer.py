@@ -1,0 +1,208 @@
+"""The one training loop: fit -> train_epoch -> train_step. Teacher, student alone and distilled student all run here.
+
+Shapes: B images in the batch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from kd_engine.checkpoint import optimizer_state, restore_optimizer
+from kd_engine.data.dataset import Dataset
+from kd_engine.data.loader import batches
+from kd_engine.errors import DivergedError
+from kd_engine.evaluate import evaluate
+from kd_engine.network import Network
+from kd_engine.objective import Objective
+from kd_engine.spec import TrainingSpec
+from kd_engine.streams import generator, stream
+
+
+class Watcher(Protocol):
+    """Hears of the training's course; may raise `Interrupted` after a step to end it."""
+
+    def after_step(self, trainer: Trainer) -> None: ...
+
+    def after_epoch(self, trainer: Trainer, metrics: dict[str, float]) -> None: ...
+
+
+@dataclass
+class Best:
+    """The weights to keep, and how they did on the validation split."""
+
+    epoch: int
+    val_accuracy: float
+    val_loss: float
+    state: dict[str, Tensor]
+
+
+@dataclass
+class Trainer:
+    """Trains one network by one recipe.
+
+    Attributes:
+        role: names the random streams. The student alone and the distilled student share one role, so both start from
+            the same weights and see the same batches.
+        epoch: epochs that are done; `step` of `steps` are done in the present one.
+        series: metrics of each epoch that is done.
+    """
+
+    network: Network
+    data: Dataset
+    recipe: TrainingSpec
+    objective: Objective
+    seed: int
+    role: str
+    watcher: Watcher
+    epoch: int = 0
+    step: int = 0
+    series: list[dict[str, float]] = field(default_factory=list)
+    best: Best | None = None
+
+    def __post_init__(self) -> None:
+        self.optimizer = self.recipe.optimizer.build(self.network.module.parameters())
+        images, size = len(self.data.train), self.recipe.batch_size
+        # BatchNorm cannot take a batch of one image
+        self._drop_last = images % size == 1 and images > 1
+        self.steps = images // size if self._drop_last else math.ceil(images / size)
+        device = self.data.train.images_NCHW.device
+        self._loss_sum, self._seen = torch.zeros((), dtype=torch.float64, device=device), 0
+        self._random_state: Tensor | None = None
+
+    def fit(self) -> Best:
+        """Trains until the recipe's last epoch, from wherever the trainer stands.
+
+        The network then holds the weights to keep: best on validation, or the last, as the recipe says.
+
+        Raises:
+            DivergedError: a loss was not finite; the optimiser did not step on it.
+            Interrupted: the watcher asked to stop.
+        """
+        while self.epoch < self.recipe.epochs:
+            self.train_epoch()
+        assert self.best is not None, "a recipe has at least one epoch"
+        self.network.module.load_state_dict(self.best.state)
+        return self.best
+
+    def train_epoch(self) -> None:
+        """One pass over train, or the rest of it, and a look at the validation split."""
+        self.network.module.train()
+        start, first_step = time.perf_counter(), self.step
+        self._seed_epoch()
+        draws = generator(self.seed, self.role, self.epoch, "batches")
+        epoch_batches = batches(
+            self.data.train, self.recipe.batch_size, draws, self.recipe.augmentation, drop_last=self._drop_last
+        )
+        for position, batch in enumerate(epoch_batches):
+            if position < first_step:
+                continue  # done before the interruption; drawn again so that the stream goes on where it was
+            self._set_rate(self.epoch + self.step / self.steps)
+            loss = self.train_step(batch.images_BCHW, batch.labels_B)
+            self._loss_sum += loss * len(batch.labels_B)
+            self._seen += len(batch.labels_B)
+            self.step += 1
+            if self.step < self.steps:
+                self.watcher.after_step(self)
+        self._end_epoch(time.perf_counter() - start, self.step - first_step)
+
+    def train_step(self, images_BCHW: Tensor, labels_B: Tensor) -> Tensor:
+        """One step of the optimiser on one batch; returns the objective, detached.
+
+        Raises:
+            DivergedError: the objective is not finite.
+        """
+        terms = self.objective.terms(images_BCHW, labels_B)
+        loss = torch.stack(list(terms.values())).sum()
+        if not math.isfinite(loss.item()):
+            raise self._diverged(terms)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.recipe.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.network.module.parameters(), self.recipe.clip_norm)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _end_epoch(self, seconds: float, steps: int) -> None:
+        rate = self.optimizer.param_groups[0]["lr"]
+        seen_here = self._seen * steps / self.steps
+        val = evaluate(self.network, self.data.validation)
+        metrics = {
+            "train_loss": float(self._loss_sum) / max(self._seen, 1),
+            "val_loss": val.loss,
+            "val_accuracy": val.accuracy,
+            "lr": rate,
+            "seconds": seconds,
+            "images_per_second": seen_here / max(seconds, 1e-9),
+        }
+        self.epoch, self.step = self.epoch + 1, 0
+        self._loss_sum, self._seen = torch.zeros_like(self._loss_sum), 0
+        self.series.append(metrics)
+        self._keep(val.accuracy, val.loss)
+        self.watcher.after_epoch(self, metrics)
+
+    def _keep(self, accuracy: float, loss: float) -> None:
+        better = self.best is None or (accuracy, -loss) > (self.best.val_accuracy, -self.best.val_loss)
+        if better or self.recipe.keep == "last":
+            state = {name: tensor.detach().clone() for name, tensor in self.network.module.state_dict().items()}
+            self.best = Best(self.epoch, accuracy, loss, state)
+
+    def _set_rate(self, epoch: float) -> None:
+        rate = self.recipe.optimizer.lr * self.recipe.schedule.factor(epoch, self.recipe.epochs)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _seed_epoch(self) -> None:
+        """Starts the epoch's stream for dropout, or goes on with it where an interrupted epoch stopped."""
+        torch.manual_seed(stream(self.seed, self.role, self.epoch, "dropout"))
+        if self._random_state is not None:
+            _set_random_state(self._random_state, self.data.train.images_NCHW.device)
+            self._random_state = None
+
+    def _diverged(self, terms: dict[str, Tensor]) -> DivergedError:
+        values = ", ".join(f"{name} = {value.item():g}" for name, value in terms.items())
+        return DivergedError(
+            f"the loss of the {self.role} is not finite in epoch {self.epoch + 1}, step {self.step + 1} ({values}) "
+            f"at learning rate {self.optimizer.param_groups[0]['lr']:g}. Try a lower rate, a warm-up or clip_norm."
+        )
+
+    def state_tree(self) -> dict[str, Any]:
+        """Everything that a new trainer needs to go on exactly here, also inside an epoch."""
+        best = self.best
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "loss_sum": self._loss_sum,
+            "seen": self._seen,
+            "series": self.series,
+            "module": dict(self.network.module.state_dict()),
+            "optimizer": optimizer_state(self.optimizer),
+            "random": _random_state(self.data.train.images_NCHW.device),
+            "best": None if best is None else dict(vars(best)),
+        }
+
+    def restore(self, tree: dict[str, Any]) -> None:
+        """Takes the state that `state_tree` gave."""
+        self.epoch, self.step, self.series = tree["epoch"], tree["step"], tree["series"]
+        self._loss_sum = tree["loss_sum"].to(self._loss_sum.device)
+        self._seen = tree["seen"]
+        self.network.module.load_state_dict(tree["module"])
+        restore_optimizer(self.optimizer, tree["optimizer"])
+        self._random_state = tree["random"] if self.step > 0 else None
+        self.best = None if tree["best"] is None else Best(**tree["best"])
+
+
+def _random_state(device: torch.device) -> Tensor:
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def _set_random_state(state: Tensor, device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    else:
+        torch.set_rng_state(state)

@@ -1,0 +1,49 @@
+"""Small real runs for the tests: the digits that scikit-learn carries, networks that train in a second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kd_engine.engine import run
+from kd_engine.events import Event, Finished
+from kd_engine.options import RunOptions
+from kd_engine.spec import JobSpec
+
+DIGITS: dict[str, Any] = {
+    "dataset": "digits",
+    "teacher": {"model": "mnist_cnn", "params": {"channels": [4, 8], "hidden": 32}, "training": {"epochs": 2}},
+    "student": {"model": "mlp", "params": {"hidden": [16], "dropout": 0.1}},
+    "temperature": 3,
+    "training": {"epochs": 2, "batch_size": 256},
+}
+# without the short form's key, for specs that list their losses
+LONG: dict[str, Any] = {key: value for key, value in DIGITS.items() if key != "temperature"}
+
+
+class Recorder:
+    """Hears a run's events, and asks it to stop after a number of calls of `should_stop`."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.events: list[Event] = []
+        self._left = stop_after
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+
+    def should_stop(self) -> bool:
+        if self._left is None:
+            return False
+        self._left -= 1
+        return self._left < 0
+
+    def of(self, kind: str) -> list[Any]:
+        return [event for event in self.events if event.type == kind]
+
+
+def run_spec(body: dict[str, Any], out: Path, recorder: Recorder | None = None, **options: Any) -> Finished:
+    """Runs a spec with one thread into `out`; `cache_dir` is `out/cache` unless given."""
+    recorder = recorder or Recorder()
+    given = {"out_dir": out, "data_dir": out / "data", "cache_dir": out / "cache", "threads": 1, "download": False}
+    settings = RunOptions(**(given | options))
+    return run(JobSpec.model_validate(body), settings, emit=recorder.emit, should_stop=recorder.should_stop)

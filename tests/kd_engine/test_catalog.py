@@ -1,0 +1,91 @@
+"""What exists: every row can be described, and leads to code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kd_engine.build import load_object
+from kd_engine.catalog import DATASETS, MODELS, catalog
+from kd_engine.catalog.datasets import DatasetRow, Layout
+
+
+def test_catalog_is_json_with_a_schema_for_whatever_has_parameters() -> None:
+    found = json.loads(json.dumps(catalog(), allow_nan=False))
+
+    assert set(found) == {"datasets", "models", "losses", "optimizers", "schedules", "augmentations"}
+    for kind, rows in found.items():
+        assert rows, kind
+        assert all(row["name"] and row["summary"] for row in rows), kind
+        if kind != "datasets":
+            assert all(row["schema"]["type"] == "object" for row in rows), kind
+
+
+def test_catalog_shows_no_inner_names() -> None:
+    assert "kd_engine." not in json.dumps(catalog())
+
+
+def test_catalog_shows_ranges() -> None:
+    losses = {row["name"]: row["schema"]["properties"] for row in catalog()["losses"]}
+    models = {row["name"]: row for row in catalog()["models"]}
+
+    assert losses["kl"]["temperature"]["exclusiveMinimum"] == 0
+    assert losses["kl"]["temperature"]["maximum"] == 1000
+    assert models["mlp"]["schema"]["properties"]["dropout"]["exclusiveMaximum"] == 1
+    assert models["resnet20"]["stages"] == ["stage1", "stage2", "stage3"]
+
+
+@pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.name)
+def test_every_data_set_leads_to_code_and_agrees_with_itself(row: DatasetRow) -> None:
+    assert callable(load_object(row.reader))
+    assert not row.download or callable(load_object(row.download))
+    assert len(row.mean) == len(row.std) == row.shape[0]
+    assert 0 < row.validation < row.train
+    assert row.source
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_model_leads_to_code(name: str) -> None:
+    assert MODELS[name].name == name
+    assert callable(load_object(MODELS[name].factory))
+
+
+class TestPresence:
+    @pytest.fixture
+    def row(self) -> DatasetRow:
+        return DATASETS["mnist"]
+
+    @staticmethod
+    def lay(folder: Path, layout: Layout) -> None:
+        for name in layout.files:
+            (folder / layout.folder).mkdir(parents=True, exist_ok=True)
+            (folder / layout.folder / name).touch()
+
+    def test_empty_folder(self, row: DatasetRow, tmp_path: Path) -> None:
+        assert not row.present(tmp_path)
+        assert row.find(tmp_path) is None
+
+    def test_each_layout_is_found(self, row: DatasetRow, tmp_path: Path) -> None:
+        for number, layout in enumerate(row.layouts):
+            folder = tmp_path / str(number)
+            self.lay(folder, layout)
+            assert row.find(folder) == layout
+
+    def test_one_file_missing_is_absence(self, row: DatasetRow, tmp_path: Path) -> None:
+        self.lay(tmp_path, row.layouts[0])
+        (tmp_path / row.layouts[0].folder / row.layouts[0].files[2]).unlink()
+
+        assert not row.present(tmp_path)
+
+    def test_data_that_a_package_carries_is_always_there(self, tmp_path: Path) -> None:
+        assert DATASETS["digits"].present(tmp_path)
+
+    def test_absence_says_where_and_how(self, row: DatasetRow, tmp_path: Path) -> None:
+        message = row.absence(tmp_path)
+
+        assert str(tmp_path / "MNIST/raw") in message
+        assert "train-images-idx3-ubyte.gz" in message
+        assert "KD_DATA_DIR" in message
+        assert "KD_DOWNLOAD=true" in message

@@ -1,0 +1,82 @@
+"""A run that was stopped and goes on is the undisturbed run, bit for bit, wherever it was stopped."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kd_engine.files import sha256_of
+from kd_engine.phases import CHECKPOINT_FILE
+from tests.kd_engine.runs import LONG, Recorder, run_spec
+
+BODY: dict[str, Any] = LONG | {
+    "training": {
+        "epochs": 3,
+        "batch_size": 200,
+        "augmentation": [{"name": "crop", "padding": 1}, "flip"],
+        "optimizer": {"name": "sgd", "lr": 0.1},
+        "schedule": {"name": "cosine", "warmup_epochs": 0.5},
+    },
+    "student": "resnet20",
+    "losses": [{"kind": "kl", "temperature": 3}],
+    "ce_weight": 0.1,
+}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed")
+    assert run_spec(BODY, out).reason == "completed"
+    return out
+
+
+def _course(out: Path) -> list[tuple[str, ...]]:
+    with (out / "metrics.csv").open() as file:
+        return [
+            tuple(row[key] for key in ("phase", "epoch", "train_loss", "val_loss", "val_accuracy", "lr"))
+            for row in csv.DictReader(file)
+        ]
+
+
+@pytest.mark.parametrize("steps", [1, 7, 21, 24, 31, 40])
+def test_resumed_run_equals_the_undisturbed_one(undisturbed: Path, tmp_path: Path, steps: int) -> None:
+    """Stopped in the teacher, at its end, in the student alone, between phases and in the distilled student."""
+    first = run_spec(BODY, tmp_path, Recorder(stop_after=steps))
+    assert first.reason == "interrupted"
+    recorder = Recorder()
+    again = run_spec(BODY, tmp_path, recorder, resume_from=tmp_path / CHECKPOINT_FILE)
+    assert again.reason == "completed", again.detail
+    assert recorder.of("run_started")[0].resumed
+    for name in ("student.safetensors", "baseline.safetensors", "teacher.safetensors"):
+        assert sha256_of(tmp_path / name) == sha256_of(undisturbed / name)
+    assert _course(tmp_path) == _course(undisturbed)
+
+
+def test_stopped_many_times(undisturbed: Path, tmp_path: Path) -> None:
+    stops = 0
+    checkpoint: Path | None = None
+    while (ended := run_spec(BODY, tmp_path, Recorder(stop_after=9), resume_from=checkpoint)).reason == "interrupted":
+        checkpoint, stops = tmp_path / CHECKPOINT_FILE, stops + 1
+        assert stops < 20, ended.detail
+    assert ended.reason == "completed", ended.detail
+    assert stops >= 4
+    assert sha256_of(tmp_path / "student.safetensors") == sha256_of(undisturbed / "student.safetensors")
+
+
+def test_a_checkpoint_of_another_spec_is_refused(tmp_path: Path) -> None:
+    assert run_spec(BODY, tmp_path, Recorder(stop_after=3)).reason == "interrupted"
+    ended = run_spec(BODY | {"seed": 5}, tmp_path / "other", resume_from=tmp_path / CHECKPOINT_FILE)
+    assert ended.reason == "data_error"
+    assert "another spec" in ended.detail
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
+    assert run_spec(BODY, tmp_path, Recorder(stop_after=3)).reason == "interrupted"
+    whole = (tmp_path / CHECKPOINT_FILE).read_bytes()
+    (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
+    ended = run_spec(BODY, tmp_path / "other", resume_from=tmp_path / "cut")
+    assert ended.reason == "data_error"
+    assert "not a whole checkpoint" in ended.detail
