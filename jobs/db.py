@@ -1,0 +1,125 @@
+"""The database: how it is connected to, and what a transaction is. SQLite and PostgreSQL, the same for both.
+
+with database.write() as repository: ...    one transaction: committed at the end, rolled back on an exception
+with database.read() as repository: ...     one view of the data that does not change while it is read
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from jobs.migrations.upgrade import upgrade
+from jobs.repository import Repository
+
+_CONNECT_SECONDS = 3
+_LOCK_SECONDS = 10
+# A worker that is stopped in the middle of a transaction must not hold a job's row for ever.
+_POSTGRESQL_OPTIONS = (
+    f"-c lock_timeout={_LOCK_SECONDS}s -c statement_timeout=30s -c idle_in_transaction_session_timeout=20s"
+)
+# FastAPI runs at most 40 plain endpoints at a time; connections are opened when first needed.
+_POOL: dict[str, Any] = {"pool_size": 20, "max_overflow": 20, "pool_timeout": _LOCK_SECONDS}
+
+
+class Database:
+    """One database. Thread-safe; connects when first used. A process that forks makes a new one in its child.
+
+    Args:
+        url: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`.
+
+    Raises:
+        ValueError: another kind of database, or not a URL.
+        sqlalchemy.exc.OperationalError: by any method, when the database cannot be reached.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _known(url)
+        engine = _sqlite(self.url) if self.url.get_backend_name() == "sqlite" else _postgresql(self.url)
+        self._engine = engine
+        if engine.dialect.name == "sqlite":
+            self._reader, self._writer = engine, engine.execution_options(begin="BEGIN IMMEDIATE")
+        else:
+            self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._writer = engine.execution_options(isolation_level="READ COMMITTED")
+
+    @contextmanager
+    def write(self) -> Iterator[Repository]:
+        """One transaction that may write; committed at the end, rolled back on an exception."""
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield Repository(session)
+
+    @contextmanager
+    def read(self) -> Iterator[Repository]:
+        """One transaction that only reads; it sees one state of the data throughout."""
+        with Session(self._reader, expire_on_commit=False) as session:
+            yield Repository(session)
+
+    def ping(self) -> None:
+        """Raises sqlalchemy.exc.OperationalError when the database cannot be reached."""
+        with self._reader.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def migrate(self) -> None:
+        """Brings the tables to the newest revision. Safe in several processes at once, quick when there already.
+
+        Raises:
+            jobs.errors.SchemaTooNew: the database belongs to a newer version of this program.
+        """
+        if self._engine.dialect.name == "sqlite":
+            assert self.url.database is not None
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        upgrade(self._writer)
+
+    def dispose(self) -> None:
+        """Closes all idle connections."""
+        self._engine.dispose()
+
+
+def _known(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ValueError("KD_DATABASE_URL is not a URL; expected sqlite:///PATH or postgresql://...") from None
+    kind = parsed.get_backend_name()
+    if kind in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if kind != "sqlite" or parsed.database in {None, "", ":memory:"}:
+        raise ValueError(
+            f"KD_DATABASE_URL asks for '{kind}' with database '{parsed.database or ''}'; "
+            "expected a file (sqlite:///PATH) or a server (postgresql://...)"
+        )
+    return parsed.set(drivername="sqlite+pysqlite")
+
+
+def _postgresql(url: URL) -> Engine:
+    arguments = {"connect_timeout": _CONNECT_SECONDS, "options": _POSTGRESQL_OPTIONS, "application_name": "distillery"}
+    return create_engine(url, connect_args=arguments, pool_pre_ping=True, **_POOL)
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": _LOCK_SECONDS, "check_same_thread": False}, **_POOL)
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+        # The driver would begin transactions late and by guess; `_begin` below does it for every one.
+        connection.isolation_level = None
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer takes its lock at once: one that reads first and then finds itself outrun would fail, not wait.
+        command = connection.get_execution_options().get("begin", "BEGIN")
+        if command is not None:
+            connection.exec_driver_sql(command)
+
+    return engine

@@ -1,0 +1,55 @@
+"""What can go wrong with a job, apart from its training.
+
+JobError
+├── JobNotFound          no such job (or artifact of it)
+├── WrongState           the edge does not exist from the job's present state
+├── KeyReused            an idempotency key came back with another body
+├── LeaseLost            another attempt holds the job: stop at once, write nothing
+├── ArtifactNotFound     the job has no such artifact
+└── SchemaTooNew         the database was made by a newer version of this program
+"""
+
+from __future__ import annotations
+
+from jobs.states import JobState
+
+
+class JobError(Exception):
+    """Base of the errors of this room; the message is written for the user."""
+
+
+class JobNotFound(JobError):
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"there is no job '{job_id}'")
+        self.job_id = job_id
+
+
+class ArtifactNotFound(JobError):
+    def __init__(self, job_id: str, name: str) -> None:
+        super().__init__(f"job '{job_id}' has no artifact '{name}'; its list of artifacts has the names")
+        self.job_id, self.name = job_id, name
+
+
+class WrongState(JobError):
+    def __init__(self, job_id: str, state: JobState, wish: str) -> None:
+        super().__init__(f"job '{job_id}' is {state}; {wish}")
+        self.job_id, self.state = job_id, state
+
+
+class KeyReused(JobError):
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"the idempotency key '{key}' came before with another body; "
+            "a new request needs a new key, a repeated one the same body"
+        )
+        self.key = key
+
+
+class LeaseLost(JobError):
+    def __init__(self, job_id: str, token: int) -> None:
+        super().__init__(f"job '{job_id}' is no longer held under token {token}")
+        self.job_id, self.token = job_id, token
+
+
+class SchemaTooNew(JobError):
+    pass

@@ -1,0 +1,186 @@
+"""The tables. Times are UTC; in the database they are whole milliseconds since 1970, by the database's own clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from sqlalchemy import JSON, BigInteger, Boolean, Dialect, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from jobs.states import EndReason, JobState
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment, stored as milliseconds since 1970, so that SQLite and PostgreSQL compare and add alike."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else round(value.timestamp() * 1000)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
+
+_E = TypeVar("_E", bound=StrEnum)
+
+
+class EnumText(TypeDecorator[_E]):
+    """A member of an enum, stored as its text: a new member needs no change of the table."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, members: type[_E], length: int) -> None:
+        super().__init__(length)
+        self.members = members
+
+    def process_bind_param(self, value: _E | None, dialect: Dialect) -> str | None:
+        return None if value is None else self.members(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> _E | None:
+        return None if value is None else self.members(value)
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON(none_as_null=True)}  # noqa: RUF012
+    # Named by rule, so that a migration can name what it changes on any database.
+    metadata = MetaData(
+        naming_convention={
+            "pk": "%(table_name)s_pk",
+            "fk": "%(table_name)s_%(column_0_name)s_fk",
+            "ix": "%(table_name)s_%(column_0_name)s",
+        }
+    )
+
+
+class Job(Base):
+    """One job.
+
+    `version` goes up with every change that a reader can see (the ETag). `token` goes up with every claim: a write that
+    carries an older one changes nothing. `last_event` is the number of the newest event.
+    """
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    state: Mapped[JobState] = mapped_column(EnumText(JobState, 16))
+    spec: Mapped[dict[str, Any]]
+    dataset: Mapped[str] = mapped_column(String(200))
+    student: Mapped[str] = mapped_column(String(200))
+    device: Mapped[str] = mapped_column(String(16))
+
+    version: Mapped[int] = mapped_column(BigInteger, default=1)
+    last_event: Mapped[int] = mapped_column(BigInteger, default=0)
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    lost_attempts: Mapped[int] = mapped_column(Integer, default=0)
+    token: Mapped[int] = mapped_column(BigInteger, default=0)
+    worker: Mapped[str | None] = mapped_column(String(200))
+    lease_expires: Mapped[datetime | None]
+    cancel_requested: Mapped[bool] = mapped_column(Boolean, default=False)
+    pause_requested: Mapped[bool] = mapped_column(Boolean, default=False)
+
+    progress: Mapped[dict[str, Any] | None]
+    metrics: Mapped[dict[str, Any] | None]
+    end_reason: Mapped[EndReason | None] = mapped_column(EnumText(EndReason, 32))
+    end_detail: Mapped[str | None] = mapped_column(Text)
+
+    created_at: Mapped[datetime]
+    queued_at: Mapped[datetime]
+    rung_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("jobs_state_lease", "state", "lease_expires"),
+        Index("jobs_state_rung", "state", "rung_at", "id"),
+        Index("jobs_state_id", "state", "id"),
+    )
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """From the spec; the table of labels is for filtering alone."""
+        return dict(self.spec.get("labels", {}))
+
+
+class JobLabel(Base):
+    """One label of a job, for filtering; the spec holds them too."""
+
+    __tablename__ = "job_labels"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(63), primary_key=True)
+    value: Mapped[str] = mapped_column(String(200))
+
+    __table_args__ = (Index("job_labels_key_value", "key", "value", "job_id"),)
+
+
+class JobEvent(Base):
+    """Something that happened to a job; `seq` counts from 1 without gaps within the job."""
+
+    __tablename__ = "job_events"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    attempt: Mapped[int] = mapped_column(Integer)
+    type: Mapped[str] = mapped_column(String(32))
+    data: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
+
+
+class Metric(Base):
+    """The metrics of one epoch. The key makes an epoch count once, however often it was run."""
+
+    __tablename__ = "metrics"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    phase: Mapped[str] = mapped_column(String(16), primary_key=True)
+    repeat: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    epoch: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    values: Mapped[dict[str, Any]]
+
+
+class Artifact(Base):
+    """A file of a job that readers may have. What is not listed here does not exist for them.
+
+    `kind` is `result` (downloadable) or `checkpoint` (for the next attempt alone). `key` is the store's name for it.
+    """
+
+    __tablename__ = "artifacts"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    media_type: Mapped[str] = mapped_column(String(100))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    key: Mapped[str] = mapped_column(String(400))
+    created_at: Mapped[datetime]
+
+
+class IdempotencyKey(Base):
+    """The first answer to a `POST /jobs` with this key."""
+
+    __tablename__ = "idempotency_keys"
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    body_sha256: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime]
+
+
+class Worker(Base):
+    """A worker process and when it was last heard."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    device: Mapped[str] = mapped_column(String(16))
+    job_id: Mapped[str | None] = mapped_column(String(40))
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]

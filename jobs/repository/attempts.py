@@ -1,0 +1,165 @@
+"""What a worker does to a job that it holds. Every write names the attempt's token; a late one changes nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from jobs.artifacts import ArtifactInfo
+from jobs.clock import now
+from jobs.errors import LeaseLost
+from jobs.ids import is_job_id
+from jobs.models import Artifact, Job, JobEvent, Metric
+from jobs.repository import edges, queries, sweeps
+from jobs.repository.upsert import insert_or_skip, insert_or_update
+from jobs.states import EndReason, JobState
+from kd_engine.events import EpochEnd, Event, PhaseEnded, Progress
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """What the user of a running job wishes."""
+
+    cancel_requested: bool
+    pause_requested: bool
+
+
+def claim(session: Session, job_id: str, worker: str, lease_seconds: float) -> Job | None:
+    if not is_job_id(job_id):
+        return None
+    values = {
+        "attempt": Job.attempt + 1,
+        "token": Job.token + 1,
+        "worker": worker,
+        "lease_expires": now(lease_seconds),
+        "started_at": func.coalesce(Job.started_at, now()),
+    }
+    if not edges.move(session, job_id, JobState.QUEUED, JobState.RUNNING, values=values, entries=[]):
+        return None
+    # The attempt's number, which the event tells, is known only now that the row is ours.
+    job = queries.get(session, job_id)
+    _write(session, job_id, job.token, {}, [("claimed", {"worker": worker, "attempt": job.attempt})])
+    session.refresh(job)
+    return job
+
+
+def renew(session: Session, job_id: str, token: int, lease_seconds: float) -> Renewal:
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, *edges.holds(token))
+        .values(lease_expires=now(lease_seconds))
+        .returning(Job.cancel_requested, Job.pause_requested)
+        .execution_options(synchronize_session=False)
+    )
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        raise LeaseLost(job_id, token)
+    return Renewal(row.cancel_requested, row.pause_requested)
+
+
+def record(session: Session, job_id: str, token: int, events: Sequence[Event]) -> None:
+    edges.held(session, job_id, token)
+    values: dict[str, Any] = {}
+    entries: list[edges.Entry] = []
+    for event in _new_ones(session, job_id, events):
+        data = _finite(event.model_dump(mode="json", exclude={"type"}))
+        if isinstance(event, Progress):
+            values["progress"] = data
+            continue
+        if isinstance(event, EpochEnd):
+            values["metrics"] = {"phase": event.phase, "repeat": event.repeat, "epoch": event.epoch, **data["metrics"]}
+        entries.append((event.type, data))
+    if values or entries:
+        _write(session, job_id, token, values, entries)
+
+
+def _new_ones(session: Session, job_id: str, events: Iterable[Event]) -> Iterable[Event]:
+    """`events` without the epochs and ends of phases that were counted before."""
+    ended: set[tuple[str, int]] | None = None
+    for event in events:
+        if isinstance(event, EpochEnd) and not _count_epoch(session, job_id, event):
+            continue
+        if isinstance(event, PhaseEnded):
+            ended = _ended_phases(session, job_id) if ended is None else ended
+            if (event.phase, event.repeat) in ended:
+                continue
+            ended.add((event.phase, event.repeat))
+        yield event
+
+
+def _count_epoch(session: Session, job_id: str, event: EpochEnd) -> bool:
+    """Writes the metrics of an epoch; False when they are there already."""
+    row = {
+        "job_id": job_id,
+        "phase": event.phase,
+        "repeat": event.repeat,
+        "epoch": event.epoch,
+        "values": _finite(event.metrics),
+    }
+    return insert_or_skip(session, Metric, row)
+
+
+def _ended_phases(session: Session, job_id: str) -> set[tuple[str, int]]:
+    statement = select(JobEvent.data).where(JobEvent.job_id == job_id, JobEvent.type == "phase_ended")
+    return {(data["phase"], data["repeat"]) for data in session.scalars(statement)}
+
+
+def list_artifact(session: Session, job_id: str, token: int, info: ArtifactInfo) -> str | None:
+    edges.held(session, job_id, token)
+    replaced = _list(session, job_id, info)
+    if info.kind == "result":
+        _write(session, job_id, token, {}, [])
+    return replaced
+
+
+def _list(session: Session, job_id: str, info: ArtifactInfo) -> str | None:
+    before = session.scalar(select(Artifact.key).where(Artifact.job_id == job_id, Artifact.name == info.name))
+    insert_or_update(session, Artifact, {"job_id": job_id, "created_at": now(), **asdict(info)})
+    return before if before != info.key else None
+
+
+def finish(
+    session: Session, job_id: str, token: int, reason: EndReason, detail: str, artifacts: Sequence[ArtifactInfo]
+) -> list[str]:
+    if not edges.end(session, job_id, JobState.RUNNING, reason, detail, Job.token == token):
+        raise LeaseLost(job_id, token)
+    unlisted = [_list(session, job_id, info) for info in artifacts]
+    checkpoints = delete(Artifact).where(Artifact.job_id == job_id, Artifact.kind == "checkpoint")
+    statement = checkpoints.returning(Artifact.key).execution_options(synchronize_session=False)
+    return [*session.scalars(statement), *(key for key in unlisted if key is not None)]
+
+
+def hand_back(session: Session, job_id: str, token: int, why: str) -> None:
+    job = edges.held(session, job_id, token)
+    if job.cancel_requested:
+        edges.end(session, job_id, JobState.RUNNING, EndReason.CANCELLED, why, Job.token == token)
+    else:
+        edges.requeue(session, job_id, why, Job.token == token)
+
+
+def lose(session: Session, job_id: str, token: int, max_lost: int, why: str) -> None:
+    job = edges.held(session, job_id, token)
+    sweeps.give_up(session, job, max_lost, why, Job.token == token)
+
+
+def _write(
+    session: Session, job_id: str, token: int, values: Mapping[str, Any], entries: Sequence[edges.Entry]
+) -> None:
+    if not edges.change(session, job_id, *edges.holds(token), values=values, entries=entries):
+        raise LeaseLost(job_id, token)
+
+
+def _finite(data: Mapping[str, Any]) -> dict[str, Any]:
+    """`data` with None for NaN and infinities, which JSON and PostgreSQL do not know."""
+    return {key: _finite_value(value) for key, value in data.items()}
+
+
+def _finite_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _finite(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value

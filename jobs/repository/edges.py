@@ -1,0 +1,121 @@
+"""The guarded update that every change of a job goes through, and the events that go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy.orm import Session
+
+from jobs.clock import now
+from jobs.errors import JobNotFound, LeaseLost
+from jobs.ids import is_job_id
+from jobs.models import Job, JobEvent
+from jobs.states import EndReason, JobState, check_transition
+
+_DETAIL_LENGTH = 4000
+
+Entry = tuple[str, Mapping[str, Any]]
+"""An event to come: its type and its data."""
+
+
+def change(
+    session: Session,
+    job_id: str,
+    *guard: ColumnElement[bool],
+    values: Mapping[str, Any],
+    entries: Sequence[Entry] = (),
+) -> bool:
+    """Changes a job where `guard` holds, with the events of that change, as one step of its version.
+
+    Returns:
+        Whether the guard held. If not, nothing was changed.
+    """
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, *guard)
+        .values(version=Job.version + 1, last_event=Job.last_event + len(entries), **values)
+        .returning(Job.last_event, Job.attempt)
+        .execution_options(synchronize_session=False)
+    )
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        return False
+    append(session, job_id, row.attempt, row.last_event - len(entries), entries)
+    return True
+
+
+def append(session: Session, job_id: str, attempt: int, after: int, entries: Sequence[Entry]) -> None:
+    """Writes events numbered from `after` + 1. The caller holds the job's row, so no number is given twice."""
+    rows = [{"seq": seq, "type": kind, "data": dict(data)} for seq, (kind, data) in enumerate(entries, after + 1)]
+    if rows:
+        session.execute(insert(JobEvent).values(job_id=job_id, attempt=attempt, at=now()), rows)
+
+
+def move(
+    session: Session,
+    job_id: str,
+    source: JobState,
+    target: JobState,
+    *guard: ColumnElement[bool],
+    values: Mapping[str, Any],
+    entries: Sequence[Entry],
+) -> bool:
+    """Follows one edge of the transition table; False when the job is not in `source` or the guard does not hold."""
+    check_transition(source, target)
+    values = {"state": target, **values}
+    return change(session, job_id, Job.state == source, *guard, values=values, entries=entries)
+
+
+def end(
+    session: Session,
+    job_id: str,
+    source: JobState,
+    reason: EndReason,
+    detail: str,
+    *guard: ColumnElement[bool],
+    **values: Any,
+) -> bool:
+    """Ends a job for `reason`, with its one terminal event."""
+    detail = storable(detail)[:_DETAIL_LENGTH]
+    values |= {"end_reason": reason, "end_detail": detail, "finished_at": now(), "lease_expires": None}
+    entry = ("ended", {"state": reason.state, "reason": reason, "detail": detail})
+    return move(session, job_id, source, reason.state, *guard, values=values, entries=[entry])
+
+
+def requeue(session: Session, job_id: str, why: str, *guard: ColumnElement[bool], **values: Any) -> bool:
+    """Puts a running job back into the queue, to be rung at once."""
+    values |= {"queued_at": now(), "rung_at": None, "worker": None, "lease_expires": None}
+    entry = ("requeued", {"why": storable(why)})
+    return move(session, job_id, JobState.RUNNING, JobState.QUEUED, *guard, values=values, entries=[entry])
+
+
+def locked(session: Session, job_id: str) -> Job:
+    """The job, which nobody else can change until this transaction ends; raises JobNotFound."""
+    if not is_job_id(job_id):
+        raise JobNotFound(job_id)
+    statement = select(Job).where(Job.id == job_id).with_for_update()
+    job = session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
+    if job is None:
+        raise JobNotFound(job_id)
+    return job
+
+
+def held(session: Session, job_id: str, token: int) -> Job:
+    """The job, if it runs under `token`, locked until this transaction ends; raises LeaseLost."""
+    statement = select(Job).where(Job.id == job_id, *holds(token)).with_for_update()
+    job = session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
+    if job is None:
+        raise LeaseLost(job_id, token)
+    return job
+
+
+def holds(token: int) -> tuple[ColumnElement[bool], ...]:
+    """The guard of every write of an attempt."""
+    return Job.state == JobState.RUNNING, Job.token == token
+
+
+def storable(text: str) -> str:
+    """`text` without what PostgreSQL cannot store: NUL and halves of surrogate pairs."""
+    return text.replace("\0", "").encode(errors="replace").decode()

@@ -1,0 +1,96 @@
+"""Reading jobs and what belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, case, select
+from sqlalchemy.orm import Session
+
+from jobs.errors import ArtifactNotFound, JobNotFound
+from jobs.ids import is_job_id
+from jobs.models import Artifact, Job, JobEvent, JobLabel, Metric
+from jobs.repository.edges import storable
+from jobs.states import JobState
+from kd_engine.events import PHASES
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs to list; a job must meet all that is given, each label included. Texts match whole."""
+
+    state: JobState | None = None
+    name: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    dataset: str | None = None
+    student: str | None = None
+    created_after: datetime | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that the user wrote freely."""
+        written = (self.name, self.dataset, self.student, *self.labels, *self.labels.values())
+        return tuple(text for text in written if text is not None)
+
+
+def get(session: Session, job_id: str) -> Job:
+    job = session.get(Job, job_id, populate_existing=True) if is_job_id(job_id) else None
+    if job is None:
+        raise JobNotFound(job_id)
+    return job
+
+
+def list_jobs(session: Session, filters: JobFilter, before: str | None, limit: int) -> list[Job]:
+    if any(storable(text) != text for text in filters.texts):
+        return []  # no stored text is equal to one that cannot be stored
+    statement = select(Job).where(*_conditions(filters)).order_by(Job.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(Job.id < before)
+    return list(session.scalars(statement))
+
+
+def _conditions(filters: JobFilter) -> list[ColumnElement[bool]]:
+    conditions = [
+        column == value
+        for column, value in (
+            (Job.state, filters.state),
+            (Job.name, filters.name),
+            (Job.dataset, filters.dataset),
+            (Job.student, filters.student),
+        )
+        if value is not None
+    ]
+    for key, value in filters.labels.items():
+        labelled = select(JobLabel.job_id).where(JobLabel.key == key, JobLabel.value == value)
+        conditions.append(Job.id.in_(labelled))
+    if filters.created_after is not None:
+        conditions.append(Job.created_at > filters.created_after)
+    return conditions
+
+
+def events(session: Session, job_id: str, after: int, limit: int) -> list[JobEvent]:
+    statement = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.seq > after)
+    return list(session.scalars(statement.order_by(JobEvent.seq).limit(limit)))
+
+
+def metrics(session: Session, job_id: str) -> list[Metric]:
+    in_order = case({phase: number for number, phase in enumerate(PHASES)}, value=Metric.phase)
+    statement = select(Metric).where(Metric.job_id == job_id).order_by(in_order, Metric.repeat, Metric.epoch)
+    return list(session.scalars(statement))
+
+
+def artifacts(session: Session, job_id: str, kind: str) -> list[Artifact]:
+    statement = select(Artifact).where(Artifact.job_id == job_id, Artifact.kind == kind).order_by(Artifact.name)
+    return list(session.scalars(statement))
+
+
+def artifact(session: Session, job_id: str, name: str, kind: str) -> Artifact:
+    found = None
+    if is_job_id(job_id) and storable(name) == name:
+        statement = select(Artifact).where(Artifact.job_id == job_id, Artifact.name == name, Artifact.kind == kind)
+        found = session.scalars(statement).one_or_none()
+    if found is None:
+        raise ArtifactNotFound(job_id, name)
+    return found

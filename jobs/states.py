@@ -1,0 +1,68 @@
+"""The states of a job, the edges between them, and the reasons for which a job ends.
+
+    queued ──claim──> running ──finish──> succeeded | failed | cancelled
+      │ ^               │   │
+      │ └──lost, handed ┘   └──pause──> paused ──resume──> queued
+      │     back, retry                   │
+      └──cancel──> cancelled <──cancel────┘
+
+A wish to cancel or pause a running job is a flag that its worker obeys, not a state. Terminal states never change.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        return self not in TRANSITIONS
+
+
+TRANSITIONS: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
+    JobState.RUNNING: frozenset(
+        {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.QUEUED, JobState.PAUSED}
+    ),
+    JobState.PAUSED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
+}
+
+
+class EndReason(StrEnum):
+    """Why a job ended. The reason alone decides the state, and whether running it again may help."""
+
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    INVALID_SPEC = "invalid_spec"
+    DATA_ERROR = "data_error"
+    DIVERGED = "diverged"
+    OUT_OF_MEMORY = "out_of_memory"
+    DISK_FULL = "disk_full"
+    WORKER_LOST = "worker_lost"
+    TIMEOUT = "timeout"
+    INTERNAL_ERROR = "internal_error"
+
+    @property
+    def state(self) -> JobState:
+        if self is EndReason.COMPLETED:
+            return JobState.SUCCEEDED
+        return JobState.CANCELLED if self is EndReason.CANCELLED else JobState.FAILED
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same job may succeed on another try, with nothing changed in it."""
+        return self in {EndReason.OUT_OF_MEMORY, EndReason.DISK_FULL, EndReason.WORKER_LOST, EndReason.INTERNAL_ERROR}
+
+
+def check_transition(source: JobState, target: JobState) -> None:
+    """Raises ValueError when the table has no edge from `source` to `target`."""
+    if target not in TRANSITIONS.get(source, frozenset()):
+        raise ValueError(f"a job does not go from {source} to {target}")

@@ -1,0 +1,129 @@
+"""The revisions make the tables of the models, on both databases, whoever else is at it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from subprocess import PIPE, STDOUT
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from jobs.db import Database
+from jobs.errors import SchemaTooNew
+from jobs.migrations import upgrade
+from jobs.models import Base
+from tests.jobs.samples import create, read
+
+ROOT = Path(__file__).parents[2]
+MIGRATE = """
+import sys
+from jobs.db import Database
+print("ready", flush=True)
+sys.stdin.readline()
+Database(sys.argv[1]).migrate()
+print("alembic" in sys.modules)
+"""
+
+
+def engine_of(url: str) -> Engine:
+    return create_engine(Database(url).url)
+
+
+def test_the_revisions_make_the_tables_of_the_models(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    database.migrate()
+    database.dispose()
+    engine = engine_of(empty_database_url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+        names = inspect(connection)
+        for table in Base.metadata.sorted_tables:
+            assert names.get_pk_constraint(table.name)["name"] == table.primary_key.name
+            references = {key["name"]: key["options"] for key in names.get_foreign_keys(table.name)}
+            assert references == {key.name: {"ondelete": "CASCADE"} for key in table.foreign_key_constraints}
+    engine.dispose()
+
+
+def test_processes_at_once_make_the_tables_once(empty_database_url: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", MIGRATE, empty_database_url]
+    # The folder may hold nothing that a migration needs, so an empty one must do.
+    processes = [
+        subprocess.Popen(
+            command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, stdin=PIPE, stdout=PIPE, stderr=STDOUT, text=True
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outcomes = [process.communicate(timeout=60)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], outcomes
+    database = Database(empty_database_url)
+    job_id = create(database)
+    assert read(database, job_id).version == 1
+    database.dispose()
+
+
+def test_nothing_is_done_and_alembic_not_loaded_when_all_is_there(database_url: str) -> None:
+    command = [sys.executable, "-c", MIGRATE, database_url]
+    done = subprocess.run(command, cwd=ROOT, input="go\n", capture_output=True, check=True, timeout=60, text=True)
+    assert done.stdout == "ready\nFalse\n"
+
+
+def test_a_migration_keeps_the_rows(database: Database) -> None:
+    job_id = create(database)
+    database.migrate()
+    assert read(database, job_id).id == job_id
+
+
+def test_a_failed_migration_leaves_the_database_as_it_was(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(config: Config, revision: str) -> None:
+        config.attributes["connection"].execute(text("CREATE TABLE half (id INTEGER)"))
+        raise RuntimeError("no further")
+
+    database = Database(empty_database_url)
+    monkeypatch.setattr("alembic.command.upgrade", fail)
+    with pytest.raises(RuntimeError, match="no further"):
+        database.migrate()
+    monkeypatch.undo()
+    engine = engine_of(empty_database_url)
+    assert inspect(engine).get_table_names() == []
+    engine.dispose()
+    database.migrate()
+    database.ping()
+    database.dispose()
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database: Database, database_url: str) -> None:
+    engine = engine_of(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    try:
+        with pytest.raises(SchemaTooNew, match="revision '9999'"):
+            database.migrate()
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = :newest"), {"newest": upgrade.NEWEST})
+        engine.dispose()
+
+
+def test_the_revisions_are_one_chain_named_after_their_files() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "jobs" / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    revisions = list(scripts.walk_revisions())
+    assert scripts.get_heads() == [upgrade.NEWEST]
+    assert all(Path(one.path).name.startswith(f"{one.revision}_") for one in revisions)
