@@ -1,0 +1,26 @@
+"""`python -m api`: serves the API on KD_HOST and KD_PORT until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import sys
+
+import uvicorn
+
+from api.main import create_app
+from jobs.settings import Settings, SettingsError
+
+_GRACE_SECONDS = 10  # for downloads that are under way; they can be resumed by range
+
+
+def main() -> int:
+    try:
+        settings = Settings()
+    except SettingsError as error:
+        sys.stderr.write(f"cannot start: {error}\n")
+        return 2
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, timeout_graceful_shutdown=_GRACE_SECONDS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""Answers as bytes, and the documentation of those that are not success."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Response
+from pydantic import BaseModel
+
+PROBLEM_JSON = "application/problem+json"
+
+
+def answer(view: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """`view` as JSON. What a route returns like this, FastAPI does not validate again; that costs more than a query."""
+    return Response(view.model_dump_json(), status, headers, "application/json")
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route adds to its `responses` for the errors that it may answer; 500 and 503 come with every route."""
+    content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemView"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in (*statuses, 500, 503)}

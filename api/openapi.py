@@ -1,0 +1,83 @@
+"""The OpenAPI document: FastAPI's own, with the job spec's schema and examples and the errors as they really are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.errors import CODES
+from api.schemas import ProblemView, Progress
+from kd_engine.spec import JobSpec
+
+_REFERENCE = "#/components/schemas/{model}"
+SHORT_EXAMPLE: dict[str, Any] = {
+    "dataset": "mnist", "teacher": "mnist_cnn", "student": "softmax_regression", "temperature": 5,
+}  # fmt: skip
+LONG_EXAMPLE: dict[str, Any] = {
+    "name": "softmax from a CNN, T=5",
+    "dataset": {"name": "mnist", "validation": 0.1},
+    "teacher": {"model": "mnist_cnn", "params": {}, "training": {"epochs": 12}},
+    "student": {"model": "softmax_regression"},
+    "temperature": 5,
+    "alpha": 0.9,
+    "training": {
+        "epochs": 12,
+        "batch_size": 128,
+        "optimizer": {"name": "adam", "lr": 0.001},
+        "schedule": {"name": "constant"},
+        "augmentation": [],
+        "precision": "auto",
+    },
+    "baseline": True,
+    "seed": 0,
+    "repeats": 1,
+    "labels": {"team": "vision"},
+}
+SPEC_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {"$ref": _REFERENCE.format(model="JobSpec")},
+            "examples": {
+                "short": {"summary": "The shortest one that works", "value": SHORT_EXAMPLE},
+                "long": {"summary": "Everything said", "value": LONG_EXAMPLE},
+            },
+        }
+    },
+}
+
+
+def install(app: FastAPI) -> None:
+    """Makes `app` serve this document."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
+    for model in (JobSpec, ProblemView, Progress):
+        schema = model.model_json_schema(ref_template=_REFERENCE)
+        schemas |= schema.pop("$defs", {})
+        schemas[model.__name__] = schema
+    schemas["ProblemView"]["properties"]["code"]["enum"] = list(CODES)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            _drop_validation_error(operation)
+    return document
+
+
+def _drop_validation_error(operation: dict[str, Any]) -> None:
+    """FastAPI documents a 422 of its own for each path parameter; this service never sends it."""
+    answer = operation["responses"].get("422", {})
+    if "HTTPValidationError" in str(answer):
+        del operation["responses"]["422"]

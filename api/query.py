@@ -1,0 +1,141 @@
+"""Query parameters: one frozen model for each list, unknown names refused with the nearest known one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from starlette.datastructures import QueryParams
+
+from api.errors import Problem
+from jobs.states import JobState
+from kd_engine.strict import nearest
+
+Q = TypeVar("Q", bound="Query")
+
+DEFAULT_PAGE_SIZE = 50
+_LABEL = "label."
+_LARGEST_NUMBER = 2**63 - 1  # of an integer in the database
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+ -]\d\d:\d\d)", re.ASCII)
+
+
+class Query(BaseModel):
+    """Base of the query models. `labels` collects `label.K=V` where a model has that field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    takes_labels: ClassVar[bool] = False
+
+    @classmethod
+    def read(cls, parameters: QueryParams) -> Self:
+        """The checked parameters.
+
+        Raises:
+            Problem: 400; an unknown name, one given twice, or a value that is wrong.
+        """
+        values: dict[str, Any] = {}
+        labels: dict[str, str] = {}
+        for name, value in parameters.multi_items():
+            if "\0" in name + value:
+                raise _wrong(name, "a query parameter cannot hold the character U+0000.", "bad_character")
+            is_label = cls.takes_labels and name.startswith(_LABEL) and len(name) > len(_LABEL)
+            key, target = (name.removeprefix(_LABEL), labels) if is_label else (name, values)
+            if key in target:
+                raise _wrong(name, f"'{name}' is given twice; give it once.", "given_twice")
+            if not is_label and key not in cls._names():
+                raise _unknown(name, cls._names(), cls.takes_labels)
+            target[key] = value
+        try:
+            return cls.model_validate(values | ({"labels": labels} if cls.takes_labels else {}))
+        except ValidationError as error:
+            raise _bad_values(error) from None
+
+    @classmethod
+    def openapi(cls) -> list[dict[str, Any]]:
+        """The parameters as OpenAPI has them."""
+        properties = cls.model_json_schema(ref_template="#/components/schemas/{model}")["properties"]
+        rows = []
+        for name in cls._names():
+            schema = dict(properties[name])
+            description = schema.pop("description", "")
+            rows.append({"name": name, "in": "query", "description": description, "schema": schema})
+        if cls.takes_labels:
+            text = f"`{_LABEL}K=V`: jobs with the label K of value V; may be given for several K."
+            rows.append({"name": f"{_LABEL}K", "in": "query", "description": text, "schema": {"type": "string"}})
+        return rows
+
+    @classmethod
+    def _names(cls) -> list[str]:
+        return [name for name in cls.model_fields if name != "labels"]
+
+
+def _rfc_3339(value: Any) -> Any:
+    if isinstance(value, str):
+        if not _RFC_3339.fullmatch(value):
+            raise ValueError("expected a time as in RFC 3339 with its offset, like 2026-01-31T12:00:00Z")
+        return value[:-6] + value[-6:].replace(" ", "+")  # a "+" that was not escaped arrives as a space
+    return value
+
+
+PageSize = Annotated[int, Field(ge=1, description="Entries on a page; more than the service's limit means the limit.")]
+Time = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
+
+
+class SubmitQuery(Query):
+    """Of POST /jobs."""
+
+    validate_only: bool = Field(False, description="Check and resolve the spec, and store nothing.")
+
+
+class ListQuery(Query):
+    """Of GET /jobs."""
+
+    takes_labels: ClassVar[bool] = True
+    state: JobState | None = Field(None, description="Jobs in this state.")
+    name: str | None = Field(None, description="Jobs of exactly this name.")
+    dataset: str | None = Field(None, description="Jobs on this data set.")
+    student: str | None = Field(None, description="Jobs with this student model.")
+    created_after: Time | None = Field(None, description="Jobs made after this time (RFC 3339).")
+    page_token: str | None = Field(None, description="`next_page_token` of the page before.")
+    page_size: PageSize = DEFAULT_PAGE_SIZE
+    labels: dict[str, str] = {}
+
+    def filters_text(self) -> str:
+        """What a page token is bound to."""
+        return self.model_dump_json(exclude={"page_token", "page_size"})
+
+
+class EventsQuery(Query):
+    """Of GET /jobs/{id}/events."""
+
+    after: int = Field(0, ge=0, le=_LARGEST_NUMBER, description="Events with a number above this.")
+    page_size: PageSize = DEFAULT_PAGE_SIZE
+
+
+class MetricsQuery(Query):
+    """Of GET /jobs/{id}/metrics."""
+
+    format: Literal["json", "csv"] | None = Field(None, description="Wins over the Accept header.")
+
+
+def _unknown(name: str, known: Iterable[str], labels: bool) -> Problem:
+    names = [*known, *([f"{_LABEL}K"] if labels else [])]
+    hint = nearest(name[:100], names)
+    message = f"unknown query parameter '{name}'" + (f"; did you mean '{hint}'?" if hint else ".")
+    message += f" Known here: {', '.join(names)}."
+    error = {"parameter": name, "message": message, "code": "unknown_parameter"}
+    return Problem("unknown_parameter", message, errors=[error])
+
+
+def _wrong(name: str, message: str, code: str) -> Problem:
+    return Problem("bad_parameter", message, errors=[{"parameter": name, "message": message, "code": code}])
+
+
+def _bad_values(error: ValidationError) -> Problem:
+    errors = []
+    for detail in error.errors(include_url=False):
+        name = str(detail["loc"][0])
+        message = f"'{name}' is {str(detail['input'])[:100]!r}: {detail['msg'].removeprefix('Value error, ')}."
+        errors.append({"parameter": name, "message": message, "code": detail["type"]})
+    return Problem("bad_parameter", errors[0]["message"], errors=errors)

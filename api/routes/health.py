@@ -1,0 +1,62 @@
+"""Is the process alive, and can the service do its work."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from fastapi import APIRouter, Response
+from kombu.exceptions import OperationalError as BrokerError
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.answers import answer, problems
+from api.deps import Context, ContextDep
+from api.errors import Problem
+from api.schemas import Health, Part, Readiness, workers_part
+
+log = logging.getLogger(__name__)
+router = APIRouter(tags=["health"])
+
+WORKER_SECONDS = 60.0  # workers beat every KD_HEARTBEAT_SECONDS, 10 by default
+
+
+@router.get("/healthz", summary="Alive?", responses={200: {"model": Health}, **problems()})
+async def read_health() -> Response:
+    """Says only that the process answers: async, so that it does even when every thread is taken."""
+    return answer(Health(status="alive"))
+
+
+@router.get("/readyz", summary="Ready?", responses={200: {"model": Readiness}, **problems()})
+def read_readiness(context: ContextDep) -> Response:
+    """Database, broker, and workers heard within 60 s; 503 with the state of each when one is missing."""
+    parts = {
+        "database": _part(context.database.ping, "the database"),
+        "broker": _part(context.doorbell.ping, "the broker"),
+        "workers": _workers(context),
+    }
+    missing = [name for name, part in parts.items() if not part.ok]
+    if missing:
+        raise Problem(
+            "not_ready",
+            f"Not ready: {', '.join(missing)}. Jobs are still accepted while the database answers.",
+            parts={name: part.model_dump() for name, part in parts.items()},
+        )
+    return answer(Readiness(status="ready", parts=parts))
+
+
+def _part(ping: Callable[[], None], what: str) -> Part:
+    try:
+        ping()
+    except (SQLAlchemyError, BrokerError, OSError) as error:
+        # the error may hold a URL with a password, so it stays in the log
+        log.warning("%s does not answer: %s", what, error)
+        return Part(ok=False, detail=f"{what} does not answer.")
+    return Part(ok=True, detail=f"{what} answers.")
+
+
+def _workers(context: Context) -> Part:
+    try:
+        with context.database.read() as repository:
+            return workers_part(repository.workers_seen(WORKER_SECONDS), WORKER_SECONDS)
+    except SQLAlchemyError:
+        return Part(ok=False, detail="unknown while the database does not answer.")

@@ -1,0 +1,180 @@
+"""Jobs: create, list, read, cancel, delete."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+
+from api.answers import answer, problems
+from api.body import RawBody, parse_object
+from api.conditional import quoted, unchanged
+from api.deps import Context, ContextDep
+from api.errors import Problem, invalid_body
+from api.openapi import SPEC_BODY
+from api.paging import make_token, read_token
+from api.query import ListQuery, SubmitQuery
+from api.schemas import JobPage, JobView, Resolved, created_view, job_summary, job_view, resolved_view
+from api.submit import check_data, check_teacher
+from jobs.models import Job
+from jobs.repository import JobFilter
+from jobs.states import JobState
+from kd_engine.spec import JobSpec, canonical_hash
+
+log = logging.getLogger(__name__)
+router = APIRouter(tags=["jobs"])
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_KEY_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "1 to 255 visible ASCII characters. The same key and body get the first answer again.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+_ETAG = {"ETag": {"description": "Strong; changes with everything in the body.", "schema": {"type": "string"}}}
+_LOCATION = {"Location": {"description": "Path of the new job.", "schema": {"type": "string"}}}
+_IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
+
+
+@router.post(
+    "/jobs",
+    status_code=201,
+    summary="Create a job",
+    responses={
+        201: {"model": JobView, "description": "Recorded, and queued.", "headers": _LOCATION},
+        200: {"model": Resolved, "description": "With `validate_only`: the resolved spec; nothing was stored."},
+        **problems(400, 413, 415, 422),
+    },
+    openapi_extra={"requestBody": SPEC_BODY, "parameters": [*SubmitQuery.openapi(), _KEY_PARAMETER]},
+)
+def create_job(request: Request, raw: RawBody, context: ContextDep) -> Response:
+    """Checks the whole spec, records it resolved, and rings a worker. Recorded means durable, whatever happens next."""
+    query = SubmitQuery.read(request.query_params)
+    key = _idempotency_key(request)
+    body = parse_object(raw)
+    if query.validate_only:
+        return _validate_only(body, context)
+    idempotency = None if key is None else (key, canonical_hash(body))
+    if idempotency is not None:
+        # before the checks, because what they look at may have changed since the first answer
+        with context.database.read() as repository:
+            earlier = repository.find_by_key(*idempotency)
+            if earlier is not None:
+                return _created(earlier)
+    spec = _checked_spec(body, context)
+    with context.database.write() as repository:
+        check_teacher(spec, repository)
+        job = repository.create(spec.resolved(), idempotency=idempotency)
+        created = _created(job)
+    context.doorbell.ring(job.id)
+    return created
+
+
+@router.get(
+    "/jobs",
+    summary="List jobs",
+    responses={200: {"model": JobPage}, **problems(400)},
+    openapi_extra={"parameters": ListQuery.openapi()},
+)
+def list_jobs(request: Request, context: ContextDep) -> Response:
+    """Newest first. A page token goes on where its page ended, whatever was created meanwhile."""
+    query = ListQuery.read(request.query_params)
+    filters = query.filters_text()
+    before = None if query.page_token is None else read_token(query.page_token, filters)
+    size = min(query.page_size, context.settings.page_size_max)
+    wanted = JobFilter(
+        state=query.state,
+        name=query.name,
+        labels=query.labels,
+        dataset=query.dataset,
+        student=query.student,
+        created_after=query.created_after,
+    )
+    with context.database.read() as repository:
+        jobs = repository.list_jobs(wanted, before=before, limit=size + 1)  # one more tells whether a page follows
+        shown = [job_summary(job) for job in jobs[:size]]
+    token = make_token(shown[-1].id, filters) if len(jobs) > size else None
+    return answer(JobPage(jobs=shown, next_page_token=token))
+
+
+@router.get(
+    "/jobs/{job_id}",
+    summary="Read a job",
+    responses={200: {"model": JobView, "headers": _ETAG}, 304: {"description": "Unchanged."}, **problems(404)},
+    openapi_extra={"parameters": [_IF_NONE_MATCH]},
+)
+def read_job(job_id: str, request: Request, context: ContextDep) -> Response:
+    """State, phase, progress, the latest metrics, times, and the resolved spec. Cheap to poll with `If-None-Match`."""
+    with context.database.read() as repository:
+        job = repository.get(job_id)
+        headers = {"ETag": quoted(str(job.version)), "Cache-Control": "private, no-cache"}
+        if unchanged(request.headers.get("if-none-match"), headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        return answer(job_view(job), headers=headers)
+
+
+@router.post(
+    "/jobs/{job_id}/cancel",
+    summary="Cancel a job",
+    responses={
+        200: {"model": JobView, "description": "It is cancelled."},
+        202: {"model": JobView, "description": "It runs; its worker was asked to stop it."},
+        **problems(404, 409),
+    },
+)
+def cancel_job(job_id: str, context: ContextDep) -> Response:
+    """May be repeated. A job that has succeeded or failed stays as it is: 409, with its state."""
+    with context.database.write() as repository:
+        job = repository.request_cancel(job_id)
+        return answer(job_view(job), status=202 if job.state is JobState.RUNNING else 200)
+
+
+@router.delete(
+    "/jobs/{job_id}",
+    status_code=204,
+    summary="Delete a job",
+    responses={204: {"description": "Gone, with its files."}, **problems(404, 409)},
+)
+def delete_job(job_id: str, context: ContextDep) -> Response:
+    """Only a job that has ended; cancel it first."""
+    with context.database.write() as repository:
+        keys = repository.delete(job_id)
+    for key in keys:
+        try:
+            context.store.delete(key)
+        except OSError:
+            # the job is gone for every reader; a file that stays costs only its room
+            log.warning("could not remove %s from the artifact store", key, exc_info=True)
+    return Response(status_code=204)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise Problem(
+            "bad_idempotency_key", "An Idempotency-Key has 1 to 255 visible ASCII characters; a UUID does well."
+        )
+    return key
+
+
+def _validate_only(body: dict[str, Any], context: Context) -> Response:
+    spec = _checked_spec(body, context)
+    with context.database.read() as repository:
+        check_teacher(spec, repository)
+    return answer(resolved_view(spec.resolved()))
+
+
+def _checked_spec(body: dict[str, Any], context: Context) -> JobSpec:
+    try:
+        spec = JobSpec.model_validate(body)
+    except ValidationError as error:
+        raise invalid_body(error, body) from None
+    check_data(spec, context.settings)
+    return spec
+
+
+def _created(job: Job) -> Response:
+    return answer(created_view(job), status=201, headers={"Location": f"/jobs/{job.id}"})

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.schemas import Readiness
+from jobs.settings import Settings
+from tests.api.conftest import SPEC, Service, serving
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Service]:
+    """An api that no other test uses, as these take parts of it away."""
+    with serving(Settings(home=tmp_path / "home", broker_url="memory://")) as running:
+        yield running
+
+
+def test_the_process_is_alive(client: httpx.Client) -> None:
+    assert client.get("/healthz").json() == {"status": "alive"}
+
+
+def test_ready_once_a_worker_was_heard(own: Service) -> None:
+    answer = own.client.get("/readyz")
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], answer.headers["retry-after"]) == (503, "not_ready", "5")
+    assert {name: part["ok"] for name, part in problem["parts"].items()} == {
+        "database": True, "broker": True, "workers": False,
+    }  # fmt: skip
+    with own.context.database.write() as repository:
+        repository.beat("worker-1", "cpu", None)
+    answer = own.client.get("/readyz")
+    ready = Readiness.model_validate(answer.json())
+    assert (answer.status_code, ready.status) == (200, "ready")
+    assert all(part.ok for part in ready.parts.values())
+
+
+def test_not_ready_without_a_broker_but_jobs_are_taken(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, broker_url="redis://:hunter2@127.0.0.1:1/0")
+    with serving(settings) as service:
+        answer = service.client.get("/readyz")
+        assert (answer.status_code, answer.json()["parts"]["broker"]["ok"]) == (503, False)
+        assert "hunter2" not in answer.text
+        service.create()
+
+
+@pytest.fixture
+def without_database(own: Service) -> Iterator[Service]:
+    """The api, its database gone: SQLite cannot open a folder."""
+    own.create()
+    own.context.database.dispose()
+    path = own.context.settings.home / "distillery.db"
+    for name in ("", "-wal", "-shm"):
+        path.with_name(path.name + name).unlink(missing_ok=True)
+    path.mkdir()
+    yield own
+    path.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/jobs"),
+        ("GET", "/jobs"),
+        ("GET", "/jobs/job_0"),
+        ("POST", "/jobs/job_0/cancel"),
+        ("DELETE", "/jobs/job_0"),
+        ("GET", "/jobs/job_0/events"),
+        ("GET", "/jobs/job_0/artifacts/report.json"),
+    ],
+)
+def test_503_while_the_database_is_down(without_database: Service, method: str, path: str) -> None:
+    body = SPEC if path == "/jobs" and method == "POST" else None
+    answer = without_database.client.request(method, path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    assert "distillery.db" not in answer.text
+
+
+def test_alive_but_not_ready_while_the_database_is_down(without_database: Service) -> None:
+    assert without_database.client.get("/healthz").status_code == 200
+    parts = without_database.client.get("/readyz").json()["parts"]
+    assert {name: part["ok"] for name, part in parts.items()} == {"database": False, "broker": True, "workers": False}

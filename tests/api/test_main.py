@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_importing_the_api_brings_neither_torch_nor_a_worker() -> None:
+    program = (
+        "import sys, api.main; "
+        "print(*[name for name in ('torch', 'numpy', 'sklearn', 'celery.worker', 'worker') if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []
+
+
+def test_python_m_api_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    environment = os.environ | {"KD_HOME": str(tmp_path), "KD_PORT": "0", "KD_BROKER_URL": "memory://"}
+    command = [sys.executable, "-m", "api"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            lines = iter(process.stderr.readline, "")
+            url = next(found[0] for line in lines if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
+            assert httpx.get(f"{url}/healthz", timeout=30).status_code == 200
+            process.send_signal(signal.SIGTERM)
+            process.stderr.read()
+            assert process.wait(timeout=30) in {0, -signal.SIGTERM}
+        finally:
+            process.kill()
+
+
+def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    environment = os.environ | {"KD_HOME": str(tmp_path), "KD_PORT": "many"}
+    run = subprocess.run(
+        [sys.executable, "-m", "api"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    assert "KD_PORT" in run.stderr
+    assert "Traceback" not in run.stderr
