@@ -1,0 +1,106 @@
+"""A worker's services over a real SQLite database and a real artifact folder; trainers are real processes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from jobs.artifacts import LocalStore
+from jobs.db import Database
+from jobs.models import Job
+from jobs.settings import Settings
+from kd_engine.spec import JobSpec
+from tests.kd_engine.runs import DIGITS
+from worker.execute import Services, execute
+
+# about ten seconds of training, far longer than any test lets it run
+SLOW: dict[str, Any] = DIGITS | {"student": "resnet20", "training": {"epochs": 200, "batch_size": 128}}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        home=tmp_path / "home",
+        threads=1,
+        heartbeat_seconds=0.2,
+        stop_after_seconds=5,
+        lease_seconds=6,
+        cancel_grace_seconds=5,
+        checkpoint_seconds=0.05,
+        download=False,
+    )
+
+
+@pytest.fixture
+def services(settings: Settings) -> Iterator[Services]:
+    database = Database(settings.database_url)
+    database.migrate()
+    yield Services(settings, database, LocalStore(settings.artifacts_dir), worker_id="test-worker")
+    database.dispose()
+    assert not trainers(settings), "a trainer was left behind"
+
+
+@pytest.fixture
+def submit(services: Services) -> Callable[[dict[str, Any]], str]:
+    """Records a job as POST /jobs would; returns its id."""
+
+    def make(body: dict[str, Any]) -> str:
+        with services.database.write() as repository:
+            return repository.create(JobSpec.model_validate(body).resolved()).id
+
+    return make
+
+
+class Running:
+    """`execute` in a thread, as the worker's main thread would do it."""
+
+    def __init__(self, job_id: str, services: Services) -> None:
+        self.job_id, self._services = job_id, services
+        self._thread = threading.Thread(target=execute, args=(job_id, services))
+        self._thread.start()
+
+    def wait_for(self, event: str) -> None:
+        """Waits until the job has such an event."""
+        self.until(lambda: any(found.type == event for found in self._events()))
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert self._thread.is_alive(), f"the attempt is over: {look(self._services, self.job_id).end_detail}"
+            assert time.monotonic() < deadline, "waited for a minute"
+            time.sleep(0.02)
+
+    def join(self) -> Job:
+        self._thread.join(timeout=60)
+        assert not self._thread.is_alive()
+        return look(self._services, self.job_id)
+
+    def _events(self) -> list[Any]:
+        with self._services.database.read() as repository:
+            return repository.events(self.job_id, 0, 1000)
+
+
+@pytest.fixture
+def start(services: Services) -> Callable[[str], Running]:
+    return lambda job_id: Running(job_id, services)
+
+
+def look(services: Services, job_id: str) -> Job:
+    with services.database.read() as repository:
+        return repository.get(job_id)
+
+
+def trainers(settings: Settings) -> list[psutil.Process]:
+    """Trainer processes whose folder lies under this test's home."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        line = process.info["cmdline"] or []
+        if "worker.process" in line and str(settings.runs_dir) in line[-1] and process.info["status"] != "zombie":
+            found.append(process)
+    return found

@@ -1,0 +1,63 @@
+"""Holds a job's lease from a thread of its own, and hears in each renewal whether the job is to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs.db import Database
+from jobs.errors import LeaseLost
+from jobs.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Lease:
+    """A context manager that renews the lease until it is left.
+
+    Attributes:
+        lost: another attempt has the job, or the database was out of reach for so long that one may soon have it.
+        cancel_requested, pause_requested: as the last renewal said.
+    """
+
+    def __init__(self, database: Database, settings: Settings, job_id: str, token: int) -> None:
+        self._database, self._settings = database, settings
+        self._job_id, self._token = job_id, token
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{job_id}", daemon=True)
+        self._renewed = time.monotonic()
+        self.cancel_requested = False
+        self.pause_requested = False
+        self._taken = False
+
+    @property
+    def lost(self) -> bool:
+        return self._taken or time.monotonic() - self._renewed > self._settings.stop_after_seconds
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._done.wait(self._settings.heartbeat_seconds) and not self._taken:
+            asked = time.monotonic()  # the lease counts from before the question, not from the answer
+            try:
+                with self._database.write() as repository:
+                    renewal = repository.renew(self._job_id, self._token, self._settings.lease_seconds)
+            except LeaseLost:
+                log.warning("job %s: the lease was lost to another attempt", self._job_id)
+                self._taken = True
+            except SQLAlchemyError as error:
+                log.warning("job %s: the lease could not be renewed: %s", self._job_id, type(error).__name__)
+            else:
+                self._renewed = asked
+                self.cancel_requested, self.pause_requested = renewal.cancel_requested, renewal.pause_requested

@@ -1,0 +1,63 @@
+"""The child: runs the engine on one attempt's request, in a process group of its own. Knows no database and no broker.
+
+    python -m worker.process FOLDER
+
+reads `request.json` in FOLDER and appends events to `events.jsonl`. SIGTERM asks it to write a checkpoint and end. Its
+standard input is a lifeline: when the supervisor's end closes, for whatever reason, the whole group dies at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from kd_engine.options import RunOptions
+from kd_engine.spec import JobSpec
+
+REQUEST_FILE = "request.json"
+_PATHS = ("out_dir", "data_dir", "cache_dir", "teacher_file", "resume_from")
+
+
+def write_request(folder: Path, spec: JobSpec, options: RunOptions) -> None:
+    """Leaves in `folder` what the child is to do."""
+    plain = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
+    (folder / REQUEST_FILE).write_text(json.dumps({"spec": spec.to_json(), "options": plain}))
+
+
+def read_request(folder: Path) -> tuple[JobSpec, RunOptions]:
+    """What `write_request` left."""
+    request = json.loads((folder / REQUEST_FILE).read_text())
+    options: dict[str, Any] = request["options"]
+    paths = {key: Path(options[key]) for key in _PATHS if options[key] is not None}
+    return JobSpec.model_validate(request["spec"]), RunOptions(**(options | paths))
+
+
+def main(folder: Path) -> int:
+    """Runs the request; 0 when a `Finished` event was written, whatever it says."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the supervisor's to handle
+    threading.Thread(target=_die_with_supervisor, daemon=True).start()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    spec, options = read_request(folder)
+    from kd_engine.engine import run  # after the signal handlers: importing torch takes a second
+
+    run(spec, options, should_stop=stop.is_set)
+    return 0
+
+
+def _die_with_supervisor() -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,99 @@
+"""The supervisor's handle on a trainer process: start, hear, ask to stop, kill the whole group."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from kd_engine.events import Event, parse_event
+
+ROOT = Path(__file__).resolve().parent.parent
+EVENTS_FILE = "events.jsonl"
+LOG_FILE = "trainer.log"
+# What a trainer may know of its supervisor's environment: how to find programs and devices. No secrets.
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
+_PASSED_ON_PREFIXES = ("CUDA_", "NVIDIA_", "NCCL_")
+
+
+class TrainerProcess:
+    """A trainer in a session and process group of its own.
+
+    Args:
+        folder: holds `request.json`; the trainer's events and log go there.
+        threads: its share of the cores.
+    """
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._events = folder / EVENTS_FILE
+        self._read = 0
+        self._kill_at: float | None = None
+        with (folder / LOG_FILE).open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "worker.process", str(folder)],
+                cwd=folder,
+                env=_environment(threads),
+                stdin=subprocess.PIPE,  # the lifeline: never written to, closed by our end
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id, and process group id, of the trainer."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def outcome(self) -> str:
+        """How the process ended, in words."""
+        code = self._process.returncode
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
+
+    def events(self) -> list[Event]:
+        """The events written since the last call; a line that is still being written waits for the next one."""
+        if not self._events.exists():
+            return []
+        with self._events.open("rb") as file:
+            file.seek(self._read)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._read += len(whole) + len(newline)
+        return [parse_event(line) for line in whole.splitlines()]
+
+    def ask_to_stop(self, grace_seconds: float) -> None:
+        """SIGTERM now; `check` sends SIGKILL once `grace_seconds` have passed. Later calls change nothing."""
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + grace_seconds
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+
+    def check(self) -> None:
+        """Kills the group when it was asked to stop and its grace is over."""
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group, and waits for the trainer to be gone."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def close(self) -> None:
+        """Leaves no process of the group behind, whatever happened before."""
+        self.kill()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+def _environment(threads: int) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key in _PASSED_ON or key.startswith(_PASSED_ON_PREFIXES)}
+    paths = [str(ROOT), *filter(None, [kept.get("PYTHONPATH")])]
+    return kept | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
