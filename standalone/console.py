@@ -1,0 +1,42 @@
+"""The terminal: whole lines from several threads, what each child says under its name."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TextIO
+
+_NAME_WIDTH = 9
+
+
+class Console:
+    """Writes to standard output; a terminal that went away is not an error."""
+
+    def __init__(self, stream: TextIO | None = None, *, show_children: bool = True) -> None:
+        self._stream = sys.stdout if stream is None else stream
+        self._show_children = show_children
+        self._lock = threading.Lock()
+
+    @property
+    def live(self) -> bool:
+        """Whether a line can be written over."""
+        return self._stream.isatty()
+
+    def line(self, text: str = "") -> None:
+        self._write(text + "\n")
+
+    def over(self, text: str) -> None:
+        """Writes over the present line and stays on it; only where `live`."""
+        self._write(f"\r\x1b[2K{text}")
+
+    def child_line(self, name: str, text: str) -> None:
+        if self._show_children:
+            self._write(f"{name:<{_NAME_WIDTH}}| {text}\n")
+
+    def _write(self, text: str) -> None:
+        with self._lock:
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except (OSError, ValueError):  # closed at the other end, or by the interpreter on its way out
+                self._show_children = False

@@ -1,0 +1,113 @@
+"""`python -m standalone demo`: one real job through a service of its own, and a look at what came out of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from jobs.settings import Settings
+from standalone.client import Client
+from standalone.console import Console
+from standalone.errors import DemoFailed
+from standalone.progress import ProgressLines
+from standalone.report_table import accuracy_of, report_table
+from standalone.service import running_service
+from standalone.signals import StopSignals
+from standalone.supervisor import Supervisor
+
+_ROOT = Path(__file__).resolve().parent.parent
+_SPEC = _ROOT / "examples" / "digits.json"
+_POLL_SECONDS = 0.25
+_TERMINAL = ("succeeded", "failed", "cancelled")
+_EVALUATION_SECONDS = 60.0
+
+
+def demo(output: Path) -> None:
+    """Runs the demo on a free loopback port; the student's weights end up in `output`, all else is removed.
+
+    Raises:
+        CannotStart: the service did not start.
+        DemoFailed: the job did not succeed, or its report and its weights do not say the same.
+        Stopped: a signal came.
+    """
+    console = Console(show_children=False)
+    started = time.monotonic()
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="distillery-demo-") as folder, StopSignals() as signals:
+        settings = Settings(home=Path(folder), host="127.0.0.1", port=0, workers=1)
+        try:
+            console.line("starting the service: Redis, api, one worker")
+            with running_service(settings, console, signals) as (supervisor, url):
+                console.line(f"ready at {url} after {time.monotonic() - started:.1f} s\n")
+                _one_job(Client(url), console, supervisor, signals, output)
+        except DemoFailed:
+            _keep_logs(settings.home / "logs", output / "logs", console)
+            raise
+    console.line(f"\nall stopped; the demo took {time.monotonic() - started:.0f} s")
+
+
+def _one_job(client: Client, console: Console, supervisor: Supervisor, signals: StopSignals, output: Path) -> None:
+    spec = json.loads(_SPEC.read_text())
+    job_id = client.create(spec)["id"]
+    console.line(f"POST /jobs with {_SPEC.relative_to(_ROOT)}: {job_id}")
+    job = _follow(client, job_id, console, supervisor, signals)
+    if job["state"] != "succeeded":
+        raise DemoFailed(f"the job ended as {job['state']}: {job.get('reason')}; {job.get('detail') or 'no details'}")
+    report = client.report(job_id)
+    console.line(f"\n{report_table(report)}\n")
+    weights = output / "student.safetensors"
+    sha256 = client.download(job_id, weights.name, weights)
+    console.line(f"downloaded {weights} ({weights.stat().st_size:,} bytes, sha256 {sha256[:16]}... as listed)")
+    signals.check()
+    _compare(weights, spec["dataset"]["name"], accuracy_of(report, "distilled"), console)
+
+
+def _follow(
+    client: Client, job_id: str, console: Console, supervisor: Supervisor, signals: StopSignals
+) -> dict[str, Any]:
+    """Shows the job's progress until it ends; returns it as it then is."""
+    lines = ProgressLines(console)
+    seen = 0
+    try:
+        while True:
+            signals.check()
+            supervisor.tick()
+            job = client.job(job_id)  # before its events: once it is terminal, the page that follows holds them all
+            seconds_left = (job.get("progress") or {}).get("seconds_remaining")
+            while events := client.events(job_id, seen):
+                for event in events:
+                    lines.show(event, seconds_left)
+                seen = events[-1]["seq"]
+            if job["state"] in _TERMINAL:
+                return job
+            time.sleep(_POLL_SECONDS)
+    finally:
+        lines.finish_line()
+
+
+def _compare(weights: Path, dataset: str, reported: float, console: Console) -> None:
+    """Scores the test images in a process that knows the file alone, and compares with the report."""
+    command = [sys.executable, "-m", "kd_engine", "evaluate", str(weights.resolve()), "--dataset", dataset]
+    console.line(f"a fresh process: python {' '.join(command[1:4])} {weights} {' '.join(command[5:])}")
+    done = subprocess.run(
+        command, cwd=_ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        timeout=_EVALUATION_SECONDS,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise DemoFailed(f"it ended with exit status {done.returncode}: {done.stderr.strip()}")
+    measured = float(json.loads(done.stdout)["test_accuracy"])
+    console.line(f"  test accuracy {100 * measured:.2f} %; the report says {100 * reported:.2f} %")
+    if abs(measured - reported) > 1e-9:
+        raise DemoFailed(f"the weights score {measured!r}, but the report says {reported!r}: they must be equal")
+    console.line("  equal, as they must be")
+
+
+def _keep_logs(logs: Path, target: Path, console: Console) -> None:
+    shutil.copytree(logs, target, dirs_exist_ok=True)
+    console.line(f"the logs are kept in {target}")

@@ -1,0 +1,65 @@
+"""A progress line for each phase of a job, from its events: written over where the terminal can, else a few lines."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from standalone.console import Console
+
+_NAMES = {"teacher": "teacher", "baseline": "student alone", "student": "distilled"}
+_LINES_A_PHASE = 4  # where a line cannot be written over
+
+
+class ProgressLines:
+    """Turns a job's events into lines on the console."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._open = False
+
+    def show(self, event: dict[str, Any], seconds_left: float | None) -> None:
+        """Shows what an event says; `seconds_left` is for the whole job, None while unknown."""
+        data = event["data"]
+        if event["type"] == "epoch_end":
+            self._epoch(data, seconds_left)
+        elif event["type"] == "phase_ended":
+            how = {"cache": ", found in the cache", "given": ", given"}.get(data["source"], "")
+            self._over(f"{_label(data)}  test accuracy {_percent(data['metrics']['test_accuracy'])}{how}")
+            self.finish_line()
+        elif event["type"] == "requeued":
+            self.finish_line()
+            self._console.line(f"the job is queued again: {data.get('why', 'unknown')}")
+
+    def finish_line(self) -> None:
+        """Leaves the line that is being written over, if there is one."""
+        if self._open:
+            self._console.line()
+            self._open = False
+
+    def _epoch(self, data: dict[str, Any], seconds_left: float | None) -> None:
+        epoch, epochs = data["epoch"], data["epochs"]
+        left = "" if seconds_left is None else f"  job done in about {max(1, round(seconds_left))} s"
+        accuracy = _percent(data["metrics"]["val_accuracy"])
+        text = f"{_label(data)}  epoch {epoch:>3}/{epochs}  validation accuracy {accuracy}{left}"
+        if self._console.live:
+            self._over(text)
+        elif epoch == epochs or epoch % math.ceil(epochs / _LINES_A_PHASE) == 0:
+            self._console.line(text)
+
+    def _over(self, text: str) -> None:
+        if self._console.live:
+            self._console.over(text)
+            self._open = True
+        else:
+            self._console.line(text)
+
+
+def _label(data: dict[str, Any]) -> str:
+    name = _NAMES.get(data["phase"], data["phase"])
+    repeat = f" (repeat {data['repeat'] + 1})" if data["repeat"] else ""
+    return f"  {name + repeat:<13}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:6.2f} %"
