@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.main import create_app
 from jobs.settings import Settings, SettingsError
@@ -18,8 +19,13 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"cannot start: {error}\n")
         return 2
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, timeout_graceful_shutdown=_GRACE_SECONDS)
+    serve(create_app(settings), settings)
     return 0
+
+
+def serve(app: FastAPI, settings: Settings) -> None:
+    """Serves `app` until SIGINT or SIGTERM."""
+    uvicorn.run(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=_GRACE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""images/s of the distillation step, resnet56 -> resnet20 at batch 128 on CIFAR-10-shaped data, against a plain loop."""
+"""images/s of the distillation step against a plain loop: resnet56 -> resnet20, batch 128, CIFAR-10-shaped data."""
 
 from __future__ import annotations
 
@@ -93,7 +93,10 @@ def _network(model: str, role: str) -> Network:
 def _show(measured: Measured, images: int, threads: int) -> None:
     flops = _flops_per_image()
     ceiling = _convolution_rate()
-    print(f"distillation step, resnet56 -> resnet20, batch {BATCH}, {threads} threads, medians of {len(measured.seconds['auto'])}")
+    print(
+        f"distillation step, resnet56 -> resnet20, batch {BATCH}, {threads} threads, "
+        f"medians of {len(measured.seconds['auto'])}"
+    )
     for name in measured.seconds:
         rate = images / measured.median(name)
         speedup = measured.speedup(name, "plain loop")

@@ -23,6 +23,10 @@ class Augmentation(Strict):
 
     name: str
 
+    def misfit(self, shape: tuple[int, int, int]) -> str | None:
+        """Why this cannot be done to images of `shape` (channels, height, width); None when it can."""
+        return None
+
     def __call__(self, images_BCHW: Tensor, generator: torch.Generator) -> Tensor:
         raise NotImplementedError(f"the augmentation '{self.name}' has no formula")
 
@@ -33,6 +37,12 @@ class Crop(Augmentation):
     name: Literal["crop"] = "crop"
     padding: int = Field(4, ge=1, le=64, description="Pixels added on each side.")
     mode: Literal["zero", "reflect"] = Field("zero", description="What the padding holds.")
+
+    def misfit(self, shape: tuple[int, int, int]) -> str | None:
+        side = min(shape[1:])
+        if self.mode == "reflect" and self.padding >= side:
+            return f"reflected padding of {self.padding} pixels needs images of more than that; these have {side}."
+        return None
 
     def __call__(self, images_BCHW: Tensor, generator: torch.Generator) -> Tensor:
         import torch

@@ -24,6 +24,7 @@ class Pace:
         self._epochs = {(item.phase, item.repeat): item.epochs for item in plan}
         self._done: dict[tuple[Phase, int], float] = dict.fromkeys(self._epochs, 0.0)
         self._seconds: dict[Phase, float] = {}
+        self._measured: dict[Phase, int] = {}
 
     def skip(self, phase: Phase, repeat: int) -> None:
         """The phase turned out to need no training: it leaves the plan."""
@@ -35,7 +36,9 @@ class Pace:
 
     def measured(self, phase: Phase, seconds: float) -> None:
         """An epoch of such a phase took so long, evaluation included."""
-        known = self._seconds.get(phase)
+        self._measured[phase] = self._measured.get(phase, 0) + 1
+        # the first epoch also warms things up: once there is a second one, it says nothing of the rest
+        known = self._seconds.get(phase) if self._measured[phase] > 2 else None
         self._seconds[phase] = seconds if known is None else 0.7 * known + 0.3 * seconds
 
     @property

@@ -24,13 +24,22 @@ from kd_engine.strict import Strict, unknown_name
 
 DEFAULT_TEMPERATURE = 4.0
 DEFAULT_ALPHA = 0.9
+MOST_WEIGHTS = 500_000_000  # 2 GB in float32: beyond it a typing mistake is likelier than a plan
 _JOB_ID = r"^job_[0-9A-Za-z]{1,40}$"
-_Text = Annotated[str, Field(max_length=200)]
 
 
 def _wrong(code: LiteralString, message: str, *at: str) -> PydanticCustomError:
     """The error of a validator; `at` leads from the object that it checks to the value that is wrong."""
     return PydanticCustomError(code, "{message}", {"message": message, "at": at})
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise _wrong("bad_text", "this text holds a NUL character; leave it out.")
+    return text
+
+
+_Text = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
 
 
 class DatasetSpec(Strict):
@@ -150,6 +159,14 @@ class _ModelChoice(Strict):
                 f"those of {dataset.name} have {min(size)}.",
                 role,
             )
+        weights = self.row.params.model_validate(self.params).weights(dataset.shape, dataset.num_classes)
+        if weights > MOST_WEIGHTS:
+            raise _wrong(
+                "too_many",
+                f"the {role} '{self.model}' would have about {weights:,} weights; at most {MOST_WEIGHTS:,} are taken. "
+                "Make its layers narrower.",
+                role, "params",
+            )  # fmt: skip
 
     def resolved_params(self, dataset: DatasetRow) -> dict[str, Any]:
         return self.params | {"num_classes": dataset.num_classes, "in_channels": dataset.shape[0]}
@@ -204,7 +221,7 @@ class Resources(Strict):
 
 def _check_labels(labels: dict[str, str]) -> dict[str, str]:
     for key in labels:
-        if not key or len(key) > 63:
+        if not key or len(_storable(key)) > 63:
             raise _wrong("bad_label", "a label's key has 1 to 63 characters.")
     return labels
 
@@ -244,6 +261,16 @@ class JobSpec(Strict):
         if self.ce_weight is not None and self.losses is None:
             message = "'ce_weight' belongs to the long form: give 'losses' as well, or use 'alpha'."
             raise _wrong("two_forms", message, "ce_weight")
+        return self
+
+    @model_validator(mode="after")
+    def _augmentations_fit(self) -> Self:
+        recipes = {("training",): self.training, ("teacher", "training"): self.teacher.training}
+        for at, recipe in recipes.items():
+            for position, augmentation in enumerate(recipe.augmentation if recipe else ()):
+                problem = augmentation.misfit(self.dataset.row.shape)
+                if problem is not None:
+                    raise _wrong("does_not_fit", problem, *at, "augmentation", str(position))
         return self
 
     @model_validator(mode="after")

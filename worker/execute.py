@@ -95,9 +95,10 @@ class _Supervision:
         """Runs the trainer to its end; says how it ended."""
         trainer = TrainerProcess(self._attempt.folder, self._services.settings.trainer_threads)
         try:
-            while trainer.running:
-                self._look_after(trainer)
-                time.sleep(_POLL_SECONDS)
+            with self._lease.watchdog(trainer.kill):
+                while trainer.running:
+                    self._look_after(trainer)
+                    time.sleep(_POLL_SECONDS)
             self._take(trainer.events())
         finally:
             trainer.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +17,7 @@ from jobs.errors import LeaseLost
 from jobs.settings import Settings
 
 log = logging.getLogger(__name__)
+_WATCH_SECONDS = 0.5
 
 
 class Lease:
@@ -46,6 +49,29 @@ class Lease:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._done.set()
         self._thread.join()
+
+    @contextmanager
+    def watchdog(self, stop: Callable[[], object]) -> Iterator[None]:
+        """Calls `stop` once the lease is lost, from a thread that asks the database nothing.
+
+        A database that is frozen, not down, holds on to whoever talks to it: neither the thread that renews nor the one
+        that records can then be trusted to notice that the lease is over.
+        """
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(_WATCH_SECONDS):
+                if self.lost:
+                    stop()
+                    return
+
+        thread = threading.Thread(target=watch, name=f"watchdog-{self._job_id}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
     def _keep(self) -> None:
         while not self._done.wait(self._settings.heartbeat_seconds) and not self._taken:

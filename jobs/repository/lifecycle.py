@@ -36,7 +36,7 @@ def create(session: Session, spec: JobSpec, idempotency: tuple[str, str] | None)
 def _insert(session: Session, spec: JobSpec, key: str | None = None, body_sha256: str = "") -> Job:
     job = Job(
         id=new_job_id(),
-        name=spec.name,
+        name=edges.storable(spec.name),
         state=JobState.QUEUED,
         spec=spec.to_json(),
         dataset=spec.dataset.name,
@@ -51,8 +51,9 @@ def _insert(session: Session, spec: JobSpec, key: str | None = None, body_sha256
     if key is not None:
         row = {"key": key, "body_sha256": body_sha256, "job_id": job.id, "created_at": now()}
         session.execute(insert(IdempotencyKey).values(row))
-    if spec.labels:
-        rows = [{"job_id": job.id, "key": key, "value": value} for key, value in spec.labels.items()]
+    labels = {edges.storable(key): edges.storable(value) for key, value in spec.labels.items()}
+    if labels:
+        rows = [{"job_id": job.id, "key": key, "value": value} for key, value in labels.items()]
         session.execute(insert(JobLabel), rows)
     edges.append(session, job.id, 0, 0, [("created", {"name": spec.name})])
     session.refresh(job)

@@ -7,7 +7,9 @@ feature maps that feature losses compare, first stage first, stem left out.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -23,12 +25,20 @@ class ModelParams(Strict):
     num_classes: int | None = Field(None, ge=2, le=100_000, description="Taken from the data set.")
     in_channels: int | None = Field(None, ge=1, le=64, description="Taken from the data set.")
 
+    def weights(self, shape: tuple[int, int, int], num_classes: int) -> int:
+        """About how many parameters the network will have; 0 where its size is fixed and modest."""
+        return 0
+
 
 class MLPParams(ModelParams):
     """Fully connected layers with ReLU."""
 
     hidden: tuple[Width, ...] = Field((256,), min_length=1, max_length=16, description="Width of each hidden layer.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Probability of dropping a hidden unit.")
+
+    def weights(self, shape: tuple[int, int, int], num_classes: int) -> int:
+        widths = (math.prod(shape), *self.hidden, num_classes)
+        return sum(before * after for before, after in pairwise(widths))
 
 
 class CNNParams(ModelParams):
@@ -37,6 +47,11 @@ class CNNParams(ModelParams):
     channels: tuple[Width, Width] = Field((32, 64), description="Channels of the two convolutions.")
     hidden: Width = Field(1024, description="Width of the hidden layer.")
     dropout: float = Field(0.25, ge=0, lt=1, description="Probability of dropping a hidden unit.")
+
+    def weights(self, shape: tuple[int, int, int], num_classes: int) -> int:
+        (first, second), (channels, height, width) = self.channels, shape
+        convolutions = 25 * (channels * first + first * second)
+        return convolutions + self.hidden * (second * (height // 4) * (width // 4) + num_classes)
 
 
 class ResNetParams(ModelParams):

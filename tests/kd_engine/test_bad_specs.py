@@ -24,6 +24,20 @@ def problems(body: Any) -> list[FieldProblem]:
 
 CASES: list[tuple[dict[str, Any], str, str, str]] = [
     # changes, pointer, code, a part of the message
+    ({"name": "a\0b"}, "/name", "bad_text", "NUL"),
+    ({"labels": {"team": "\ud800"}}, "/labels/team", "string_unicode", "surrogates"),
+    (
+        {"dataset": "digits", "training": {"augmentation": [{"name": "crop", "padding": 8, "mode": "reflect"}]}},
+        "/training/augmentation/0",
+        "does_not_fit",
+        "these have 8",
+    ),
+    (
+        {"student": {"model": "mlp", "params": {"hidden": [16_384] * 16}}},
+        "/student/params",
+        "too_many",
+        "at most 500,000,000",
+    ),
     ({"temperatur": 3}, "/temperatur", "unknown_key", "did you mean 'temperature'?"),
     ({"zzz": 3}, "/zzz", "unknown_key", "Known keys here: name, dataset, teacher"),
     ({"a/b~c": 3}, "/a~1b~0c", "unknown_key", "unknown key 'a/b~c'."),

@@ -45,6 +45,15 @@ def test_a_new_job_is_queued_and_holds_its_spec(database: Database) -> None:
     assert [(event.seq, event.type) for event in events_of(database, job.id)] == [(1, "created")]
 
 
+def test_a_name_that_a_database_cannot_hold_does_no_harm(database: Database) -> None:
+    spec = a_spec().model_copy(update={"name": "a\0b\ud800", "labels": {"k\0": "v\0", "k": "v"}})
+    with database.write() as repository:
+        job_id = repository.create(spec).id
+    assert read(database, job_id).name == "ab?"
+    with database.read() as repository:
+        assert [job.id for job in repository.list_jobs(JobFilter(labels={"k": "v"}), before=None, limit=9)] == [job_id]
+
+
 def test_an_exception_takes_a_new_job_back(database: Database) -> None:
     with pytest.raises(JobNotFound), database.write() as repository:  # noqa: PT012
         repository.create(a_spec())

@@ -1,0 +1,62 @@
+"""A lease ends a trainer in time also when the database does not answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from jobs.settings import Settings
+from tests.kd_engine.runs import DIGITS
+from worker.execute import Services
+from worker.lease import Lease
+
+
+def test_a_lease_that_another_attempt_took_is_lost(services: Services, submit: Callable[[dict[str, Any]], str]) -> None:
+    job_id = submit(DIGITS)
+    with services.database.write() as repository:
+        job = repository.claim(job_id, "me", 60)
+        assert job is not None
+        token = job.token
+        repository.hand_back(job_id, token, "taken away")
+    stopped = threading.Event()
+    with Lease(services.database, services.settings, job_id, token) as lease, lease.watchdog(stopped.set):
+        assert stopped.wait(10)
+        assert lease.lost
+
+
+def test_a_frozen_database_ends_the_trainer(
+    services: Services, submit: Callable[[dict[str, Any]], str], settings: Settings
+) -> None:
+    """Another connection holds the write lock: each renewal waits, for longer than the lease may go unrenewed."""
+    job_id = submit(DIGITS)
+    with services.database.write() as repository:
+        job = repository.claim(job_id, "me", 60)
+        assert job is not None
+        token = job.token
+    impatient = settings.model_copy(update={"stop_after_seconds": 1.0})
+    stopped = threading.Event()
+    with (
+        Lease(services.database, impatient, job_id, token) as lease,
+        lease.watchdog(stopped.set),
+        services.database.write() as repository,
+    ):
+        repository.beat("another", "cpu", None)  # takes the lock, and keeps it
+        assert stopped.wait(8), "the watchdog waited for the database, which gives up after 10 s"
+        assert lease.lost
+
+
+def test_a_renewed_lease_hears_the_users_wish(services: Services, submit: Callable[[dict[str, Any]], str]) -> None:
+    job_id = submit(DIGITS)
+    with services.database.write() as repository:
+        job = repository.claim(job_id, "me", 60)
+        assert job is not None
+        token = job.token
+        repository.request_cancel(job_id)
+    with Lease(services.database, services.settings, job_id, token) as lease:
+        deadline = time.monotonic() + 10
+        while not lease.cancel_requested:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert not lease.lost
