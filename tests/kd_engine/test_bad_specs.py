@@ -25,7 +25,7 @@ def problems(body: Any) -> list[FieldProblem]:
 CASES: list[tuple[dict[str, Any], str, str, str]] = [
     # changes, pointer, code, a part of the message
     ({"name": "a\0b"}, "/name", "bad_text", "NUL"),
-    ({"labels": {"team": "\ud800"}}, "/labels/team", "string_unicode", "surrogates"),
+    ({"labels": {"team": "\ud800"}}, "/labels/team", "string_unicode", "unicode"),
     (
         {"dataset": "digits", "training": {"augmentation": [{"name": "crop", "padding": 8, "mode": "reflect"}]}},
         "/training/augmentation/0",

@@ -1,0 +1,28 @@
+"""Names for things by what they are made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from kd_engine.spec.dataset import DatasetSpec
+from kd_engine.spec.networks import TeacherSpec
+
+
+def canonical_hash(data: Any) -> str:
+    """sha256, in hex, of JSON data with its keys sorted."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def teacher_hash(teacher: TeacherSpec, dataset: DatasetSpec, data_sha256: str) -> str:
+    """What names a trained teacher: its network, the data and how it was split and normalised, recipe and seed.
+
+    Args:
+        teacher: resolved, with a model.
+        dataset: resolved.
+        data_sha256: of the images and labels that were read.
+    """
+    identity = teacher.model_dump(mode="json", exclude={"per_repeat", "job", "role"})
+    return canonical_hash({"teacher": identity, "dataset": dataset.model_dump(mode="json"), "data": data_sha256})

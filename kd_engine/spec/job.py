@@ -1,0 +1,140 @@
+"""A whole distillation job."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from kd_engine.losses import LossSpec
+from kd_engine.losses.kl import KL
+from kd_engine.spec.dataset import DatasetSpec
+from kd_engine.spec.networks import StudentSpec, TeacherSpec
+from kd_engine.spec.training import TrainingSpec
+from kd_engine.spec.wrong import wrong
+from kd_engine.strict import Strict
+
+DEFAULT_TEMPERATURE = 4.0
+DEFAULT_ALPHA = 0.9
+
+
+def storable(text: str) -> str:
+    if "\0" in text:
+        raise wrong("bad_text", "this text holds a NUL character; leave it out.")
+    return text
+
+
+_Text = Annotated[str, Field(max_length=200), AfterValidator(storable)]
+
+
+class Resources(Strict):
+    """Where the job runs."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto`: a GPU where the worker has one.")
+
+
+def _check_labels(labels: dict[str, str]) -> dict[str, str]:
+    for key in labels:
+        if not key or len(storable(key)) > 63:
+            raise wrong("bad_label", "a label's key has 1 to 63 characters.")
+    return labels
+
+
+class JobSpec(Strict):
+    """One distillation job."""
+
+    name: _Text = Field("", description="For people; need not be unique.")
+    dataset: DatasetSpec
+    teacher: TeacherSpec
+    student: StudentSpec
+    temperature: float | None = Field(
+        None, gt=0, le=1000, description=f"Short form; {DEFAULT_TEMPERATURE:g} by default."
+    )
+    alpha: float | None = Field(
+        None, ge=0, le=1, description=f"Short form: weight of the soft term, {DEFAULT_ALPHA:g}; 1 - alpha is hard."
+    )
+    losses: tuple[LossSpec, ...] | None = Field(None, min_length=1, max_length=16, description="Long form.")
+    ce_weight: float | None = Field(None, ge=0, le=1e6, description="Long form: factor of cross-entropy, 1.")
+    training: TrainingSpec = TrainingSpec()
+    baseline: bool = Field(True, description="Also train the student alone, on the same budget and seed.")
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    repeats: int = Field(1, ge=1, le=100, description="Seeds `seed` to `seed + repeats - 1`.")
+    labels: Annotated[dict[str, _Text], AfterValidator(_check_labels)] = Field(default_factory=dict, max_length=64)
+    resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        short = [key for key in ("temperature", "alpha") if getattr(self, key) is not None]
+        long = [key for key in ("losses", "ce_weight") if getattr(self, key) is not None]
+        if short and long:
+            raise wrong(
+                "two_forms",
+                f"{short[0]!r} (short form) and {long[0]!r} (long form) say the same thing twice: write either "
+                "'temperature' and 'alpha', or 'losses' and 'ce_weight'.",
+            )
+        if self.ce_weight is not None and self.losses is None:
+            message = "'ce_weight' belongs to the long form: give 'losses' as well, or use 'alpha'."
+            raise wrong("two_forms", message, "ce_weight")
+        return self
+
+    @model_validator(mode="after")
+    def _augmentations_fit(self) -> Self:
+        recipes = {("training",): self.training, ("teacher", "training"): self.teacher.training}
+        for at, recipe in recipes.items():
+            for position, augmentation in enumerate(recipe.augmentation if recipe else ()):
+                problem = augmentation.misfit(self.dataset.row.shape)
+                if problem is not None:
+                    raise wrong("does_not_fit", problem, *at, "augmentation", str(position))
+        return self
+
+    @model_validator(mode="after")
+    def _networks_fit(self) -> Self:
+        self.student.check_fits(self.dataset.row, "student")
+        if self.teacher.model is not None:
+            self.teacher.check_fits(self.dataset.row, "teacher")
+        for loss in self.objective()[0]:
+            if loss.uses_features:
+                self._check_stages(loss.kind)
+        return self
+
+    def _check_stages(self, kind: str) -> None:
+        student = len(self.student.row.stages)
+        teacher = len(self.teacher.row.stages) if self.teacher.model else student
+        if student == 0 or student != teacher:
+            raise wrong(
+                "does_not_fit",
+                f"the loss '{kind}' compares feature maps stage by stage: the student '{self.student.model}' has "
+                f"{student} stages and the teacher '{self.teacher.model or self.teacher.job}' has {teacher}; they "
+                "must be equal and above 0.",
+                "losses",
+            )
+
+    def objective(self) -> tuple[tuple[LossSpec, ...], float]:
+        """The distillation terms and the factor of cross-entropy, from either form.
+
+        The objective is ce_weight * CE + sum of weight * loss; this is the only place that turns alpha into weights.
+        """
+        if self.losses is not None:
+            return self.losses, 1.0 if self.ce_weight is None else self.ce_weight
+        alpha = DEFAULT_ALPHA if self.alpha is None else self.alpha
+        temperature = DEFAULT_TEMPERATURE if self.temperature is None else self.temperature
+        return (KL(temperature=temperature, weight=alpha),), round(1 - alpha, 12)
+
+    def resolved(self) -> JobSpec:
+        """The same job in the long form with nothing left to default."""
+        losses, ce_weight = self.objective()
+        row = self.dataset.row
+        changes = {
+            "dataset": self.dataset.resolved(),
+            "teacher": self.teacher.resolved(row, self.seed),
+            "student": self.student.resolved(row),
+            "losses": losses,
+            "ce_weight": ce_weight,
+            "temperature": None,
+            "alpha": None,
+        }
+        return self.model_copy(update=changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as JSON data, keys that say nothing left out; `model_validate` reads it back."""
+        return self.model_dump(mode="json", exclude_none=True)

@@ -1,0 +1,117 @@
+"""Which networks a job trains and learns from."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from kd_engine.catalog import MODELS, DatasetRow, ModelRow
+from kd_engine.spec.training import TrainingSpec
+from kd_engine.spec.wrong import wrong
+from kd_engine.strict import Strict, unknown_name
+
+MOST_WEIGHTS = 500_000_000  # 2 GB in float32: beyond it a typing mistake is likelier than a plan
+_JOB_ID = r"^job_[0-9A-Za-z]{1,40}$"
+
+
+class ModelChoice(Strict):
+    """A network by name with its parameters."""
+
+    shorthand: ClassVar[str | None] = "model"
+    model: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict, description="Of the network; the catalogue has their schema.")
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, model: str | None) -> str | None:
+        if model is not None and model not in MODELS:
+            raise unknown_name("model", model, MODELS)
+        return model
+
+    @field_validator("params")
+    @classmethod
+    def _parameters(cls, params: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        model = info.data.get("model")
+        if model is None:
+            return params
+        return MODELS[model].params.model_validate(params).model_dump(mode="json", exclude_none=True)
+
+    @property
+    def row(self) -> ModelRow:
+        assert self.model is not None, "a network that comes from a job has no row before the job is looked up"
+        return MODELS[self.model]
+
+    def check_fits(self, dataset: DatasetRow, role: str) -> None:
+        """Raises when the network cannot take the data set's images or name its classes."""
+        channels, *size = dataset.shape
+        for key, actual, what in (
+            ("num_classes", dataset.num_classes, "classes"),
+            ("in_channels", channels, "channels"),
+        ):
+            asked = self.params.get(key)
+            if asked is not None and asked != actual:
+                raise wrong(
+                    "does_not_fit",
+                    f"{role}.params.{key} is {asked}, but {dataset.name} has {actual} {what}; leave it out.",
+                    role, "params", key,
+                )  # fmt: skip
+        if min(size) < self.row.min_size:
+            raise wrong(
+                "does_not_fit",
+                f"the {role} '{self.model}' needs images of at least {self.row.min_size} pixels a side; "
+                f"those of {dataset.name} have {min(size)}.",
+                role,
+            )
+        weights = self.row.params.model_validate(self.params).weights(dataset.shape, dataset.num_classes)
+        if weights > MOST_WEIGHTS:
+            raise wrong(
+                "too_many",
+                f"the {role} '{self.model}' would have about {weights:,} weights; at most {MOST_WEIGHTS:,} are taken. "
+                "Make its layers narrower.",
+                role, "params",
+            )  # fmt: skip
+
+    def resolved_params(self, dataset: DatasetRow) -> dict[str, Any]:
+        return self.params | {"num_classes": dataset.num_classes, "in_channels": dataset.shape[0]}
+
+
+class StudentSpec(ModelChoice):
+    """The small network."""
+
+    model: str = Field(description="A network of the catalogue.")
+
+    def resolved(self, dataset: DatasetRow) -> StudentSpec:
+        return StudentSpec(model=self.model, params=self.resolved_params(dataset))
+
+
+class TeacherSpec(ModelChoice):
+    """The network to learn from: one to train first (`model`), or one that an earlier job trained (`job`)."""
+
+    model: str | None = Field(None, description="A network of the catalogue, to be trained first (once: it is cached).")
+    training: TrainingSpec | None = Field(None, description="Its own recipe; the student's is not inherited.")
+    seed: int | None = Field(None, ge=0, le=2**31 - 1, description="The job's seed, if left out.")
+    per_repeat: bool = Field(False, description="Train a teacher for each repeat, with that repeat's seed.")
+    job: str | None = Field(None, pattern=_JOB_ID, description="A succeeded job to take the network from.")
+    role: Literal["teacher", "student"] | None = Field(None, description="Which network of `job`; its student.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.model is None) == (self.job is None):
+            raise wrong("one_of", "a teacher is either 'model' (trained first) or 'job' (taken from it); give one.")
+        if self.job is not None and (self.training or self.params or self.per_repeat or self.seed is not None):
+            raise wrong("one_of", "a teacher taken from a job is not trained: leave out all but 'job' and 'role'.")
+        if self.job is None and self.role is not None:
+            raise wrong("one_of", "'role' says which network of 'job' to take; without 'job' it means nothing.")
+        return self
+
+    def resolved(self, dataset: DatasetRow, seed: int) -> TeacherSpec:
+        if self.job is not None:
+            return TeacherSpec(job=self.job, role=self.role or "student")
+        return TeacherSpec(
+            model=self.model,
+            params=self.resolved_params(dataset),
+            training=self.training or TrainingSpec(),
+            seed=seed if self.seed is None else self.seed,
+            per_repeat=self.per_repeat,
+        )
