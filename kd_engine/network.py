@@ -83,6 +83,11 @@ class Network:
         """How many trainable numbers the network holds."""
         return sum(parameter.numel() for parameter in self.module.parameters())
 
+    @property
+    def stages(self) -> int:
+        """How many feature maps a tap gives."""
+        return len(MODELS[self.architecture.model].stages)
+
     def logits(self, images_BCHW: Tensor) -> Tensor:
         """float32 logits `[B, K]` of uint8 images."""
         with torch.autocast(images_BCHW.device.type, self.dtype, enabled=self.dtype != torch.float32):

@@ -5,21 +5,26 @@ Shapes: B images in the batch, K classes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from kd_engine.losses import Loss, Outputs
+from kd_engine.data.dataset import Split
+from kd_engine.data.loader import Batch
+from kd_engine.errors import InvalidSpecError
+from kd_engine.losses import Loss, Outputs, Sizes
 from kd_engine.network import Network
 
 
 class Objective:
     """The weighted sum of cross-entropy and the distillation terms; a context manager that removes its feature taps.
 
-    Without losses it is cross-entropy alone and needs no teacher. The teacher is frozen here: eval mode, no gradients.
+    Without losses it is cross-entropy alone and needs neither teacher nor train split. The teacher is frozen here: eval
+    mode, no gradients. What a loss learns or remembers is drawn from torch's global generator, on the network's device.
     """
 
     def __init__(
@@ -30,6 +35,7 @@ class Objective:
         label_smoothing: float = 0.0,
         losses: tuple[Loss, ...] = (),
         teacher: Network | None = None,
+        train: Split | None = None,
     ) -> None:
         self._network = network
         self._ce_weight = ce_weight
@@ -38,27 +44,68 @@ class Objective:
         self._teacher = teacher
         if teacher is not None:
             teacher.freeze()
+            _check(losses, network, teacher)
         features = any(loss.uses_features for loss in losses)
         self._tap = network.tap() if features else None
         self._teacher_tap = teacher.tap() if features and teacher is not None else None
+        self._modules = self._build(train) if features and train is not None else nn.ModuleDict()
 
-    def terms(self, images_BCHW: Tensor, labels_B: Tensor) -> dict[str, Tensor]:
-        """Each term with its weight, by name, as float32 scalars; the objective is their sum."""
-        student = self._network.outputs(images_BCHW, self._tap)
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """What the losses learn, to be trained with the student."""
+        return self._modules.parameters()
+
+    def state(self) -> dict[str, Any]:
+        """What the losses have learnt and remember, for a checkpoint."""
+        return dict(self._modules.state_dict())
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes what `state` gave."""
+        self._modules.load_state_dict(state)
+
+    def terms(self, batch: Batch, epoch: float) -> dict[str, Tensor]:
+        """Each term with its weight after `epoch` epochs, by name, as float32 scalars; the objective is their sum."""
+        student = self._network.outputs(batch.images_BCHW, self._tap)
         terms = {}
         if self._ce_weight > 0:
-            hard = cross_entropy(student.logits_BK, labels_B, label_smoothing=self._label_smoothing)
+            hard = cross_entropy(student.logits_BK, batch.labels_B, label_smoothing=self._label_smoothing)
             terms["ce"] = self._ce_weight * hard
         if self._losses:
-            teacher = self._teach(images_BCHW)
+            teacher = self._teach(batch.images_BCHW)
             for position, loss in enumerate(self._losses):
-                terms[f"{loss.kind}[{position}]"] = loss.weight * loss(student, teacher, labels_B)
+                terms[f"{loss.kind}[{position}]"] = loss.factor(epoch) * self._value(position, student, teacher, batch)
         return terms
+
+    def _value(self, position: int, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+        key = str(position)
+        if key in self._modules:
+            value: Tensor = self._modules[key](student, teacher, batch.labels_B, batch.index_B)
+            return value
+        return self._losses[position](student, teacher, batch.labels_B)
 
     def _teach(self, images_BCHW: Tensor) -> Outputs:
         assert self._teacher is not None, "distillation losses need a teacher"
         with torch.no_grad():
             return self._teacher.outputs(images_BCHW, self._teacher_tap)
+
+    def _build(self, train: Split) -> nn.ModuleDict:
+        sizes = self._sizes(train)
+        built = {str(position): loss.build(sizes) for position, loss in enumerate(self._losses)}
+        modules = nn.ModuleDict({key: module for key, module in built.items() if module is not None})
+        return modules.to(train.images_NCHW.device)
+
+    @torch.no_grad()
+    def _sizes(self, train: Split) -> Sizes:
+        """The shapes of both networks' feature maps, from two images; eval mode, so that nothing is changed by it."""
+        images_BCHW = train.images_NCHW[:2]
+        was_training = self._network.module.training
+        self._network.module.eval()
+        student = self._network.outputs(images_BCHW, self._tap)
+        self._network.module.train(was_training)
+        teacher = self._teach(images_BCHW)
+        return Sizes(
+            student=_shapes(student), teacher=_shapes(teacher), labels_N=train.labels_N,
+            num_classes=student.logits_BK.shape[1],
+        )  # fmt: skip
 
     def __enter__(self) -> Self:
         return self
@@ -67,3 +114,19 @@ class Objective:
         for tap in (self._tap, self._teacher_tap):
             if tap is not None:
                 tap.__exit__(kind, error, at)
+
+
+def _check(losses: tuple[Loss, ...], student: Network, teacher: Network) -> None:
+    """Again here: the spec could not know the stages of a teacher that comes from another job."""
+    for loss in losses:
+        problem = loss.misfit(student.stages, teacher.stages)
+        if problem is not None:
+            raise InvalidSpecError(problem)
+
+
+def _shapes(outputs: Outputs) -> tuple[tuple[int, int, int], ...]:
+    shapes = []
+    for feature in outputs.features:
+        channels, height, width = feature.shape[1:]
+        shapes.append((channels, height, width))
+    return tuple(shapes)

@@ -102,13 +102,15 @@ class Phases:
         if item.phase == "baseline":
             objective = Objective(network, label_smoothing=recipe.label_smoothing)
         else:
-            objective = Objective(
-                network,
-                ce_weight=ce_weight,
-                label_smoothing=recipe.label_smoothing,
-                losses=losses,
-                teacher=self._teacher_result(item.repeat).network,
-            )
+            with seeded(seed, "student", "losses"):
+                objective = Objective(
+                    network,
+                    ce_weight=ce_weight,
+                    label_smoothing=recipe.label_smoothing,
+                    losses=losses,
+                    teacher=self._teacher_result(item.repeat).network,
+                    train=self._data.train,
+                )
         with objective:
             return self._fit(item, network, recipe, objective, seed, "student")
 

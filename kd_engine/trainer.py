@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kd_engine.checkpoint import optimizer_state, restore_optimizer
 from kd_engine.data.dataset import Dataset
-from kd_engine.data.loader import batches
+from kd_engine.data.loader import Batch, batches
 from kd_engine.errors import DivergedError
 from kd_engine.evaluate import evaluate
 from kd_engine.network import Network
@@ -66,7 +66,7 @@ class Trainer:
     best: Best | None = None
 
     def __post_init__(self) -> None:
-        self.optimizer = self.recipe.optimizer.build(self.network.module.parameters())
+        self.optimizer = self.recipe.optimizer.build([*self.network.module.parameters(), *self.objective.parameters()])
         images, size = len(self.data.train), self.recipe.batch_size
         # BatchNorm cannot take a batch of one image
         self._drop_last = images % size == 1 and images > 1
@@ -102,8 +102,7 @@ class Trainer:
         for position, batch in enumerate(epoch_batches):
             if position < first_step:
                 continue  # done before the interruption; drawn again so that the stream goes on where it was
-            self._set_rate(self.epoch + self.step / self.steps)
-            loss = self.train_step(batch.images_BCHW, batch.labels_B)
+            loss = self.train_step(batch)
             self._loss_sum += loss * len(batch.labels_B)
             self._seen += len(batch.labels_B)
             self.step += 1
@@ -111,13 +110,15 @@ class Trainer:
                 self.watcher.after_step(self)
         self._end_epoch(time.perf_counter() - start, self.step - first_step)
 
-    def train_step(self, images_BCHW: Tensor, labels_B: Tensor) -> Tensor:
+    def train_step(self, batch: Batch) -> Tensor:
         """One step of the optimiser on one batch; returns the objective, detached.
 
         Raises:
             DivergedError: the objective is not finite.
         """
-        terms = self.objective.terms(images_BCHW, labels_B)
+        now = self.epoch + self.step / self.steps
+        self._set_rate(now)
+        terms = self.objective.terms(batch, now)
         loss = torch.stack(list(terms.values())).sum()
         if not math.isfinite(loss.item()):
             raise self._diverged(terms)
@@ -182,6 +183,7 @@ class Trainer:
             "series": self.series,
             "module": dict(self.network.module.state_dict()),
             "optimizer": optimizer_state(self.optimizer),
+            "objective": self.objective.state(),
             "random": _random_state(self.data.train.images_NCHW.device),
             "best": None if best is None else dict(vars(best)),
         }
@@ -193,6 +195,7 @@ class Trainer:
         self._seen = tree["seen"]
         self.network.module.load_state_dict(tree["module"])
         restore_optimizer(self.optimizer, tree["optimizer"])
+        self.objective.restore(tree["objective"])
         self._random_state = tree["random"] if self.step > 0 else None
         self.best = None if tree["best"] is None else Best(**tree["best"])
 

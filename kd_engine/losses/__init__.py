@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from kd_engine.losses.base import Loss, Outputs
+from kd_engine.losses.base import FeatureLoss, Loss, Outputs, Sizes
 from kd_engine.registry import discover, tagged_union
 
 LOSSES: dict[str, type[Loss]] = discover(sys.modules[__name__], Loss, tag="kind")
@@ -20,4 +20,4 @@ if TYPE_CHECKING:
 else:
     LossSpec: Any = tagged_union(LOSSES, tag="kind", what="loss")
 
-__all__ = ["LOSSES", "Loss", "LossSpec", "Outputs"]
+__all__ = ["LOSSES", "FeatureLoss", "Loss", "LossSpec", "Outputs", "Sizes"]

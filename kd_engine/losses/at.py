@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from kd_engine.losses.base import Loss, Outputs
+from kd_engine.losses.base import FeatureLoss, Outputs
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class AT(Loss):
+class AT(FeatureLoss):
     """Sum over stages of mean((Q_s - Q_t)^2), Q the L2-normalised flattened channel mean of F^2 (equation 2, p = 2).
 
     Where the two maps differ in height or width, the larger one is average-pooled to the smaller.
@@ -20,7 +20,7 @@ class AT(Loss):
 
     kind: Literal["at"] = "at"
     weight: float = Field(1000.0, ge=0, le=1e6, description="Factor of this term.")
-    uses_features: ClassVar[bool] = True
+    pairs_stages: ClassVar[bool] = True
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
         pairs = zip(student.features, teacher.features, strict=True)

@@ -12,7 +12,7 @@ from pydantic import Field
 from kd_engine.strict import Strict
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 class Outputs(NamedTuple):
@@ -27,6 +27,21 @@ class Outputs(NamedTuple):
     features: tuple[Tensor, ...] = ()
 
 
+class Sizes(NamedTuple):
+    """What a loss with a state of its own is built for.
+
+    Attributes:
+        student, teacher: (C, H, W) of each stage's feature map.
+        labels_N: label of each train image; a batch's `index_B` points into it.
+        num_classes: K.
+    """
+
+    student: tuple[tuple[int, int, int], ...]
+    teacher: tuple[tuple[int, int, int], ...]
+    labels_N: Tensor
+    num_classes: int
+
+
 class Loss(Strict):
     """One term of the objective. The trainer adds `weight * loss(student, teacher, labels)`.
 
@@ -36,7 +51,41 @@ class Loss(Strict):
 
     kind: str
     weight: float = Field(1.0, ge=0, le=1e6, description="Factor of this term in the objective.")
+    warmup_epochs: float = Field(0.0, ge=0, le=10_000, description="Epochs over which the weight rises from 0.")
     uses_features: ClassVar[bool] = False
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
         raise NotImplementedError(f"the loss '{self.kind}' has no formula")
+
+    def factor(self, epoch: float) -> float:
+        """The weight after `epoch` epochs; fractions count."""
+        return self.weight * min(1.0, epoch / self.warmup_epochs) if self.warmup_epochs else self.weight
+
+    def misfit(self, student_stages: int, teacher_stages: int) -> str | None:
+        """Why this loss cannot compare networks of so many stages; None when it can."""
+        return None
+
+    def build(self, sizes: Sizes) -> nn.Module | None:
+        """For a loss that learns or remembers: a module with `forward(student, teacher, labels_B, index_B)`.
+
+        Its parameters are trained with the student's, its state is in every checkpoint. None for a plain formula.
+
+        Raises:
+            InvalidSpecError: the feature maps cannot be compared; the message names both shapes.
+        """
+        return None
+
+
+class FeatureLoss(Loss):
+    """A loss on feature maps. `pairs_stages`: it compares them stage by stage, so that each needs its partner."""
+
+    uses_features: ClassVar[bool] = True
+    pairs_stages: ClassVar[bool] = False
+
+    def misfit(self, student_stages: int, teacher_stages: int) -> str | None:
+        counts = f"the student has {student_stages} stages and the teacher {teacher_stages}"
+        if min(student_stages, teacher_stages) == 0:
+            return f"the loss '{self.kind}' compares feature maps, but {counts}."
+        if self.pairs_stages and student_stages != teacher_stages:
+            return f"the loss '{self.kind}' compares feature maps stage by stage, but {counts}."
+        return None

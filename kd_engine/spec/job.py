@@ -92,22 +92,16 @@ class JobSpec(Strict):
         self.student.check_fits(self.dataset.row, "student")
         if self.teacher.model is not None:
             self.teacher.check_fits(self.dataset.row, "teacher")
-        for loss in self.objective()[0]:
-            if loss.uses_features:
-                self._check_stages(loss.kind)
+        student, teacher = len(self.student.row.stages), self._teacher_stages()
+        for position, loss in enumerate(self.objective()[0]):
+            problem = loss.misfit(student, teacher)
+            if problem is not None:
+                raise wrong("does_not_fit", problem, "losses", str(position))
         return self
 
-    def _check_stages(self, kind: str) -> None:
-        student = len(self.student.row.stages)
-        teacher = len(self.teacher.row.stages) if self.teacher.model else student
-        if student == 0 or student != teacher:
-            raise wrong(
-                "does_not_fit",
-                f"the loss '{kind}' compares feature maps stage by stage: the student '{self.student.model}' has "
-                f"{student} stages and the teacher '{self.teacher.model or self.teacher.job}' has {teacher}; they "
-                "must be equal and above 0.",
-                "losses",
-            )
+    def _teacher_stages(self) -> int:
+        """Stages of the teacher; the student's, where only the run will know the teacher."""
+        return len(self.teacher.row.stages if self.teacher.model else self.student.row.stages)
 
     def objective(self) -> tuple[tuple[LossSpec, ...], float]:
         """The distillation terms and the factor of cross-entropy, from either form.

@@ -97,4 +97,4 @@ def test_a_loss_dropped_into_the_folder_is_everywhere(tmp_path: Path) -> None:
     assert found["schema"]["maximum"] == 50
     assert found["catalog"][0]["summary"] == "The share of images whose classes differ."
     assert found["catalog"][0]["schema"]["properties"]["sharpness"]["default"] == 2.0
-    assert found["spec"] == [{"kind": "hamming", "weight": 1.0, "sharpness": 3.0}]
+    assert found["spec"] == [{"kind": "hamming", "weight": 1.0, "warmup_epochs": 0.0, "sharpness": 3.0}]

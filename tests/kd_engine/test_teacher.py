@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from kd_engine.data.dataset import load
+from kd_engine.data.loader import Batch
 from kd_engine.files import sha256_of
 from kd_engine.network import Network, load_network
 from kd_engine.objective import Objective
@@ -90,7 +91,7 @@ def test_the_objective_freezes_its_teacher(tmp_path: Path) -> None:
     data = load(DatasetSpec(name="digits").resolved(), tmp_path, download=False)
     losses = JobSpec.model_validate(DIGITS).objective()[0]
     with Objective(student, losses=losses, teacher=teacher) as objective:
-        terms = objective.terms(data.train.images_NCHW[:32], data.train.labels_N[:32])
+        terms = objective.terms(Batch(data.train.images_NCHW[:32], data.train.labels_N[:32], torch.arange(32)), 0.0)
     torch.stack(list(terms.values())).sum().backward()
     assert not teacher.module.training
     assert all(parameter.grad is None for parameter in teacher.module.parameters())
