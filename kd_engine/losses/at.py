@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from kd_engine.losses.base import FeatureLoss, Outputs
+from kd_engine.losses.maps import map_pairs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,10 +24,7 @@ class AT(FeatureLoss):
     pairs_stages: ClassVar[bool] = True
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
-        pairs = zip(student.features, teacher.features, strict=True)
-        per_stage = [
-            _stage_loss(student_BCHW.float(), teacher_BCHW.detach().float()) for student_BCHW, teacher_BCHW in pairs
-        ]
+        per_stage = [_stage_loss(*pair) for pair in map_pairs(student, teacher)]
         total = per_stage[0]
         for stage in per_stage[1:]:
             total = total + stage

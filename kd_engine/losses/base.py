@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import Field
 
+from kd_engine.errors import InvalidSpecError
 from kd_engine.strict import Strict
 
 if TYPE_CHECKING:
@@ -74,6 +75,41 @@ class Loss(Strict):
             InvalidSpecError: the feature maps cannot be compared; the message names both shapes.
         """
         return None
+
+
+class LogitLoss(Loss):
+    """A loss on logits, which may be standardised first: Sun et al. 2024, arXiv:2403.01427, algorithm 1.
+
+    `standardize` turns each image's logits z into (z - mean) / (1e-7 + std) over the classes, for student and teacher
+    alike, so that only their relations count and not their size. As in the authors' code, std is the unbiased one
+    (divided by K - 1), gradients flow through mean and std, and the temperature comes afterwards, unchanged: softmax of
+    the standardised logits over T, times T^2. Their setting for `kl` is T 2, weight 9 and cross-entropy .1.
+    """
+
+    standardize: bool = Field(
+        False, description="Standardise each image's logits over the classes first: (z - mean) / (1e-7 + std)."
+    )
+
+    def prepared(self, student: Outputs, teacher: Outputs) -> tuple[Tensor, Tensor]:
+        """What the formula compares: both logits `[B, K]` in float32, standardised if asked, the teacher's detached.
+
+        Raises:
+            InvalidSpecError: the two shapes differ.
+        """
+        student_BK, teacher_BK = student.logits_BK, teacher.logits_BK.detach()
+        if student_BK.shape != teacher_BK.shape:
+            raise InvalidSpecError(
+                f"the loss '{self.kind}' compares logits of one shape, but the student's are {list(student_BK.shape)} "
+                f"and the teacher's {list(teacher_BK.shape)} (images, classes)."
+            )
+        if self.standardize:
+            return _standardized(student_BK.float()), _standardized(teacher_BK.float())
+        return student_BK.float(), teacher_BK.float()
+
+
+def _standardized(logits_BK: Tensor) -> Tensor:
+    centred_BK = logits_BK - logits_BK.mean(dim=1, keepdim=True)
+    return centred_BK / (1e-7 + logits_BK.std(dim=1, keepdim=True))
 
 
 class FeatureLoss(Loss):

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from kd_engine.losses.base import Loss, Outputs
+from kd_engine.losses.base import LogitLoss, Outputs
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class KL(Loss):
+class KL(LogitLoss):
     """T^2 * KL(softmax(z_t / T) || softmax(z_s / T)), summed over classes, averaged over the batch.
 
     T^2 keeps the size of the gradient about the same whatever T is (section 2 of the paper).
@@ -23,7 +23,8 @@ class KL(Loss):
     temperature: float = Field(4.0, gt=0, le=1000, description="Softens both distributions; 1 leaves them as they are.")
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
-        log_student_BK = (student.logits_BK.float() / self.temperature).log_softmax(dim=1)
-        log_teacher_BK = (teacher.logits_BK.detach().float() / self.temperature).log_softmax(dim=1)
+        student_BK, teacher_BK = self.prepared(student, teacher)
+        log_student_BK = (student_BK / self.temperature).log_softmax(dim=1)
+        log_teacher_BK = (teacher_BK / self.temperature).log_softmax(dim=1)
         divergence_B = (log_teacher_BK.exp() * (log_teacher_BK - log_student_BK)).sum(dim=1)
         return divergence_B.mean() * self.temperature**2

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from kd_engine.losses.base import Loss, Outputs
+from kd_engine.losses.base import LogitLoss, Outputs
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Logits(Loss):
+class Logits(LogitLoss):
     """||z_s - z_t||^2, summed over classes, averaged over the batch (equation 1 of the paper, times two).
 
     Code that uses `mse_loss` divides by the number of classes K as well: its weight w is w / K here.
@@ -22,5 +22,5 @@ class Logits(Loss):
     weight: float = Field(0.1, ge=0, le=1e6, description="Factor of this term.")
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
-        difference_BK = student.logits_BK.float() - teacher.logits_BK.detach().float()
-        return difference_BK.square().sum(dim=1).mean()
+        student_BK, teacher_BK = self.prepared(student, teacher)
+        return (student_BK - teacher_BK).square().sum(dim=1).mean()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from kd_engine.errors import InvalidSpecError
 from kd_engine.losses import Outputs
 from kd_engine.losses.at import AT
 
@@ -78,7 +79,7 @@ def test_does_not_look_at_the_size_of_the_activations() -> None:
 def test_refuses_different_numbers_of_stages() -> None:
     student, teacher = maps(6, (3, 4, 5, 5)), maps(7, (3, 4, 5, 5), (3, 4, 5, 5))
 
-    with pytest.raises(ValueError, match="longer"):
+    with pytest.raises(InvalidSpecError, match="student gave 1, the teacher 2"):
         AT()(as_outputs(student), as_outputs(teacher), LABELS_B)
 
 
