@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
-from kd_engine.catalog import MODELS, ModelRow
+from kd_engine.catalog import MODELS, TIMM, ModelRow
 from kd_engine.errors import InvalidSpecError
 from kd_engine.explain import field_problems
 from kd_engine.strict import unknown_name
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from kd_engine.models.weights import WeightsFolder
 
 
 def load_object(path: str) -> Any:
@@ -23,7 +25,13 @@ def load_object(path: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def build_network(model: str, params: Mapping[str, Any], shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+def build_network(
+    model: str,
+    params: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    num_classes: int,
+    weights: WeightsFolder | None = None,
+) -> nn.Module:
     """A fresh network of the catalogue, with weights drawn from torch's global random state.
 
     Args:
@@ -31,22 +39,35 @@ def build_network(model: str, params: Mapping[str, Any], shape: tuple[int, int, 
         params: of the network; `num_classes` and `in_channels` may be among them and are then checked.
         shape: channels, height and width of an image.
         num_classes: K, the width of the output.
+        weights: where parameters that ask for weights to start from (`pretrained`, `weights_file`) find them. Without
+            it nothing is read: the caller has the weights already, as those of a saved network.
 
     Returns:
         A module from float images `[B, C, H, W]` to logits `[B, K]`.
 
     Raises:
         InvalidSpecError: no such network, wrong parameters, or one that does not fit the images or the classes.
+        DataError: the weights to start from are missing or do not fit.
     """
     row = _row(model)
     checked = _params(row, params)
     _check_fit(row, checked, shape, num_classes)
-    return cast("nn.Module", load_object(row.factory)(checked, shape, num_classes))
+    network = cast("nn.Module", load_object(row.factory)(checked, shape, num_classes, **row.options))
+    if weights is not None:
+        _load_start(network, weights)
+    return network
+
+
+def _load_start(network: nn.Module, weights: WeightsFolder) -> None:
+    from kd_engine.models.weights import StartsFromWeights
+
+    if isinstance(network, StartsFromWeights):
+        network.load_start(weights)
 
 
 def _row(model: str) -> ModelRow:
     if model not in MODELS:
-        raise InvalidSpecError(unknown_name("model", model, MODELS).message())
+        raise InvalidSpecError(unknown_name("model", model, (*MODELS, TIMM.name)).message())
     return MODELS[model]
 
 

@@ -5,21 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 from kd_engine.augmentations import AUGMENTATIONS
+from kd_engine.catalog.dataset_params import DatasetParams, Facts
 from kd_engine.catalog.datasets import DATASETS, DatasetRow
-from kd_engine.catalog.models import MODELS, ModelParams, ModelRow
+from kd_engine.catalog.models import MODELS, TIMM, ModelParams, ModelRow
 from kd_engine.losses import LOSSES
 from kd_engine.optimizers import OPTIMIZERS
 from kd_engine.schedules import SCHEDULES
 from kd_engine.strict import Strict
 
-__all__ = ["DATASETS", "MODELS", "DatasetRow", "ModelParams", "ModelRow", "catalog"]
+__all__ = [
+    "DATASETS",
+    "MODELS",
+    "TIMM",
+    "DatasetParams",
+    "DatasetRow",
+    "Facts",
+    "ModelParams",
+    "ModelRow",
+    "catalog",
+]
 
 
 def catalog() -> dict[str, list[dict[str, Any]]]:
     """Everything a spec may name, each with the JSON schema of its parameters."""
     return {
         "datasets": [row.describe() for row in DATASETS.values()],
-        "models": [row.describe() for row in MODELS.values()],
+        "models": [row.describe() for row in (*MODELS.values(), TIMM)],
         "losses": [_describe(name, cls) for name, cls in LOSSES.items()],
         "optimizers": [_describe(name, cls) for name, cls in OPTIMIZERS.items()],
         "schedules": [_describe(name, cls) for name, cls in SCHEDULES.items()],

@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kd_engine.catalog.class_names import CIFAR10, CIFAR100, DIGITS
+from kd_engine.catalog.dataset_params import ArraysParams, DatasetParams, Facts, ImageFolderParams
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -20,40 +23,50 @@ class Layout:
 
 @dataclass(frozen=True)
 class DatasetRow:
-    """What is known of a data set before a byte of it is read.
+    """What is known of a data set before a byte of it is read; None where only its files know.
 
     Attributes:
-        reader: `module:function` that takes the data folder and the layout found there, and returns `RawData`.
+        reader: `module:function` that returns `RawData`, from the data folder and the layout found there; or, for rows
+            with parameters, from the data folder, the parameters and a folder for caches (or None).
         shape: channels, height and width of an image.
-        mean, std: normalisation of pixels in [0, 1], one value a channel; 0 and 1 leave pixels in [0, 1].
-        validation: images held out of train by default.
+        mean, std: normalisation of pixels in [0, 1], one value a channel; 0 and 1 leave pixels in [0, 1]. None: they
+            are measured.
+        validation: images held out of train by default, or the share of them where it is below 1.
         layouts: the layouts that the reader understands; empty for data that a package carries.
         download: `module:function` that fetches the data set into the data folder; empty when nothing can.
+        params: what a spec has to say besides the name; None for nothing.
     """
 
     name: str
     summary: str
     reader: str
-    classes: tuple[str, ...]
-    shape: tuple[int, int, int]
-    train: int
-    test: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    validation: int
+    classes: tuple[str, ...] | None
+    shape: tuple[int, int, int] | None
+    train: int | None
+    test: int | None
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    validation: float
     layouts: tuple[Layout, ...] = ()
     download: str = ""
     source: str = ""
+    params: type[DatasetParams] | None = None
 
     @property
-    def num_classes(self) -> int:
-        return len(self.classes)
+    def num_classes(self) -> int | None:
+        return None if self.classes is None else len(self.classes)
+
+    @property
+    def facts(self) -> Facts:
+        """What the row knows; parameters may know more."""
+        return Facts(self.name, self.classes, self.shape, self.train, self.mean, self.std)
 
     def find(self, data_dir: Path) -> Layout | None:
         """The first layout that is complete under `data_dir`."""
         return next((layout for layout in self.layouts if layout.complete(data_dir)), None)
 
     def present(self, data_dir: Path) -> bool:
+        """Whether the files are there; for rows with parameters only those know (`DatasetSpec.absence`)."""
         return not self.layouts or self.find(data_dir) is not None
 
     def absence(self, data_dir: Path) -> str:
@@ -66,14 +79,14 @@ class DatasetRow:
         )
 
     def describe(self) -> dict[str, Any]:
-        row = asdict(self)
-        for private in ("reader", "layouts", "download"):
-            del row[private]
-        return row | {"num_classes": self.num_classes, "files": [asdict(layout) for layout in self.layouts]}
+        private = ("reader", "layouts", "download", "params")
+        return {key: value for key, value in vars(self).items() if key not in private} | {
+            "num_classes": self.num_classes,
+            "files": [asdict(layout) for layout in self.layouts],
+            "schema": (self.params or DatasetParams).model_json_schema(),
+        }
 
 
-DIGITS = tuple(str(digit) for digit in range(10))
-CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 
@@ -125,6 +138,52 @@ DATASETS: dict[str, DatasetRow] = {
             ),
             download="kd_engine.data.cifar:download_cifar10",
             source="Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html",
+        ),
+        DatasetRow(
+            name="cifar100",
+            summary="60,000 colour photographs of 32x32 pixels in 100 classes.",
+            reader="kd_engine.data.cifar:read_cifar100",
+            classes=CIFAR100,
+            shape=(3, 32, 32),
+            train=50_000,
+            test=10_000,
+            mean=(0.5071, 0.4867, 0.4408),
+            std=(0.2675, 0.2565, 0.2761),
+            validation=5000,
+            layouts=(
+                Layout("cifar-100-binary", ("train.bin", "test.bin")),
+                Layout("cifar-100-python", ("train", "test")),
+            ),
+            download="kd_engine.data.cifar:download_cifar100",
+            source="Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html",
+        ),
+        DatasetRow(
+            name="image_folder",
+            summary="Your own pictures: a folder with train/ and val/ (or test/), and in each a folder a class.",
+            reader="kd_engine.data.image_folder:read",
+            classes=None,
+            shape=None,
+            train=None,
+            test=None,
+            mean=None,
+            std=None,
+            validation=0.1,
+            source="a folder under KD_DATA_DIR",
+            params=ImageFolderParams,
+        ),
+        DatasetRow(
+            name="arrays",
+            summary="Your own arrays: train_images, train_labels, test_images and test_labels, as .npz or .npy.",
+            reader="kd_engine.data.arrays:read",
+            classes=None,
+            shape=None,
+            train=None,
+            test=None,
+            mean=None,
+            std=None,
+            validation=0.1,
+            source="a file or folder under KD_DATA_DIR",
+            params=ArraysParams,
         ),
     )
 }

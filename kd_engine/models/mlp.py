@@ -6,7 +6,8 @@ from math import prod
 
 from torch import nn
 
-from kd_engine.catalog.models import MLPParams, ModelParams
+from kd_engine.catalog.models import ModelParams
+from kd_engine.catalog.models.simple import MLPParams
 
 
 def softmax_regression(params: ModelParams, shape: tuple[int, int, int], num_classes: int) -> nn.Module:
@@ -16,9 +17,13 @@ def softmax_regression(params: ModelParams, shape: tuple[int, int, int], num_cla
 
 def mlp(params: MLPParams, shape: tuple[int, int, int], num_classes: int) -> nn.Module:
     """Hidden layers of `params.hidden` units with ReLU and dropout, from `[B, C, H, W]` to `[B, K]`."""
-    layers: list[nn.Module] = [nn.Flatten()]
-    width = prod(shape)
-    for hidden in params.hidden:
-        layers += [nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(params.dropout)]
-        width = hidden
-    return nn.Sequential(*layers, nn.Linear(width, num_classes))
+    return nn.Sequential(nn.Flatten(), *layers(prod(shape), params.hidden, params.dropout, num_classes))
+
+
+def layers(width: int, hidden: tuple[int, ...], dropout: float, num_classes: int) -> list[nn.Module]:
+    """Linear, ReLU and dropout for each hidden layer, and the linear layer of classes."""
+    found: list[nn.Module] = []
+    for units in hidden:
+        found += [nn.Linear(width, units), nn.ReLU(), nn.Dropout(dropout)]
+        width = units
+    return [*found, nn.Linear(width, num_classes)]

@@ -8,30 +8,35 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
-from kd_engine.catalog.models import ResNetParams
+from kd_engine.catalog.models.cifar import ResNetParams
+from kd_engine.models.initialise import he_convolutions
 
-WIDTHS = (16, 32, 64)
+Widths = tuple[int, int, int, int]
+WIDTHS: Widths = (16, 16, 32, 64)
 
 
 class ResNet(nn.Module):
     """A 3x3 stem, three stages of basic blocks (the second and third halve the size), mean over pixels, one layer.
 
-    `stage1`, `stage2` and `stage3` give `[B, 16, H, W]`, `[B, 32, H/2, W/2]` and `[B, 64, H/4, W/4]`, after ReLU.
+    `stage1`, `stage2` and `stage3` give `[B, 16, H, W]`, `[B, 32, H/2, W/2]` and `[B, 64, H/4, W/4]`, after ReLU, at
+    the default widths of stem and stages.
     """
 
-    def __init__(self, depth: int, params: ResNetParams, channels: int, num_classes: int) -> None:
+    def __init__(
+        self, depth: int, params: ResNetParams, channels: int, num_classes: int, widths: Widths = WIDTHS
+    ) -> None:
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
             raise ValueError(f"a CIFAR ResNet has 6n+2 layers (8, 14, 20, ...); {depth} is not of that form")
         blocks = (depth - 2) // 6
         projects = params.shortcut == "projection"
-        self.conv1 = nn.Conv2d(channels, WIDTHS[0], 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(WIDTHS[0])
-        self.stage1 = _stage(WIDTHS[0], WIDTHS[0], blocks, 1, projects)
-        self.stage2 = _stage(WIDTHS[0], WIDTHS[1], blocks, 2, projects)
-        self.stage3 = _stage(WIDTHS[1], WIDTHS[2], blocks, 2, projects)
-        self.fc = nn.Linear(WIDTHS[2], num_classes)
-        self.apply(_initialise)
+        self.conv1 = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(widths[0])
+        self.stage1 = _stage(widths[0], widths[1], blocks, 1, projects)
+        self.stage2 = _stage(widths[1], widths[2], blocks, 2, projects)
+        self.stage3 = _stage(widths[2], widths[3], blocks, 2, projects)
+        self.fc = nn.Linear(widths[3], num_classes)
+        he_convolutions(self)
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         stem_BCHW = relu(self.bn1(self.conv1(images_BCHW)))
@@ -82,22 +87,8 @@ def _stage(channels: int, width: int, blocks: int, stride: int, projects: bool) 
     return nn.Sequential(first, *(BasicBlock(width, width, 1, projects) for _ in range(blocks - 1)))
 
 
-def _initialise(module: nn.Module) -> None:
-    """He et al. 2015, arXiv:1502.01852: keeps the size of the gradient from layer to layer."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-
-def resnet20(params: ResNetParams, shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-    """20 layers; 278,324 parameters at 100 classes."""
-    return ResNet(20, params, shape[0], num_classes)
-
-
-def resnet56(params: ResNetParams, shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-    """56 layers; 861,620 parameters at 100 classes."""
-    return ResNet(56, params, shape[0], num_classes)
-
-
-def resnet110(params: ResNetParams, shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-    """110 layers; 1,736,564 parameters at 100 classes."""
-    return ResNet(110, params, shape[0], num_classes)
+def resnet(
+    params: ResNetParams, shape: tuple[int, int, int], num_classes: int, *, depth: int, widths: Widths
+) -> nn.Module:
+    """At 100 classes: 20 layers have 278,324 parameters, 110 have 1,736,564; 8x4 has 1,233,540."""
+    return ResNet(depth, params, shape[0], num_classes, widths)

@@ -25,7 +25,7 @@ def test_parameters_reach_the_network() -> None:
 @pytest.mark.parametrize(
     ("model", "params", "shape", "message"),
     [
-        ("resnet21", {}, (3, 32, 32), "unknown model 'resnet21'; did you mean 'resnet20'?"),
+        ("resnet_20", {}, (3, 32, 32), "unknown model 'resnet_20'; did you mean 'resnet20'?"),
         ("mlp", {"hiden": [3]}, (1, 8, 8), "parameters of 'mlp' are wrong: /hiden: unknown key 'hiden'"),
         ("mlp", {"hidden": [3, 0]}, (1, 8, 8), "/hidden/1: Input should be greater than or equal to 1"),
         ("mlp", {"num_classes": 11}, (1, 8, 8), "'mlp' was given num_classes = 11, but the data has 10"),

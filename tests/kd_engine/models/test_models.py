@@ -11,9 +11,11 @@ from torch import nn
 
 from kd_engine.build import build_network
 from kd_engine.catalog import MODELS
-from kd_engine.catalog.models import CNNParams, ResNetParams
+from kd_engine.catalog.models.cifar import ResNetParams
+from kd_engine.catalog.models.simple import CNNParams
 from kd_engine.models.cnn import MnistCNN
 from kd_engine.models.resnet_cifar import BasicBlock, ResNet, ZeroPadShortcut
+from kd_engine.models.wide_resnet import WideResNet
 
 MNIST, CIFAR = (1, 28, 28), (3, 32, 32)
 
@@ -28,9 +30,32 @@ def size(network: nn.Module) -> int:
         ("softmax_regression", {}, MNIST, 10, 7_850),
         ("mlp", {"hidden": [256]}, MNIST, 10, 784 * 256 + 256 + 2570),
         ("mnist_cnn", {}, MNIST, 10, 3_274_634),
+        ("resnet8", {}, CIFAR, 100, 83_892),
+        ("resnet14", {}, CIFAR, 100, 181_108),
         ("resnet20", {}, CIFAR, 100, 278_324),
+        ("resnet32", {}, CIFAR, 100, 472_756),
+        ("resnet44", {}, CIFAR, 100, 667_188),
         ("resnet56", {}, CIFAR, 100, 861_620),
         ("resnet110", {}, CIFAR, 100, 1_736_564),
+        ("resnet8x4", {}, CIFAR, 100, 1_233_540),
+        ("resnet32x4", {}, CIFAR, 100, 7_433_860),
+        ("wrn16_1", {}, CIFAR, 100, 180_916),
+        ("wrn16_2", {}, CIFAR, 100, 703_284),
+        ("wrn40_1", {}, CIFAR, 100, 569_780),
+        ("wrn40_2", {}, CIFAR, 100, 2_255_156),
+        ("vgg8", {}, CIFAR, 100, 3_965_028),
+        ("vgg13", {}, CIFAR, 100, 9_462_180),
+        ("vgg19", {}, CIFAR, 100, 20_035_392 + 512 * 100 + 100),  # the convolutions of vgg19_bn
+        ("mobilenetv2", {}, CIFAR, 100, 812_836),
+        ("shufflenetv1", {}, CIFAR, 100, 949_258),
+        ("shufflenetv2", {}, CIFAR, 100, 1_355_528),
+        # the experiments
+        ("vgg19_bn", {}, CIFAR, 10, 20_286_282),
+        ("three_block_cnn", {}, CIFAR, 10, 114_186),
+        ("flowers_cnn", {}, (3, 180, 180), 5, 2_080_677),
+        ("flowers_cnn", {"hidden": 64}, (3, 180, 180), 5, 1_089_061),
+        ("flowers_cnn", {"hidden": 32}, (3, 180, 180), 5, 593_253),
+        ("flowers_cnn", {"hidden": 16}, (3, 180, 180), 5, 345_349),
         # option A of the paper has no parameters in its shortcuts: table 6 says 0.27M and 0.85M
         ("resnet20", {"shortcut": "identity"}, CIFAR, 10, 269_722),
         ("resnet56", {"shortcut": "identity"}, CIFAR, 10, 853_018),
@@ -42,9 +67,12 @@ def test_number_of_parameters(
     assert size(build_network(model, params, shape, classes)) == expected
 
 
-@pytest.mark.parametrize(("depth", "expected"), [(8, 83_892), (14, 181_108), (32, 472_756), (44, 667_188)])
-def test_other_depths_of_the_family(depth: int, expected: int) -> None:
-    assert size(ResNet(depth, ResNetParams(), 3, 100)) == expected
+@pytest.mark.parametrize("model", ["mnist_cnn", "three_block_cnn", "flowers_cnn"])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 48), (3, 180, 180)], ids=str)
+def test_weights_are_counted_before_the_network_is_built(model: str, shape: tuple[int, int, int]) -> None:
+    estimate = MODELS[model].params().weights(shape, 10)
+
+    assert estimate == pytest.approx(size(build_network(model, {}, shape, 10)), rel=0.02)
 
 
 @pytest.mark.parametrize("depth", [2, 7, 21])
@@ -53,13 +81,24 @@ def test_a_depth_that_is_not_6n_plus_2_is_refused(depth: int) -> None:
         ResNet(depth, ResNetParams(), 3, 10)
 
 
-@pytest.mark.parametrize("model", sorted(set(MODELS) - {"resnet56", "resnet110"}))
+@pytest.mark.parametrize("depth", [4, 14, 20])
+def test_a_depth_that_is_not_6n_plus_4_is_refused(depth: int) -> None:
+    with pytest.raises(ValueError, match="6n\\+4 layers"):
+        WideResNet(depth, 1, 3, 10)
+
+
+# the others are as these, only deeper or wider
+DEEPER = {"resnet14", "resnet32", "resnet44", "resnet56", "resnet110", "resnet32x4", "wrn40_1", "wrn40_2", "vgg13"}
+
+
+@pytest.mark.parametrize("model", sorted(set(MODELS) - DEEPER))
 @pytest.mark.parametrize("size", ["smallest", (13, 9), (32, 32)], ids=str)
 @pytest.mark.parametrize("channels", [1, 3])
 class TestEveryNetwork:
     @pytest.fixture
     def shape(self, model: str, size: Any, channels: int) -> tuple[int, int, int]:
-        height, width = (MODELS[model].min_size,) * 2 if size == "smallest" else size
+        smallest = MODELS[model].min_size
+        height, width = (smallest, smallest) if size == "smallest" else (max(side, smallest) for side in size)
         return (channels, height, width)
 
     @pytest.fixture
@@ -96,10 +135,11 @@ class TestEveryNetwork:
         assert all(parameter.grad is not None for parameter in network.parameters())
 
 
-def test_same_seed_same_weights() -> None:
+@pytest.mark.parametrize("model", ["resnet20", "wrn16_1", "vgg8", "mobilenetv2", "shufflenetv1", "shufflenetv2"])
+def test_same_seed_same_weights(model: str) -> None:
     def weights(seed: int) -> torch.Tensor:
         torch.manual_seed(seed)
-        return nn.utils.parameters_to_vector(build_network("resnet20", {}, CIFAR, 10).parameters())
+        return nn.utils.parameters_to_vector(build_network(model, {}, CIFAR, 10).parameters())
 
     assert torch.equal(weights(1), weights(1))
     assert not torch.equal(weights(1), weights(2))

@@ -1,0 +1,128 @@
+"""What a spec says of a data set of the user's own: where it lies, and how it is read. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from kd_engine.strict import Strict
+
+# each part starts with a letter, a digit or an underscore: no absolute path, no `..`, nothing hidden
+_INSIDE = r"^\w[\w. +-]*(/\w[\w. +-]*)*$"
+Inside = Annotated[str, Field(max_length=200, pattern=_INSIDE)]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a data set's content; None where only reading it will tell.
+
+    Attributes:
+        classes: their names, by label.
+        shape: channels, height and width of an image.
+        train: images in train, those that are held out of it included.
+        mean, std: of pixels in [0, 1], one value a channel.
+    """
+
+    name: str
+    classes: tuple[str, ...] | None
+    shape: tuple[int, int, int] | None
+    train: int | None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    @property
+    def num_classes(self) -> int | None:
+        return None if self.classes is None else len(self.classes)
+
+    @property
+    def channels(self) -> int | None:
+        return None if self.shape is None else self.shape[0]
+
+
+class DatasetParams(Strict):
+    """A data set that needs none."""
+
+    def facts(self, known: Facts) -> Facts:
+        """What these parameters add to what is known."""
+        return known
+
+    def absence(self, data_dir: Path) -> str | None:
+        """What to tell a user whose data is not there; None when it is."""
+        return None
+
+
+class ImageFolderParams(DatasetParams):
+    """Pictures in folders, a folder a class, decoded once to the size that is asked for."""
+
+    folder: Inside = Field(description="Folder under KD_DATA_DIR with train/ and val/ (or test/).")
+    height: int = Field(ge=1, le=1024, description="Pixels; pictures are resized to this, proportions not kept.")
+    width: int = Field(ge=1, le=1024, description="As `height`.")
+
+    def facts(self, known: Facts) -> Facts:
+        return replace(known, shape=(3, self.height, self.width))
+
+    def absence(self, data_dir: Path) -> str | None:
+        root = inside(data_dir, self.folder)
+        if root is None or not root.is_dir():
+            return _absence("image_folder", "folder", self.folder, "a folder with train/ and val/ (or test/)")
+        missing = [" or ".join(names) for names in (("train",), ("val", "test")) if held_split(root, names) is None]
+        if missing:
+            return f"the folder '{self.folder}' under KD_DATA_DIR has no {' and no '.join(missing)}; add it."
+        return None
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) != len(names):
+        raise PydanticCustomError("bad_names", "two classes have the same name; give each its own.")
+    return names
+
+
+_Name = Annotated[str, Field(min_length=1, max_length=200)]
+_Names = Annotated[tuple[_Name, ...], Field(min_length=2, max_length=100_000), AfterValidator(_distinct)]
+
+
+class ArraysParams(DatasetParams):
+    """Arrays in an .npz file, or in a folder with one .npy file each."""
+
+    path: Inside = Field(description="File (.npz) or folder (of .npy files) under KD_DATA_DIR.")
+    classes: _Names | None = Field(None, description="Names of the classes by label; their numbers, if left out.")
+
+    def facts(self, known: Facts) -> Facts:
+        return replace(known, classes=self.classes)
+
+    def absence(self, data_dir: Path) -> str | None:
+        place = inside(data_dir, self.path)
+        expected = "an .npz file" if self.path.endswith(".npz") else "a folder of .npy files"
+        if place is None or not (place.is_file() if self.path.endswith(".npz") else place.is_dir()):
+            return _absence("arrays", "path", self.path, expected)
+        return None
+
+
+def inside(data_dir: Path, name: str) -> Path | None:
+    """The place that `name` stands for; None where links lead out of what the administrator put there.
+
+    The first part of the name may itself be a link: only who may write to the data folder can have put it there, to
+    show a data set that lies elsewhere. Nothing below it leads out of it.
+    """
+    first = name.split("/", maxsplit=1)[0]
+    try:
+        root, place = (data_dir / first).resolve(), (data_dir / name).resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a name that no file system takes
+        return None
+    return place if place.is_relative_to(root) else None
+
+
+def held_split(root: Path, names: tuple[str, ...]) -> Path | None:
+    """The first of these folders that `root` holds."""
+    return next((root / name for name in names if (root / name).is_dir()), None)
+
+
+def _absence(dataset: str, key: str, name: str, expected: str) -> str:
+    return (
+        f"the data of '{dataset}' is not present: params.{key} is '{name}', which is not {expected} under KD_DATA_DIR. "
+        "Put it there, point KD_DATA_DIR at the folder that holds it, or correct the name."
+    )
