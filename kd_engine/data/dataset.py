@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 
 from kd_engine.build import load_object
-from kd_engine.catalog import DatasetRow
+from kd_engine.catalog import DatasetRow, Facts
+from kd_engine.data.normalisation import measure
 from kd_engine.data.splits import VALIDATION_SEED, held_out
 from kd_engine.errors import DataError
 from kd_engine.spec import DatasetSpec
+from kd_engine.spec.wrong import as_invalid_spec
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +32,14 @@ class RawData:
     Attributes:
         train_images, test_images: uint8 `[N, C, H, W]`.
         train_labels, test_labels: int64 `[N]`, 0 to classes - 1.
+        classes: their names, where the catalogue does not have them.
     """
 
     train_images: Tensor
     train_labels: Tensor
     test_images: Tensor
     test_labels: Tensor
+    classes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Dataset:
         classes: their names, by label.
         shape: channels, height and width of an image.
         sha256: of all images and labels as read, in hex; the same for every layout of the same data.
+        facts: all that a spec is checked against and resolved with; None for data that no spec asked for.
     """
 
     train: Split
@@ -70,6 +75,7 @@ class Dataset:
     classes: tuple[str, ...]
     shape: tuple[int, int, int]
     sha256: str
+    facts: Facts | None = None
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data set on another device."""
@@ -77,30 +83,66 @@ class Dataset:
         return replace(self, **splits)
 
 
-def load(spec: DatasetSpec, data_dir: Path, download: bool) -> Dataset:
+def load(spec: DatasetSpec, data_dir: Path, download: bool, cache_dir: Path | None = None) -> Dataset:
     """Reads a data set and splits it.
 
     Args:
         spec: resolved.
-        data_dir: the folder under which the publisher's files lie (`MNIST/raw`, `cifar-10-batches-bin`, ...).
+        data_dir: the folder under which the files lie (`MNIST/raw`, `cifar-10-batches-bin`, ...).
         download: whether missing files may be fetched from the publisher's mirrors.
+        cache_dir: where decoded pictures are kept for the next run; without it they are decoded each time.
 
     Raises:
-        DataError: the files are missing, cannot be fetched, or are not what their publisher wrote.
+        DataError: the files are missing, cannot be fetched, or are not what was expected.
+        InvalidSpecError: the spec does not fit what they hold.
     """
-    row = spec.row
-    if not row.present(data_dir):
-        _fetch(row, data_dir, download)
-    raw = cast(RawData, load_object(row.reader)(data_dir, row.find(data_dir)))
-    _check(row, raw)
-    mask = torch.from_numpy(held_out(raw.train_labels.numpy(), spec.validation_images, VALIDATION_SEED))
+    raw = _read(spec, data_dir, download, cache_dir)
+    facts = _facts(spec, raw)
+    with as_invalid_spec():
+        spec.check_fits(facts)
+    held = spec.held_out(facts.train)
+    assert held is not None, "the number of images is known by now"
+    mask = torch.from_numpy(held_out(raw.train_labels.numpy(), held, VALIDATION_SEED))
+    train = Split(raw.train_images[~mask], raw.train_labels[~mask])
+    if facts.mean is None and (spec.mean is None or spec.std is None):
+        logger.info("measuring the mean and the standard deviation of %d images", len(train))
+        mean, std = measure(train.images_NCHW)
+        facts = replace(facts, mean=mean, std=std)
+    assert facts.classes is not None, "a reader names the classes"
+    assert facts.shape is not None, "the images have a shape"
     return Dataset(
-        train=Split(raw.train_images[~mask], raw.train_labels[~mask]),
+        train=train,
         validation=Split(raw.train_images[mask], raw.train_labels[mask]),
         test=Split(raw.test_images, raw.test_labels),
-        classes=row.classes,
-        shape=row.shape,
+        classes=facts.classes,
+        shape=facts.shape,
         sha256=content_sha256(raw),
+        facts=facts,
+    )
+
+
+def _read(spec: DatasetSpec, data_dir: Path, download: bool, cache_dir: Path | None) -> RawData:
+    row = spec.row
+    absence = spec.absence(data_dir)
+    if absence is not None:
+        _fetch(row, data_dir, download, absence)
+    reader = load_object(row.reader)
+    if row.params is None:
+        raw = cast(RawData, reader(data_dir, row.find(data_dir)))
+    else:
+        raw = cast(RawData, reader(data_dir, spec.typed_params, cache_dir))
+    _check(spec.facts, row.test, raw)
+    return raw
+
+
+def _facts(spec: DatasetSpec, raw: RawData) -> Facts:
+    """What was known before, and what reading has told."""
+    channels, height, width = raw.train_images.shape[1:]
+    return replace(
+        spec.facts,
+        classes=raw.classes or spec.facts.classes,
+        shape=(channels, height, width),
+        train=len(raw.train_labels),
     )
 
 
@@ -110,33 +152,38 @@ def content_sha256(raw: RawData) -> str:
     for tensor in (raw.train_images, raw.train_labels, raw.test_images, raw.test_labels):
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
         digest.update(tensor.contiguous().numpy().reshape(-1).data)
+    if raw.classes is not None:
+        digest.update("\0".join(raw.classes).encode())
     return digest.hexdigest()
 
 
-def _fetch(row: DatasetRow, data_dir: Path, download: bool) -> None:
+def _fetch(row: DatasetRow, data_dir: Path, download: bool, absence: str) -> None:
     if not (download and row.download):
-        raise DataError(row.absence(data_dir))
+        raise DataError(absence)
     logger.info("downloading the data set %s", row.name)
     try:
         load_object(row.download)(data_dir)
     except DataError as error:
-        raise DataError(f"{row.absence(data_dir)} Downloading it failed: {error}") from error
+        raise DataError(f"{absence} Downloading it failed: {error}") from error
 
 
-def _check(row: DatasetRow, raw: RawData) -> None:
+def _check(known: Facts, test: int | None, raw: RawData) -> None:
     """The last line of defence: whatever a reader checked, a run starts from the catalogue's shapes and labels."""
+    classes = len(raw.classes or known.classes or ())
+    shape = known.shape or tuple(raw.train_images.shape[1:])
     for part, images, labels, count in (
-        ("train", raw.train_images, raw.train_labels, row.train),
-        ("test", raw.test_images, raw.test_labels, row.test),
+        ("train", raw.train_images, raw.train_labels, known.train),
+        ("test", raw.test_images, raw.test_labels, test),
     ):
-        expected = (count, *row.shape)
+        count = len(labels) if count is None else count
+        expected = (count, *shape)
         if tuple(images.shape) != expected or images.dtype != torch.uint8:
             raise DataError(
-                f"{row.name}: the {part} images are {images.dtype} of shape {tuple(images.shape)}; expected "
+                f"{known.name}: the {part} images are {images.dtype} of shape {tuple(images.shape)}; expected "
                 f"{torch.uint8} of shape {expected}. Get the publisher's files again."
             )
-        if tuple(labels.shape) != (count,) or not 0 <= int(labels.min()) <= int(labels.max()) < row.num_classes:
+        if tuple(labels.shape) != (count,) or not 0 <= int(labels.min()) <= int(labels.max()) < classes:
             raise DataError(
-                f"{row.name}: the {part} labels, of shape {tuple(labels.shape)}, run from {int(labels.min())} to "
-                f"{int(labels.max())}; expected {count} of them from 0 to {row.num_classes - 1}."
+                f"{known.name}: the {part} labels, of shape {tuple(labels.shape)}, run from {int(labels.min())} to "
+                f"{int(labels.max())}; expected {count} of them from 0 to {classes - 1}."
             )

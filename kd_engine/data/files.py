@@ -76,7 +76,7 @@ def _temporary(target: Path) -> tuple[int, Path]:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     except OSError as error:
         raise DataError(
-            f"nothing can be written to {target.parent} ({error.strerror or error}): point KD_DATA_DIR at a folder "
-            "that may be written to."
+            f"nothing can be written to {target.parent} ({error.strerror or error}): point KD_DATA_DIR (for a cache: "
+            "KD_CACHE_DIR) at a folder that may be written to."
         ) from error
     return handle, Path(name)

@@ -8,8 +8,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kd_engine.augmentations import Augmentation
+from kd_engine.augmentations import Augmentation, augment
 from kd_engine.data.dataset import Split
+
+
+class Mixed(NamedTuple):
+    """What the images of a batch were mixed with.
+
+    Attributes:
+        partner_labels_B: int64, the label of what was mixed in.
+        share_B: float32, 0 to 1, how much `labels_B` counts; the partner's label counts for the rest.
+    """
+
+    partner_labels_B: Tensor
+    share_B: Tensor
 
 
 class Batch(NamedTuple):
@@ -19,11 +31,15 @@ class Batch(NamedTuple):
         images_BCHW: uint8, augmented.
         labels_B: int64.
         index_B: int64, each image's place in the split.
+        view_B: int64, which view of the image this is, 0 where there is but one; None where they are endless.
+        mixed: with what labels, where the augmentation mixes images.
     """
 
     images_BCHW: Tensor
     labels_B: Tensor
     index_B: Tensor
+    view_B: Tensor | None = None
+    mixed: Mixed | None = None
 
 
 def batches(
@@ -43,7 +59,9 @@ def batches(
     end = len(split) - len(split) % batch_size if drop_last else len(split)
     for start in range(0, end, batch_size):
         index_B = order_N[start : min(start + batch_size, end)]
-        images_BCHW = split.images_NCHW.index_select(0, index_B)
-        for augmentation in augmentations:
-            images_BCHW = augmentation(images_BCHW, generator)
-        yield Batch(images_BCHW, split.labels_N.index_select(0, index_B), index_B)
+        shown = augment(split.images_NCHW.index_select(0, index_B), augmentations, generator)
+        labels_B = split.labels_N.index_select(0, index_B)
+        mixed = None
+        if shown.partner_B is not None and shown.share_B is not None:
+            mixed = Mixed(labels_B.index_select(0, shown.partner_B), shown.share_B)
+        yield Batch(shown.images_BCHW, labels_B, index_B, shown.view_B, mixed)

@@ -1,4 +1,7 @@
-"""From uint8 pixels to what a network takes. Shapes: B images in the batch, C channels, H and W pixels."""
+"""From uint8 pixels to what a network takes.
+
+Shapes: B images in the batch, N in a split, C channels, H and W pixels; V the 256 values of a pixel.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,28 @@ class Normalisation:
         mean_C11, std_C11 = _constants(self.mean, self.std, images_BCHW.device)
         pixels_BCHW = images_BCHW.to(torch.float32, memory_format=torch.channels_last)
         return pixels_BCHW.div_(255).sub_(mean_C11).div_(std_C11)
+
+
+_AT_A_TIME = 256  # images: their pixels are counted as 64-bit numbers
+_DIGITS = 6  # the seventh would change with a handful of pixels, and nobody wants to read it
+
+
+def measure(images_NCHW: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of pixels in [0, 1], a value a channel, rounded to six digits.
+
+    Pixels are counted by value, so the result does not depend on the order of the images or on threads. A channel of
+    one value has a deviation of 1, which leaves it as it is.
+    """
+    counts_CV = torch.zeros(images_NCHW.shape[1], 256, dtype=torch.int64)
+    for part_BCHW in torch.split(images_NCHW, _AT_A_TIME):
+        for channel in range(len(counts_CV)):
+            counts_CV[channel] += torch.bincount(part_BCHW[:, channel].flatten(), minlength=256)
+    value_V = torch.arange(256, dtype=torch.float64) / 255
+    share_CV = counts_CV / counts_CV.sum(dim=1, keepdim=True).double()
+    mean_C = share_CV @ value_V
+    std_C = (share_CV * (value_V - mean_C[:, None]) ** 2).sum(dim=1).sqrt()
+    mean = tuple(round(value, _DIGITS) for value in mean_C.tolist())
+    return mean, tuple(round(value, _DIGITS) or 1.0 for value in std_C.tolist())
 
 
 @lru_cache(maxsize=64)

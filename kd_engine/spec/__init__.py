@@ -3,23 +3,32 @@
 `JobSpec.model_validate(body)` checks what was written; `spec.resolved()` fills in every default and turns the short
 form (`temperature`, `alpha`) into `losses` and `ce_weight`, so that nothing a run needs is left implicit. Resolving a
 resolved spec changes nothing.
+
+A body with `"kind": "evaluate"` is an `EvaluateSpec`; `parse_spec` makes whichever it is.
 """
 
 from __future__ import annotations
 
 from kd_engine.spec.dataset import DatasetSpec
+from kd_engine.spec.evaluate import EvaluateSpec, NetworkOfJob
 from kd_engine.spec.hashes import canonical_hash, teacher_hash
 from kd_engine.spec.job import JobSpec, Resources
-from kd_engine.spec.networks import StudentSpec, TeacherSpec
+from kd_engine.spec.kinds import AnySpec, parse_spec
+from kd_engine.spec.networks import Source, StudentSpec, TeacherSpec
 from kd_engine.spec.training import TrainingSpec
 
 __all__ = [
+    "AnySpec",
     "DatasetSpec",
+    "EvaluateSpec",
     "JobSpec",
+    "NetworkOfJob",
     "Resources",
+    "Source",
     "StudentSpec",
     "TeacherSpec",
     "TrainingSpec",
     "canonical_hash",
+    "parse_spec",
     "teacher_hash",
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from kd_engine.catalog import DATASETS, DatasetRow
+from kd_engine.catalog import DATASETS, DatasetParams, DatasetRow, Facts
 from kd_engine.spec.wrong import wrong
 from kd_engine.strict import Strict, unknown_name
 
@@ -16,6 +17,9 @@ class DatasetSpec(Strict):
 
     shorthand: ClassVar[str | None] = "name"
     name: str = Field(description="A data set of the catalogue.")
+    params: dict[str, Any] | None = Field(
+        None, description="Of data sets that have any; the catalogue has their schema."
+    )
     validation: float | None = Field(
         None, gt=0, le=1_000_000, description="Held out of train: a fraction below 1, or a number of images."
     )
@@ -29,34 +33,77 @@ class DatasetSpec(Strict):
             raise unknown_name("data set", name, DATASETS)
         return name
 
+    @field_validator("params")
+    @classmethod
+    def _parameters(cls, params: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
+        row = DATASETS.get(info.data.get("name", ""))
+        if row is None:
+            return params
+        if params is None and row.params is not None:
+            needed = [key for key, field in row.params.model_fields.items() if field.is_required()]
+            raise wrong("missing_params", f"the data set '{row.name}' needs 'params' with {', '.join(needed)}.")
+        checked = (row.params or DatasetParams).model_validate(params or {})
+        return checked.model_dump(mode="json", exclude_none=True) or None
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        channels, images = self.row.shape[0], self.row.train
+        self.check_fits(self.facts)
+        return self
+
+    def check_fits(self, facts: Facts) -> None:
+        """Raises where this does not agree with the data set; what is not known of that is not checked."""
         for field in ("mean", "std"):
             values = getattr(self, field)
-            if values is not None and len(values) != channels:
-                message = f"'{field}' has {len(values)} values; {self.name} has {channels} channels."
+            if values is not None and facts.channels is not None and len(values) != facts.channels:
+                message = f"'{field}' has {len(values)} values; {self.name} has {facts.channels} channels."
                 raise wrong("wrong_shape", message, field)
-        if self.validation is not None and self.validation_images > images // 2:
-            message = f"{self.name} has {images} train images; at most half can be held out."
+        held_out = self.held_out(facts.train)
+        # a default may come out too large as well, once it is known of how few images
+        if facts.train is not None and held_out is not None and not 0 < held_out <= facts.train // 2:
+            message = f"{self.name} has {facts.train} train images; at most half can be held out."
             raise wrong("too_many", message, "validation")
-        return self
 
     @property
     def row(self) -> DatasetRow:
         return DATASETS[self.name]
 
     @property
-    def validation_images(self) -> int:
-        """How many images of train are held out."""
-        if self.validation is None:
-            return self.row.validation
-        return max(1, round(self.validation * self.row.train if self.validation < 1 else self.validation))
+    def facts(self) -> Facts:
+        """What is known of the data set before it is read."""
+        known: Facts = self.typed_params.facts(self.row.facts)
+        return known
 
-    def resolved(self) -> DatasetSpec:
+    @property
+    def typed_params(self) -> Any:
+        """The parameters as an object of the row's class."""
+        return (self.row.params or DatasetParams).model_validate(self.params or {})
+
+    def absence(self, data_dir: Path) -> str | None:
+        """What to tell a user whose data set is not under `data_dir`, and how to get it; None when it is there."""
+        if self.row.params is not None:
+            missing: str | None = self.typed_params.absence(data_dir)
+            return missing
+        return None if self.row.present(data_dir) else self.row.absence(data_dir)
+
+    def held_out(self, train: int | None) -> int | None:
+        """How many of `train` images are held out; None while their number is not known and matters."""
+        share = self.row.validation if self.validation is None else self.validation
+        if share >= 1:
+            return round(share)
+        return None if train is None else max(1, round(share * train))
+
+    @property
+    def validation_images(self) -> int | None:
+        """How many images of train are held out; None where only the data will tell."""
+        return self.held_out(self.facts.train)
+
+    def resolved(self, facts: Facts | None = None) -> DatasetSpec:
+        """Nothing left to default; mean and std stay open until `facts` of the data that was read say them."""
+        facts = facts or self.facts
         return DatasetSpec(
             name=self.name,
+            params=self.params,
             validation=self.row.validation if self.validation is None else self.validation,
-            mean=self.mean or self.row.mean,
-            std=self.std or self.row.std,
+            mean=self.mean or facts.mean,
+            std=self.std or facts.std,
         )

@@ -16,13 +16,15 @@ def canonical_hash(data: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def teacher_hash(teacher: TeacherSpec, dataset: DatasetSpec, data_sha256: str) -> str:
+def teacher_hash(teacher: TeacherSpec, dataset: DatasetSpec, data_sha256: str, weights_sha256: str = "") -> str:
     """What names a trained teacher: its network, the data and how it was split and normalised, recipe and seed.
 
     Args:
         teacher: resolved, with a model.
         dataset: resolved.
         data_sha256: of the images and labels that were read.
+        weights_sha256: of the file of weights that it starts from, if any: its name alone does not tell.
     """
     identity = teacher.model_dump(mode="json", exclude={"per_repeat", "job", "role"})
-    return canonical_hash({"teacher": identity, "dataset": dataset.model_dump(mode="json"), "data": data_sha256})
+    whole = {"teacher": identity, "dataset": dataset.model_dump(mode="json"), "data": data_sha256}
+    return canonical_hash(whole | ({"weights": weights_sha256} if weights_sha256 else {}))

@@ -6,12 +6,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from kd_engine.augmentations import misfit
+from kd_engine.catalog import Facts
 from kd_engine.losses import LossSpec
 from kd_engine.losses.kl import KL
 from kd_engine.spec.dataset import DatasetSpec
-from kd_engine.spec.networks import StudentSpec, TeacherSpec
+from kd_engine.spec.networks import Source, StudentSpec, TeacherSpec
 from kd_engine.spec.training import TrainingSpec
-from kd_engine.spec.wrong import wrong
+from kd_engine.spec.wrong import as_invalid_spec, wrong
 from kd_engine.strict import Strict
 
 DEFAULT_TEMPERATURE = 4.0
@@ -24,7 +26,7 @@ def storable(text: str) -> str:
     return text
 
 
-_Text = Annotated[str, Field(max_length=200), AfterValidator(storable)]
+Text = Annotated[str, Field(max_length=200), AfterValidator(storable)]
 
 
 class Resources(Strict):
@@ -40,10 +42,14 @@ def _check_labels(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
+Labels = Annotated[dict[str, Text], AfterValidator(_check_labels)]
+
+
 class JobSpec(Strict):
     """One distillation job."""
 
-    name: _Text = Field("", description="For people; need not be unique.")
+    kind: Literal["distill"] = Field("distill", description="`evaluate` is the other kind, with keys of its own.")
+    name: Text = Field("", description="For people; need not be unique.")
     dataset: DatasetSpec
     teacher: TeacherSpec
     student: StudentSpec
@@ -59,8 +65,13 @@ class JobSpec(Strict):
     baseline: bool = Field(True, description="Also train the student alone, on the same budget and seed.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
     repeats: int = Field(1, ge=1, le=100, description="Seeds `seed` to `seed + repeats - 1`.")
-    labels: Annotated[dict[str, _Text], AfterValidator(_check_labels)] = Field(default_factory=dict, max_length=64)
+    labels: Labels = Field(default_factory=dict, max_length=64)
     resources: Resources = Resources()
+    teacher_cache: Literal["auto", "off", "float16", "float32"] = Field(
+        "auto",
+        description="Keep the teacher's logits of each view of each image, in this precision. `auto`: float16 on the "
+        "CPU, where the augmentation's views are finite, no loss needs feature maps and there is room.",
+    )
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -78,30 +89,43 @@ class JobSpec(Strict):
         return self
 
     @model_validator(mode="after")
-    def _augmentations_fit(self) -> Self:
-        recipes = {("training",): self.training, ("teacher", "training"): self.teacher.training}
-        for at, recipe in recipes.items():
-            for position, augmentation in enumerate(recipe.augmentation if recipe else ()):
-                problem = augmentation.misfit(self.dataset.row.shape)
-                if problem is not None:
-                    raise wrong("does_not_fit", problem, *at, "augmentation", str(position))
+    def _parts_fit(self) -> Self:
+        self._check_fits(self.dataset.facts)
         return self
 
-    @model_validator(mode="after")
-    def _networks_fit(self) -> Self:
-        self.student.check_fits(self.dataset.row, "student")
+    def _check_fits(self, facts: Facts) -> None:
+        """Raises where the parts do not fit the data or each other; what is not known of the data is not checked."""
+        self._check_augmentations(facts)
+        self.student.check_fits(facts, "student")
         if self.teacher.model is not None:
-            self.teacher.check_fits(self.dataset.row, "teacher")
+            self.teacher.check_fits(facts, "teacher")
         student, teacher = len(self.student.row.stages), self._teacher_stages()
         for position, loss in enumerate(self.objective()[0]):
             problem = loss.misfit(student, teacher)
             if problem is not None:
                 raise wrong("does_not_fit", problem, "losses", str(position))
-        return self
+
+    def _check_augmentations(self, facts: Facts) -> None:
+        recipes = {("training",): self.training, ("teacher", "training"): self.teacher.training}
+        for at, recipe in recipes.items():
+            found = misfit(recipe.augmentation, facts.shape) if recipe else None
+            if found is not None:
+                position, problem = found
+                raise wrong("does_not_fit", problem, *at, "augmentation", str(position))
 
     def _teacher_stages(self) -> int:
         """Stages of the teacher; the student's, where only the run will know the teacher."""
         return len(self.teacher.row.stages if self.teacher.model else self.student.row.stages)
+
+    @property
+    def student_name(self) -> str:
+        """The student's network, by its name in the catalogue."""
+        return self.student.model
+
+    def sources(self) -> tuple[Source, ...]:
+        """The networks of other jobs that this one needs."""
+        teacher = self.teacher
+        return () if teacher.job is None else (Source("teacher", teacher.job, teacher.role or "student"),)
 
     def objective(self) -> tuple[tuple[LossSpec, ...], float]:
         """The distillation terms and the factor of cross-entropy, from either form.
@@ -114,14 +138,25 @@ class JobSpec(Strict):
         temperature = DEFAULT_TEMPERATURE if self.temperature is None else self.temperature
         return (KL(temperature=temperature, weight=alpha),), round(1 - alpha, 12)
 
-    def resolved(self) -> JobSpec:
-        """The same job in the long form with nothing left to default."""
+    def settled(self, facts: Facts) -> JobSpec:
+        """What runs: `resolved` once the data was read, with all of its facts, and every check made again with them.
+
+        Raises:
+            InvalidSpecError: something does not fit the data; the message is the one that a spec is refused with.
+        """
+        with as_invalid_spec():
+            self.dataset.check_fits(facts)
+            self._check_fits(facts)
+        return self.resolved(facts)
+
+    def resolved(self, facts: Facts | None = None) -> JobSpec:
+        """The same job in the long form with nothing left to default, save what only the data will tell."""
         losses, ce_weight = self.objective()
-        row = self.dataset.row
+        facts = facts or self.dataset.facts
         changes = {
-            "dataset": self.dataset.resolved(),
-            "teacher": self.teacher.resolved(row, self.seed),
-            "student": self.student.resolved(row),
+            "dataset": self.dataset.resolved(facts),
+            "teacher": self.teacher.resolved(facts, self.seed),
+            "student": self.student.resolved(facts),
             "losses": losses,
             "ce_weight": ce_weight,
             "temperature": None,

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from kd_engine.catalog import MODELS, DatasetRow, ModelRow
+from kd_engine.catalog import MODELS, TIMM, Facts, ModelRow
 from kd_engine.spec.training import TrainingSpec
 from kd_engine.spec.wrong import wrong
 from kd_engine.strict import Strict, unknown_name
 
 MOST_WEIGHTS = 500_000_000  # 2 GB in float32: beyond it a typing mistake is likelier than a plan
-_JOB_ID = r"^job_[0-9A-Za-z]{1,40}$"
+JOB_ID = r"^job_[0-9A-Za-z]{1,40}$"
+
+
+class Source(NamedTuple):
+    """A network of another job that a spec asks for: under which key, of which job, and which of its networks."""
+
+    key: str
+    job: str
+    role: str
 
 
 class ModelChoice(Strict):
@@ -26,7 +34,7 @@ class ModelChoice(Strict):
     @classmethod
     def _known(cls, model: str | None) -> str | None:
         if model is not None and model not in MODELS:
-            raise unknown_name("model", model, MODELS)
+            raise unknown_name("model", model, (*MODELS, TIMM.name))
         return model
 
     @field_validator("params")
@@ -42,28 +50,33 @@ class ModelChoice(Strict):
         assert self.model is not None, "a network that comes from a job has no row before the job is looked up"
         return MODELS[self.model]
 
-    def check_fits(self, dataset: DatasetRow, role: str) -> None:
-        """Raises when the network cannot take the data set's images or name its classes."""
-        channels, *size = dataset.shape
+    def check_fits(self, dataset: Facts, role: str) -> None:
+        """Raises when the network cannot take the data set's images or name its classes, as far as those are known."""
         for key, actual, what in (
             ("num_classes", dataset.num_classes, "classes"),
-            ("in_channels", channels, "channels"),
+            ("in_channels", dataset.channels, "channels"),
         ):
             asked = self.params.get(key)
-            if asked is not None and asked != actual:
+            if asked is not None and actual is not None and asked != actual:
                 raise wrong(
                     "does_not_fit",
                     f"{role}.params.{key} is {asked}, but {dataset.name} has {actual} {what}; leave it out.",
                     role, "params", key,
                 )  # fmt: skip
+        if dataset.shape is not None:
+            self._check_size(dataset.name, dataset.shape, dataset.num_classes, role)
+
+    def _check_size(self, dataset: str, shape: tuple[int, int, int], num_classes: int | None, role: str) -> None:
+        size = shape[1:]
         if min(size) < self.row.min_size:
             raise wrong(
                 "does_not_fit",
                 f"the {role} '{self.model}' needs images of at least {self.row.min_size} pixels a side; "
-                f"those of {dataset.name} have {min(size)}.",
+                f"those of {dataset} have {min(size)}.",
                 role,
             )
-        weights = self.row.params.model_validate(self.params).weights(dataset.shape, dataset.num_classes)
+        # two classes where their number is not known yet: already too many stay too many
+        weights = self.row.params.model_validate(self.params).weights(shape, num_classes or 2)
         if weights > MOST_WEIGHTS:
             raise wrong(
                 "too_many",
@@ -72,8 +85,9 @@ class ModelChoice(Strict):
                 role, "params",
             )  # fmt: skip
 
-    def resolved_params(self, dataset: DatasetRow) -> dict[str, Any]:
-        return self.params | {"num_classes": dataset.num_classes, "in_channels": dataset.shape[0]}
+    def resolved_params(self, dataset: Facts) -> dict[str, Any]:
+        known = {"num_classes": dataset.num_classes, "in_channels": dataset.channels}
+        return self.params | {key: value for key, value in known.items() if value is not None}
 
 
 class StudentSpec(ModelChoice):
@@ -81,7 +95,7 @@ class StudentSpec(ModelChoice):
 
     model: str = Field(description="A network of the catalogue.")
 
-    def resolved(self, dataset: DatasetRow) -> StudentSpec:
+    def resolved(self, dataset: Facts) -> StudentSpec:
         return StudentSpec(model=self.model, params=self.resolved_params(dataset))
 
 
@@ -92,7 +106,7 @@ class TeacherSpec(ModelChoice):
     training: TrainingSpec | None = Field(None, description="Its own recipe; the student's is not inherited.")
     seed: int | None = Field(None, ge=0, le=2**31 - 1, description="The job's seed, if left out.")
     per_repeat: bool = Field(False, description="Train a teacher for each repeat, with that repeat's seed.")
-    job: str | None = Field(None, pattern=_JOB_ID, description="A succeeded job to take the network from.")
+    job: str | None = Field(None, pattern=JOB_ID, description="A succeeded job to take the network from.")
     role: Literal["teacher", "student"] | None = Field(None, description="Which network of `job`; its student.")
 
     @model_validator(mode="after")
@@ -105,7 +119,7 @@ class TeacherSpec(ModelChoice):
             raise wrong("one_of", "'role' says which network of 'job' to take; without 'job' it means nothing.")
         return self
 
-    def resolved(self, dataset: DatasetRow, seed: int) -> TeacherSpec:
+    def resolved(self, dataset: Facts, seed: int) -> TeacherSpec:
         if self.job is not None:
             return TeacherSpec(job=self.job, role=self.role or "student")
         return TeacherSpec(

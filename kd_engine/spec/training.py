@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kd_engine.augmentations import AugmentationSpec
 from kd_engine.optimizers import Adam, OptimizerSpec
 from kd_engine.schedules import Constant, ScheduleSpec
+from kd_engine.spec.wrong import wrong
 from kd_engine.strict import Strict
 
 
@@ -28,3 +29,16 @@ class TrainingSpec(Strict):
     keep: Literal["best", "last"] = Field(
         "best", description="Which epoch's weights count: best on the validation split, or the last."
     )
+    patience: int | None = Field(
+        None, ge=1, le=10_000, description="Stop after so many epochs without a better one; needs `keep: best`."
+    )
+    ema: float | None = Field(
+        None, gt=0, lt=1, description="Decay per step of a moving average of the weights, which is then what counts."
+    )
+    head_lr_factor: float = Field(1.0, gt=0, le=1000, description="Factor on the learning rate of the last layer.")
+
+    @model_validator(mode="after")
+    def _patience_needs_a_best(self) -> Self:
+        if self.patience is not None and self.keep != "best":
+            raise wrong("one_of", "'patience' counts epochs since the best one; it needs 'keep': 'best'.", "patience")
+        return self

@@ -69,7 +69,7 @@ def small_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallMnist:
     return made
 
 
-def python2_pickle(data: NDArray[np.uint8], labels: list[int]) -> bytes:
+def python2_pickle(data: NDArray[np.uint8], labels: list[int], key: bytes = b"labels") -> bytes:
     """The bytes that Python 2 wrote for {'data': data, 'labels': labels}, as in the publisher's files."""
 
     def text(value: bytes) -> bytes:
@@ -88,7 +88,7 @@ def python2_pickle(data: NDArray[np.uint8], labels: list[int]) -> bytes:
     shape = number(data.shape[0]) + number(data.shape[1]) + b"\x86"
     state = b"(K\x01" + shape + dtype + b"\x89T" + struct.pack("<i", len(content)) + content + b"tb"
     items = b"](" + b"".join(b"K" + bytes([label]) for label in labels) + b"e"
-    return b"\x80\x02}(" + text(b"data") + reconstruct + state + text(b"labels") + items + b"u."
+    return b"\x80\x02}(" + text(b"data") + reconstruct + state + text(key) + items + b"u."
 
 
 @dataclass
@@ -116,15 +116,19 @@ def small_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallCifar:
     """A little CIFAR-10 that the reader takes for the published one."""
     random = np.random.default_rng(0)
     made = SmallCifar(tmp_path)
-    for name in cifar.PYTHON_MD5:
+    for name in cifar.CIFAR10.python_md5:
         pixels = random.integers(0, 256, (PER_FILE, 3072), dtype=np.uint8)
         labels = random.permutation(np.arange(PER_FILE) % 10).tolist()
         made.batches[name] = (pixels, labels)
         made.files[name] = python2_pickle(pixels, labels)
         made.files[f"{name}.bin"] = np.column_stack([np.array(labels, np.uint8), pixels]).tobytes()
-    monkeypatch.setattr(cifar, "PER_FILE", PER_FILE)
-    monkeypatch.setattr(cifar, "PYTHON_MD5", {name: md5(made.files[name]) for name in made.batches})
-    monkeypatch.setattr(cifar, "BINARY_MD5", {f"{name}.bin": md5(made.files[f"{name}.bin"]) for name in made.batches})
+    small = replace(
+        cifar.CIFAR10,
+        counts=dict.fromkeys(made.batches, PER_FILE),
+        python_md5={name: md5(made.files[name]) for name in made.batches},
+        binary_md5={f"{name}.bin": md5(made.files[f"{name}.bin"]) for name in made.batches},
+    )
+    monkeypatch.setattr(cifar, "CIFAR10", small)
     row = replace(DATASETS["cifar10"], train=5 * PER_FILE, test=PER_FILE, validation=20)
     monkeypatch.setitem(DATASETS, "cifar10", row)
     return made

@@ -9,6 +9,7 @@ import os
 import pickle
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,7 @@ class TestPython:
             read(small_cifar.folder)
 
         assert f"{path} has md5 {md5(hostile)}" in str(caught.value)
-        assert f"expected {cifar.PYTHON_MD5['data_batch_1']}" in str(caught.value)
+        assert f"expected {cifar.CIFAR10.python_md5['data_batch_1']}" in str(caught.value)
         assert not (tmp_path / "ran").exists()
 
     def test_a_hostile_pickle_with_the_right_checksum_does_nothing(
@@ -131,7 +132,7 @@ class TestPython:
     ) -> None:
         hostile = pickle.dumps(_Touch(tmp_path / "ran"))
         path = small_cifar.write("data_batch_1", hostile)
-        monkeypatch.setitem(cifar.PYTHON_MD5, "data_batch_1", md5(hostile))
+        monkeypatch.setitem(cifar.CIFAR10.python_md5, "data_batch_1", md5(hostile))
 
         with pytest.raises(DataError) as caught:
             read(small_cifar.folder)
@@ -153,7 +154,7 @@ class TestPython:
     ) -> None:
         content = python2_pickle(data, labels)
         path = small_cifar.write("data_batch_4", content)
-        monkeypatch.setitem(cifar.PYTHON_MD5, "data_batch_4", md5(content))
+        monkeypatch.setitem(cifar.CIFAR10.python_md5, "data_batch_4", md5(content))
 
         with pytest.raises(DataError) as caught:
             read(small_cifar.folder)
@@ -204,8 +205,8 @@ class TestDownload:
         def make(members: dict[str, bytes | tarfile.TarInfo], cut: int = 0) -> None:
             content = archive(members)
             content = content[: len(content) - cut]
-            monkeypatch.setattr(cifar, "MIRRORS", (mirror(archive=content).url + "archive",))
-            monkeypatch.setattr(cifar, "ARCHIVE_MD5", md5(content))
+            url = mirror(archive=content).url + "archive"
+            monkeypatch.setattr(cifar, "CIFAR10", replace(cifar.CIFAR10, mirrors=(url,), archive_md5=md5(content)))
 
         return make
 
@@ -264,7 +265,7 @@ class TestDownload:
         path.write_bytes(b"<html>")
 
         with pytest.raises(DataError, match=r"a\.tar\.gz is not a whole archive"):
-            cifar.extract(path, tmp_path)
+            cifar.extract(cifar.CIFAR10, path, tmp_path)
 
 
 def test_the_real_files(real_data: Callable[[str], Path]) -> None:

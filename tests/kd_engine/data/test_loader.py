@@ -7,7 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kd_engine.augmentations import Crop, Flip
+from kd_engine.augmentations import Augmentation, Crop, Flip
+from kd_engine.augmentations.geometric import Rotation
+from kd_engine.augmentations.mixing import CutMix
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import Batch, batches
 
@@ -54,8 +56,12 @@ def test_same_state_gives_the_same_epoch_with_augmentation() -> None:
     def epoch(seed: int) -> list[Batch]:
         return list(batches(split(), 16, generator(seed), (Crop(padding=2), Flip())))
 
-    pairs = list(zip(epoch(3), epoch(3), strict=True))
-    assert all(torch.equal(a, b) for first, second in pairs for a, b in zip(first, second, strict=True))
+    for first, second in zip(epoch(3), epoch(3), strict=True):
+        assert torch.equal(first.images_BCHW, second.images_BCHW)
+        assert torch.equal(first.index_B, second.index_B)
+        assert first.view_B is not None
+        assert second.view_B is not None
+        assert torch.equal(first.view_B, second.view_B)
 
 
 def test_augmentations_are_applied_one_after_the_other() -> None:
@@ -69,6 +75,38 @@ def test_augmentations_are_applied_one_after_the_other() -> None:
     first = next(batches(split(), 20, generator(4), augmentations))
 
     assert torch.equal(first.images_BCHW, expected)
+
+
+def test_views_are_numbered_where_they_can_be() -> None:
+    def views(*augmentations: Augmentation) -> torch.Tensor | None:
+        return next(batches(split(), 40, generator(), augmentations)).view_B
+
+    alone, finite = views(), views(Crop(padding=1), Flip())
+    assert alone is not None
+    assert finite is not None
+    assert alone.tolist() == [0] * 40
+    assert 0 <= int(finite.min()) < 6 < int(finite.max()) < 18
+    assert views(Crop(), Rotation()) is None
+
+
+def test_the_labels_of_partners_come_with_mixed_images() -> None:
+    constant = Split(torch.arange(10, dtype=torch.uint8).repeat_interleave(64).reshape(10, 1, 8, 8), torch.arange(10))
+
+    [batch] = batches(constant, 10, generator(), (CutMix(),))
+
+    assert batch.mixed is not None
+    for image_CHW, own, partner, share in zip(
+        batch.images_BCHW, batch.labels_B.tolist(), batch.mixed.partner_labels_B.tolist(), batch.mixed.share_B.tolist(),
+        strict=True,
+    ):  # fmt: skip
+        if own == partner:
+            continue
+        assert (image_CHW == own).double().mean() == pytest.approx(share, abs=1e-6)
+        assert (image_CHW == partner).double().mean() == pytest.approx(1 - share, abs=1e-6)
+
+
+def test_unmixed_batches_say_so() -> None:
+    assert next(batches(split(), 16, generator(), (Crop(), Flip()))).mixed is None
 
 
 def test_the_split_itself_stays_as_it_is() -> None:

@@ -1,0 +1,103 @@
+"""Picture files to pixels of one size, on all cores (Pillow decodes outside Python's lock).
+
+Shapes: 3 channels, H and W pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from kd_engine.data.files import read
+from kd_engine.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # never one that runs another program, as EPS does
+_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # eight bits a value
+_MOST_PIXELS = 100_000_000  # of one picture: 300 MB in memory
+_AT_A_TIME = 128  # pictures that are decoded before the next are begun: bounds the memory
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file, what it is called in messages, and what it holds."""
+
+    path: Path
+    shown: str
+    size: int
+    sha256: str
+
+
+def identify(paths: Sequence[tuple[Path, str]]) -> list[Picture]:
+    """The files (each with what it is called in messages) and their checksums, in the same order.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    with ThreadPoolExecutor(_threads()) as pool:
+        return list(pool.map(lambda pair: _identify(*pair), paths))
+
+
+def decode_all(pictures: Sequence[Picture], height: int, width: int) -> Iterator[NDArray[np.uint8]]:
+    """uint8 `[3, H, W]` of each picture, in their order; tells its progress in the log.
+
+    Raises:
+        DataError: a file is not a picture, is broken, or has changed since it was identified.
+    """
+    with ThreadPoolExecutor(_threads()) as pool:
+        for start in range(0, len(pictures), _AT_A_TIME):
+            part = pictures[start : start + _AT_A_TIME]
+            yield from pool.map(lambda picture: decode(picture, height, width), part)
+            done = start + len(part)
+            if 10 * done // len(pictures) > 10 * start // len(pictures):  # a line a tenth
+                logger.info("decoded %s of %s pictures", f"{done:,}", f"{len(pictures):,}")
+
+
+def decode(picture: Picture, height: int, width: int) -> NDArray[np.uint8]:
+    """uint8 `[3, H, W]`: turned upright as its camera noted, without its alpha, bilinear with antialiasing.
+
+    Raises:
+        DataError: the file is not a picture, is broken, or has changed since it was identified.
+    """
+    content = read(picture.path)
+    if hashlib.sha256(content).hexdigest() != picture.sha256:
+        raise DataError(f"{picture.shown} was changed while it was read; start again once it stays as it is.")
+    try:
+        pixels_HWC = _pixels(content, height, width)
+    except Exception as error:  # a broken picture may raise anything
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{picture.shown} cannot be used: {reason}. Replace or delete the file.") from error
+    return np.ascontiguousarray(pixels_HWC.transpose(2, 0, 1))
+
+
+def _pixels(content: bytes, height: int, width: int) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+        if image.width * image.height > _MOST_PIXELS:
+            raise ValueError(f"it has {image.width} x {image.height} pixels; at most {_MOST_PIXELS:,} are taken")
+        if image.mode not in _MODES:
+            raise ValueError(f"its pixels are of mode '{image.mode}'; expected eight bits a colour")
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode in ("P", "PA"):
+            upright = upright.convert("RGBA")  # a palette may hold transparent colours
+        return np.asarray(upright.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _identify(path: Path, shown: str) -> Picture:
+    content = read(path)
+    return Picture(path, shown, len(content), hashlib.sha256(content).hexdigest())
+
+
+def _threads() -> int:
+    return torch.get_num_threads()  # this process's share of the cores

@@ -1,0 +1,61 @@
+"""A job that trains nothing: a finished network of an earlier job, measured again."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from kd_engine.spec.dataset import DatasetSpec
+from kd_engine.spec.job import Labels, Resources, Text
+from kd_engine.spec.networks import JOB_ID, Source
+from kd_engine.spec.wrong import wrong
+from kd_engine.strict import Strict
+
+
+class NetworkOfJob(Strict):
+    """A network that an earlier job published."""
+
+    shorthand: ClassVar[str | None] = "job"
+    job: str = Field(pattern=JOB_ID, description="A succeeded job.")
+    role: Literal["teacher", "baseline", "student"] = Field(
+        "student", description="Which network of `job`; `baseline` is the student trained alone."
+    )
+
+
+class EvaluateSpec(Strict):
+    """One evaluation: all that can be measured of a network on a data set's test images."""
+
+    kind: Literal["evaluate"]
+    name: Text = Field("", description="For people; need not be unique.")
+    dataset: DatasetSpec = Field(description="Its test split is used; normalisation comes with the network.")
+    model: NetworkOfJob
+    teacher: NetworkOfJob | None = Field(None, description="To compare with: agreement and divergence.")
+    labels: Labels = Field(default_factory=dict, max_length=64)
+    resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _test_split_alone(self) -> Self:
+        for key in ("validation", "mean", "std"):
+            if getattr(self.dataset, key) is not None:
+                message = f"an evaluation has no use for '{key}': it takes the test images, normalised as the network "
+                raise wrong("not_used", message + "was trained; leave it out.", "dataset", key)
+        return self
+
+    @property
+    def student_name(self) -> str:
+        """Empty: only the job that the network comes from knows what it is."""
+        return ""
+
+    def sources(self) -> tuple[Source, ...]:
+        """The networks of other jobs that this one needs."""
+        given = {"model": self.model, "teacher": self.teacher}
+        return tuple(Source(key, network.job, network.role) for key, network in given.items() if network is not None)
+
+    def resolved(self) -> EvaluateSpec:
+        """The same: an evaluation leaves nothing to default."""
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as JSON data, keys that say nothing left out; `model_validate` reads it back."""
+        return self.model_dump(mode="json", exclude_none=True)

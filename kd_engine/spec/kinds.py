@@ -1,0 +1,37 @@
+"""Which kind of job a body asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, field_validator
+
+from kd_engine.spec.evaluate import EvaluateSpec
+from kd_engine.spec.job import JobSpec
+from kd_engine.strict import unknown_name
+
+AnySpec = JobSpec | EvaluateSpec
+_KINDS: dict[str, type[JobSpec] | type[EvaluateSpec]] = {"distill": JobSpec, "evaluate": EvaluateSpec}
+
+
+class _Kind(BaseModel):
+    """Looked at before all else: each kind knows other keys."""
+
+    kind: str = "distill"
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in _KINDS:
+            raise unknown_name("kind of job", kind, _KINDS)
+        return kind
+
+
+def parse_spec(body: Any) -> AnySpec:
+    """The spec that `body` (JSON data) is, by its `kind`; without one it is a distillation.
+
+    Raises:
+        pydantic.ValidationError: it is none.
+    """
+    kind = _Kind.model_validate(body).kind if isinstance(body, dict) else "distill"
+    return _KINDS[kind].model_validate(body)
