@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import uvicorn
@@ -25,6 +26,10 @@ def main() -> int:
 
 def serve(app: FastAPI, settings: Settings) -> None:
     """Serves `app` until SIGINT or SIGTERM."""
+    # What was imported stays: a collector that walks through it all stops every request for 70 ms, again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
     uvicorn.run(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=_GRACE_SECONDS)
 
 

@@ -63,8 +63,7 @@ def open_context(settings: Settings) -> Context:
 
     def rung(job_ids: Sequence[str]) -> None:
         with database.write() as repository:
-            for job_id in job_ids:
-                repository.mark_rung(job_id)
+            repository.mark_rung(*job_ids)
 
     doorbell = Doorbell(make_producer(settings.broker_url), rung)
     return Context(settings, database, LocalStore(settings.artifacts_dir), doorbell)

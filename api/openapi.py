@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.errors import CODES
 from api.schemas import ProblemView, Progress
-from kd_engine.spec import JobSpec
+from kd_engine.spec import EvaluateSpec, JobSpec
 
 _REFERENCE = "#/components/schemas/{model}"
 SHORT_EXAMPLE: dict[str, Any] = {
@@ -35,14 +35,18 @@ LONG_EXAMPLE: dict[str, Any] = {
     "repeats": 1,
     "labels": {"team": "vision"},
 }
+EVALUATE_EXAMPLE: dict[str, Any] = {
+    "kind": "evaluate", "dataset": "mnist", "model": {"job": "job_01JZ0000000000000000000000", "role": "student"},
+}  # fmt: skip
 SPEC_BODY: dict[str, Any] = {
     "required": True,
     "content": {
         "application/json": {
-            "schema": {"$ref": _REFERENCE.format(model="JobSpec")},
+            "schema": {"anyOf": [{"$ref": _REFERENCE.format(model=model)} for model in ("JobSpec", "EvaluateSpec")]},
             "examples": {
                 "short": {"summary": "The shortest one that works", "value": SHORT_EXAMPLE},
                 "long": {"summary": "Everything said", "value": LONG_EXAMPLE},
+                "evaluate": {"summary": "Measures a network of an earlier job again", "value": EVALUATE_EXAMPLE},
             },
         }
     },
@@ -63,7 +67,7 @@ def install(app: FastAPI) -> None:
 def _document(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
-    for model in (JobSpec, ProblemView, Progress):
+    for model in (JobSpec, EvaluateSpec, ProblemView, Progress):
         schema = model.model_json_schema(ref_template=_REFERENCE)
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema

@@ -19,6 +19,10 @@ from jobs.bell import QUEUE, TASK
 log = logging.getLogger(__name__)
 
 _MOST_WAITING = 10_000
+# That a job was rung is noted once things are quiet, for many jobs at once: each note is a transaction, for which
+# those who create jobs would have to wait. It must not take as long as KD_RING_AFTER_SECONDS.
+_QUIET_SECONDS = 0.1
+_MOST_NOTED = 100
 
 
 def make_producer(broker_url: str, timeout_seconds: float = 0.5) -> Celery:
@@ -76,14 +80,17 @@ class Doorbell:
             connection.default_channel  # noqa: B018 - opening the channel is what asks the broker
 
     def _run(self) -> None:
-        while batch := self._take():
-            published = self._publish(batch)
-            if published:
+        published: list[str] = []
+        while (batch := self._take(_QUIET_SECONDS if published else None)) or published:
+            published += self._publish(batch)
+            if not batch or len(published) >= _MOST_NOTED:
                 self._tell(published)
+                published = []
 
-    def _take(self) -> list[str]:
+    def _take(self, seconds: float | None) -> list[str]:
+        """What was rung; nothing when that took longer than `seconds`, or when the end has come."""
         with self._wake:
-            self._wake.wait_for(lambda: self._waiting or self._closing)
+            self._wake.wait_for(lambda: self._waiting or self._closing, seconds)
             batch = list(self._waiting)
             self._waiting.clear()
             return batch

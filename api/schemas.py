@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.models import Artifact, Job, JobEvent, Metric, Worker
 from jobs.states import EndReason, JobState
-from kd_engine.spec import JobSpec
+from kd_engine.spec import AnySpec
 
 
 class _View(BaseModel):
@@ -32,7 +32,7 @@ class Progress(BaseModel):
 
 
 class Times(_View):
-    """`queued` is the last time that the job was put into the queue, `started` the start of the last attempt."""
+    """`queued` is the last time that the job was put into the queue, `started` the start of the first attempt."""
 
     created: datetime
     queued: datetime
@@ -64,7 +64,7 @@ class JobSummary(_View):
     name: str
     state: JobState
     cancel_requested: bool = Field(description="Whether its worker was asked to stop it.")
-    phase: str | None = Field(description="`teacher`, `baseline` or `student`, once it runs.")
+    phase: str | None = Field(description="`teacher`, `baseline`, `student` or `evaluate`, once it runs.")
     progress: dict[str, Any] | None = Field(description="As the schema Progress has it; null before the first step.")
     metrics: dict[str, Any] | None = Field(description="Of the latest epoch.")
     attempt: int = Field(description="How many times a worker has taken it.")
@@ -78,7 +78,7 @@ class JobSummary(_View):
 class JobView(JobSummary):
     """A job, with its resolved spec: running that again gives the same student."""
 
-    spec: dict[str, Any] = Field(description="As the schema JobSpec has it, resolved.")
+    spec: dict[str, Any] = Field(description="As the schema JobSpec, or EvaluateSpec, has it, resolved.")
 
 
 class JobPage(_View):
@@ -223,7 +223,7 @@ def _summary(job: Job) -> dict[str, Any]:
     }
 
 
-def resolved_view(spec: JobSpec) -> Resolved:
+def resolved_view(spec: AnySpec) -> Resolved:
     return Resolved(spec=spec.to_json())
 
 

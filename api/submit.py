@@ -1,4 +1,4 @@
-"""The checks of a new job that need more than its spec: is the data there, and can the teacher be had."""
+"""The checks of a new job that need more than its spec: is the data there, and are the other jobs' networks."""
 
 from __future__ import annotations
 
@@ -13,43 +13,54 @@ from jobs.repository import Repository
 from jobs.settings import Settings
 from jobs.states import JobState
 from kd_engine.explain import FieldProblem, field_problems
-from kd_engine.spec import JobSpec
+from kd_engine.spec import AnySpec, EvaluateSpec, JobSpec, Source
 
 # A teacher taken from a job that took its own from a job, and so on; far more links than anybody builds.
 _LONGEST_CHAIN = 20
 
 
-def check_data(spec: JobSpec, settings: Settings) -> None:
+def check_data(spec: AnySpec, settings: Settings) -> None:
     """Raises Problem 422 when the data set is neither present nor can be downloaded."""
-    row = spec.dataset.row
-    if row.present(settings.data_dir) or (settings.download and row.download):
+    absence = spec.dataset.absence(settings.data_dir)
+    if absence is None or (settings.download and spec.dataset.row.download):
         return
-    raise invalid_spec([FieldProblem("/dataset", row.absence(settings.data_dir), "data_set_absent")])
+    raise invalid_spec([FieldProblem("/dataset", absence, "data_set_absent")])
 
 
-def check_teacher(spec: JobSpec, repository: Repository) -> None:
-    """Raises Problem 422 when the teacher is of a job that does not exist, has not succeeded, or does not fit."""
-    teacher = spec.teacher
-    if teacher.job is None:
-        return
+def check_sources(spec: AnySpec, repository: Repository) -> None:
+    """Raises Problem 422 when another job's network is asked for that is not there or does not fit."""
+    for source in spec.sources():
+        job = _finished(source, repository)
+        network = _network(job, source.role, repository)
+        if network is not None:
+            _check_fits(spec, job, source, network)
+
+
+def _finished(source: Source, repository: Repository) -> Job:
+    """The job that the network is of; it has succeeded and published such a network."""
     try:
-        job = repository.get(teacher.job)
+        job = repository.get(source.job)
     except JobNotFound as error:
-        raise _unusable("job_not_found", f"{error}; GET /jobs?state=succeeded lists those to learn from.") from None
+        hint = f"{error}; GET /jobs?state=succeeded lists those to take a network from."
+        raise _unusable(source, "job_not_found", hint) from None
     if job.state is not JobState.SUCCEEDED:
         hint = "it will never have one" if job.state.terminal else "wait until it has succeeded"
         raise _unusable(
-            "job_not_succeeded", f"job '{job.id}' is {job.state}, so it has no network to learn from; {hint}."
+            source, "job_not_succeeded", f"job '{job.id}' is {job.state}, so it has no network yet; {hint}."
         )
-    network = _network(job, teacher.role or "student", repository)
-    if network is not None:
-        _check_fits(spec, job, network)
+    if job.spec.get("kind") == "evaluate":
+        message = f"job '{job.id}' measured a network and trained none; name the job that trained it."
+        raise _unusable(source, "job_without_network", message)
+    if source.role == "baseline" and not job.spec.get("baseline", True):
+        message = f"job '{job.id}' did not train the student alone (baseline: false); take its student or teacher."
+        raise _unusable(source, "job_without_network", message)
+    return job
 
 
 def _network(job: Job, role: str, repository: Repository) -> dict[str, Any] | None:
     """Model and parameters of a job's network; None when the job that trained it was deleted."""
     for _ in range(_LONGEST_CHAIN):
-        network: dict[str, Any] = job.spec[role]
+        network: dict[str, Any] = job.spec["teacher" if role == "teacher" else "student"]
         if "job" not in network:
             return {"model": network["model"], "params": network.get("params", {})}
         try:
@@ -59,15 +70,19 @@ def _network(job: Job, role: str, repository: Repository) -> dict[str, Any] | No
     return None
 
 
-def _check_fits(spec: JobSpec, job: Job, network: dict[str, Any]) -> None:
+def _check_fits(spec: AnySpec, job: Job, source: Source, network: dict[str, Any]) -> None:
     # as if the network were to be trained here: the spec itself knows what fits what
-    body = spec.to_json() | {"teacher": network}
+    asked = spec.to_json()
+    body = asked | {"teacher": network}
+    if isinstance(spec, EvaluateSpec):
+        body = {"dataset": asked["dataset"], "teacher": network, "student": network}
     try:
         JobSpec.model_validate(body)
     except ValidationError as error:
         first = field_problems(error, body)[0]
-        raise _unusable("does_not_fit", f"the network of job '{job.id}' does not fit: {first.message}") from None
+        message = f"the network of job '{job.id}' does not fit: {first.message}"
+        raise _unusable(source, "does_not_fit", message) from None
 
 
-def _unusable(code: str, message: str) -> Exception:
-    return invalid_spec([FieldProblem("/teacher/job", message, code)])
+def _unusable(source: Source, code: str, message: str) -> Exception:
+    return invalid_spec([FieldProblem(f"/{source.key}/job", message, code)])

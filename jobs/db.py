@@ -7,8 +7,9 @@ with database.read() as repository: ...     one view of the data that does not c
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from jobs.migrations.upgrade import upgrade
+from jobs.models import Job
 from jobs.repository import Repository
+from jobs.repository.queries import look
 
 _CONNECT_SECONDS = 3
 _LOCK_SECONDS = 10
@@ -45,16 +48,21 @@ class Database:
         self.url = _known(url)
         engine = _sqlite(self.url) if self.url.get_backend_name() == "sqlite" else _postgresql(self.url)
         self._engine = engine
+        self._turn: Callable[[], AbstractContextManager[None]]
         if engine.dialect.name == "sqlite":
             self._reader, self._writer = engine, engine.execution_options(begin="BEGIN IMMEDIATE")
+            self._single = engine.execution_options(begin=None)
+            self._turn = _Turns(_LOCK_SECONDS).turn
         else:
             self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             self._writer = engine.execution_options(isolation_level="READ COMMITTED")
+            self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._turn = nullcontext
 
     @contextmanager
     def write(self) -> Iterator[Repository]:
         """One transaction that may write; committed at the end, rolled back on an exception."""
-        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with self._turn(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield Repository(session)
 
     @contextmanager
@@ -62,6 +70,15 @@ class Database:
         """One transaction that only reads; it sees one state of the data throughout."""
         with Session(self._reader, expire_on_commit=False) as session:
             yield Repository(session)
+
+    def look(self, job_id: str) -> Job:
+        """One job as it is now, by a single statement that needs no transaction: what every poll asks for.
+
+        Raises:
+            jobs.errors.JobNotFound: there is no such job.
+        """
+        with self._single.connect() as connection:
+            return look(connection, job_id)
 
     def ping(self) -> None:
         """Raises sqlalchemy.exc.OperationalError when the database cannot be reached."""
@@ -82,6 +99,26 @@ class Database:
     def dispose(self) -> None:
         """Closes all idle connections."""
         self._engine.dispose()
+
+
+class _Turns:
+    """Lets the threads of this process write one after the other.
+
+    SQLite has one writer at a time, and who finds it busy sleeps for up to 0.1 s before it looks again; threads that
+    wait for each other here are woken at once.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._lock, self._seconds = threading.Lock(), seconds
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        mine = self._lock.acquire(timeout=self._seconds)
+        try:
+            yield  # also without a turn: SQLite then says that it is busy
+        finally:
+            if mine:
+                self._lock.release()
 
 
 def _known(url: str) -> URL:

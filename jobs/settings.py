@@ -73,7 +73,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(_MIB, ge=1, description="Largest request body, in bytes.")
     page_size_max: int = Field(200, ge=1, description="Most entries on one page of a list.")
 
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Device that this machine's workers train on.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Device that this machine's workers train on, where a job leaves it open."
+    )
     workers: int = Field(1, ge=1, description="Workers on this machine; each trains one job at a time.")
     threads: int | None = Field(
         None, ge=1, description="CPU threads of one trainer. Left out: the machine's cores shared among its workers."
@@ -88,7 +90,9 @@ class Settings(BaseSettings):
     sweep_seconds: _Seconds = Field(5.0, description="How often lost and unclaimed jobs are looked for.")
     max_lost_attempts: int = Field(3, ge=1, description="A job whose worker was lost so many times fails.")
     cancel_grace_seconds: _Seconds = Field(10.0, description="Time between asking a trainer to stop and killing it.")
-    checkpoint_seconds: _Seconds = Field(30.0, description="Least time between two checkpoints.")
+    checkpoint_seconds: _Seconds = Field(
+        30.0, description="Longest time between two checkpoints: what a crash can cost."
+    )
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -3,6 +3,7 @@
 python -m kd_engine run examples/digits.json out/        train what the spec asks for, files in out/
 python -m kd_engine run examples/digits.json out/ --resume   go on from the checkpoint in out/
 python -m kd_engine evaluate out/student.safetensors --dataset digits   measure a finished network again
+python -m kd_engine evaluate out/student.safetensors --dataset digits --teacher out/teacher.safetensors --out again/
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 from kd_engine.errors import EngineError
 from kd_engine.events import EpochEnd, Event, PhaseEnded
 from kd_engine.explain import field_problems
-from kd_engine.spec import DatasetSpec, JobSpec
+from kd_engine.spec import DatasetSpec, parse_spec
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,9 +49,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("out", type=Path, help="folder for the artifacts")
     run.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
     run.add_argument("--teacher", type=Path, help="network file for a spec whose teacher is another job's")
+    run.add_argument("--model", type=Path, help="network file for a spec of kind evaluate")
     evaluate = commands.add_parser("evaluate", help="measure a finished network on a data set's test split")
     evaluate.add_argument("weights", type=Path, help="a student.safetensors")
-    evaluate.add_argument("--dataset", required=True, help="a data set of the catalogue")
+    evaluate.add_argument("--dataset", required=True, help="a data set of the catalogue, or a JSON object as in a spec")
+    evaluate.add_argument("--teacher", type=Path, help="a network file to compare with: agreement and divergence")
+    evaluate.add_argument("--out", type=Path, help="folder for report.json and, up to 20 classes, confusion.png")
+    evaluate.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     for command in (run, evaluate):
         command.add_argument("--data-dir", type=Path, default=Path(os.environ.get("KD_DATA_DIR", "var/data")))
         command.add_argument("--threads", type=int, default=None, help="CPU threads; all cores by default")
@@ -60,10 +65,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(asked: argparse.Namespace) -> int:
     asked.body = _read_json(asked.spec)
-    spec = JobSpec.model_validate(asked.body)
-    if spec.teacher.job is not None and asked.teacher is None:
-        print("/teacher/job: another job's network is known to the service alone; give its file with --teacher.",
+    spec = parse_spec(asked.body)
+    missing = [source.key for source in spec.sources() if getattr(asked, source.key) is None]
+    for key in missing:
+        print(f"/{key}/job: another job's network is known to the service alone; give its file with --{key}.",
               file=sys.stderr)  # fmt: skip
+    if missing:
         return 2
     from kd_engine.engine import run
     from kd_engine.options import RunOptions
@@ -77,6 +84,7 @@ def _run(asked: argparse.Namespace) -> int:
         cache_dir=asked.out / "cache",
         download=not asked.no_download,
         teacher_file=asked.teacher,
+        model_file=asked.model,
         resume_from=checkpoint if asked.resume and checkpoint.exists() else None,
         threads=asked.threads,
     )
@@ -89,19 +97,29 @@ def _run(asked: argparse.Namespace) -> int:
 
 
 def _evaluate(asked: argparse.Namespace) -> int:
-    asked.body = {"name": asked.dataset}
+    asked.body = _dataset_body(asked.dataset)
     dataset = DatasetSpec.model_validate(asked.body).resolved()
     from kd_engine.data.dataset import load
     from kd_engine.device import choose_device, set_up
-    from kd_engine.evaluate import evaluate
-    from kd_engine.network import load_network
+    from kd_engine.evaluation.again import evaluate_file, publish_evaluation
 
-    set_up(choose_device("cpu"), asked.threads)
-    network = load_network(asked.weights)
-    result = evaluate(network, load(dataset, asked.data_dir, not asked.no_download).test)
-    about = {"model": network.architecture.model, "parameters": network.parameters, "dataset": dataset.name}
-    print(json.dumps(about | {"test_accuracy": result.accuracy, "test_loss": result.loss}))
+    device = choose_device(asked.device)
+    set_up(device, asked.threads)
+    data = load(dataset, asked.data_dir, not asked.no_download).to(device)
+    found = evaluate_file(asked.weights, dataset.name, data, device, teacher_file=asked.teacher)
+    if asked.out is not None:
+        publish_evaluation(found, asked.out)
+    print(json.dumps(found.report))
     return 0
+
+
+def _dataset_body(text: str) -> object:
+    if not text.lstrip().startswith("{"):
+        return {"name": text}
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        sys.exit(f"--dataset is not JSON: {error}")
 
 
 def _read_json(path: Path) -> object:

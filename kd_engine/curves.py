@@ -6,10 +6,12 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from tensorboardX.writer import SummaryWriter
 
@@ -49,19 +51,36 @@ def write_tensorboard(results: Sequence[PhaseResult], folder: Path) -> list[Path
 
 
 def draw_curves(results: Sequence[PhaseResult], path: Path, title: str) -> None:
-    """Validation accuracy and loss by epoch, the phases together, one thin line a repeat."""
+    """Accuracy and loss by epoch, the phases together, one thin line a repeat.
+
+    Solid lines are the validation split. Dashed ones are what was minimised: for the distilled student that is its
+    whole objective, distillation terms included, so its height says nothing beside the others, and it may lie outside.
+    """
     figure = Figure(figsize=(10, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
     accuracy, loss = figure.subplots(1, 2)
     _panel(accuracy, results, "val_accuracy", scale=100)
     accuracy.set(xlabel="epoch", ylabel="accuracy on the validation split (%)")
     _panel(loss, results, "val_loss", scale=1)
+    dashed = _training_losses(loss, results)
     loss.set(xlabel="epoch", ylabel="cross-entropy on the validation split (nats)")
-    figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    handles = [*accuracy.get_legend_handles_labels()[0], dashed]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(title[:90], parse_math=False)  # a user's text: "$" is not mathematics
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=110, metadata={"Software": None})
     write_atomically(path, image.getvalue())
+
+
+def _training_losses(axes: Axes, results: Sequence[PhaseResult]) -> Line2D:
+    """Thin dashed lines on the scale that the validation losses set; returns one for the legend."""
+    limits = axes.get_ylim()
+    style: dict[str, Any] = {"linestyle": "--", "linewidth": 0.9, "alpha": 0.7}
+    for result in (result for result in results if result.series):
+        losses = [metrics["train_loss"] for metrics in result.series]
+        axes.plot(range(1, len(losses) + 1), losses, color=_COLOURS[result.phase], **style)
+    axes.set_ylim(limits)
+    return Line2D([], [], color="black", label="objective in training", **style)
 
 
 def _panel(axes: Axes, results: Sequence[PhaseResult], column: str, scale: float) -> None:

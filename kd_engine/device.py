@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from kd_engine.errors import InvalidSpecError
+from kd_engine.no_compiler import leave_compiler_out
 
 
 def choose_device(asked: str) -> torch.device:
@@ -27,6 +28,7 @@ def choose_device(asked: str) -> torch.device:
 
 def set_up(device: torch.device, threads: int | None) -> int:
     """Makes this process deterministic and gives it its share of the cores; returns the number of threads."""
+    leave_compiler_out()
     torch.set_num_threads(threads or os.cpu_count() or 1)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = False

@@ -1,4 +1,6 @@
-"""Runs a job: data, teacher, student alone, distilled student, report. The one entry for the service and the command.
+"""Runs a job: data, teacher, student alone, distilled student, report; or data and an evaluation.
+
+The one entry for the service and the command.
 
 `run` never raises for what a user, a disk or a device did: it ends with a `Finished` event that says what happened.
 """
@@ -9,7 +11,6 @@ import errno
 import json
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 
@@ -22,21 +23,20 @@ from kd_engine.events import Event, Finished, RunStarted
 from kd_engine.files import write_atomically
 from kd_engine.options import RunOptions
 from kd_engine.phases import Phases
-from kd_engine.publish import publish
-from kd_engine.spec import JobSpec
+from kd_engine.spec import AnySpec, EvaluateSpec
 
 log = logging.getLogger(__name__)
 EVENTS_FILE = "events.jsonl"
 
 
 def run(
-    spec: JobSpec,
+    spec: AnySpec,
     options: RunOptions,
     *,
     emit: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Finished:
-    """Trains what `spec` asks for and writes the artifacts into `options.out_dir`.
+    """Trains (or evaluates) what `spec` asks for and writes the artifacts into `options.out_dir`.
 
     Args:
         emit: hears every event; they are also appended to `events.jsonl`.
@@ -58,7 +58,7 @@ def run(
 
 
 def _guarded(
-    spec: JobSpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
+    spec: AnySpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
 ) -> Finished:
     try:
         return Finished(reason="completed", artifacts=_run(spec.resolved(), options, emit, should_stop))
@@ -84,14 +84,23 @@ _FEWER = "the device has too little memory for this job; try a smaller batch_siz
 
 
 def _run(
-    spec: JobSpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
+    spec: AnySpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
 ) -> tuple[str, ...]:
-    device = choose_device(spec.resources.device)
+    asked = spec.resources.device
+    device = choose_device(options.device if asked == "auto" else asked)
     threads = set_up(device, options.threads)
-    resumed = _read_checkpoint(options.resume_from, spec)
+    resumed = None if options.resume_from is None else load_tree(options.resume_from)
     emit(RunStarted(device=device.type, threads=threads, resumed=resumed is not None))
+    data = load(spec.dataset, options.data_dir, options.download, options.cache_dir).to(device)
+    if isinstance(spec, EvaluateSpec):
+        from kd_engine.evaluation.job import run_evaluation
+
+        return run_evaluation(spec, data, device, options, emit, should_stop)
+    assert data.facts is not None, "data that was loaded is known"
+    spec = spec.settled(data.facts)
+    if resumed is not None and resumed["spec"] != spec.to_json():
+        raise DataError("the checkpoint belongs to another spec, or to other data; start without it.")
     write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
-    data = load(spec.dataset, options.data_dir, options.download).to(device)
     phases = Phases(spec, data, device, options, emit, should_stop)
     if resumed is not None:
         phases.restore(resumed)
@@ -100,14 +109,8 @@ def _run(
         device, threads, seed=spec.seed, data_sha256=data.sha256,
         precision={result.phase: str(result.network.dtype).removeprefix("torch.") for result in results},
     )  # fmt: skip
+    environment["teacher_cache"] = phases.cache_stats
     write_atomically(options.out_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
+    from kd_engine.publish import publish  # only now: what draws the curves takes half a second to import
+
     return publish(spec, data, results, options.out_dir)
-
-
-def _read_checkpoint(path: Path | None, spec: JobSpec) -> dict[str, object] | None:
-    if path is None:
-        return None
-    tree = load_tree(path)
-    if tree["spec"] != spec.to_json():
-        raise DataError(f"the checkpoint {path.name} belongs to another spec; start without it.")
-    return tree

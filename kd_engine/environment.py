@@ -12,9 +12,14 @@ _PACKAGES = ("torch", "numpy", "safetensors", "pydantic", "scikit-learn")
 
 
 def describe(
-    device: torch.device, threads: int, *, seed: int, data_sha256: str, precision: dict[str, str]
+    device: torch.device, threads: int, *, seed: int | None, data_sha256: str, precision: dict[str, str]
 ) -> dict[str, Any]:
-    """The environment as JSON data. `precision` is the type that each network computes in."""
+    """The environment as JSON data.
+
+    Args:
+        seed: None where nothing was drawn.
+        precision: the type that each network computes in.
+    """
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",

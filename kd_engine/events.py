@@ -1,6 +1,7 @@
 """What a run reports, in the order in which it happens. Each event is one JSON object on a line of `events.jsonl`.
 
-Phases: `teacher` (trained or loaded, then measured), `baseline` (the student alone), `student` (distilled).
+Phases: `teacher` (trained or loaded, then measured), `baseline` (the student alone), `student` (distilled). A job that
+trains nothing has one phase, `evaluate`.
 `repeat` counts from 0; the teacher of all repeats is repeat 0.
 """
 
@@ -10,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-Phase = Literal["teacher", "baseline", "student"]
+Phase = Literal["teacher", "baseline", "student", "evaluate"]
+# those of a training, in order
 PHASES: tuple[Phase, ...] = ("teacher", "baseline", "student")
 
 
@@ -86,7 +88,8 @@ class PhaseEnded(_Event):
 
     Attributes:
         source: `trained`, `cache` (an equal teacher was found by its hash) or `given` (weights of another job).
-        metrics: `test_accuracy` (0 to 1), `test_loss`, `val_accuracy`.
+        metrics: `test_accuracy` (0 to 1), `test_loss`, `test_ece`; with more than five classes `test_top5`; compared
+            with a teacher `teacher_agreement`, `teacher_kl`; after a training `val_accuracy`, `val_loss`, `best_epoch`.
     """
 
     type: Literal["phase_ended"] = "phase_ended"

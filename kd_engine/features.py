@@ -7,16 +7,28 @@ from typing import Any, Self
 
 from torch import Tensor, nn
 
+from kd_engine.errors import InvalidSpecError
+
 
 class FeatureTap:
     """Collects the outputs of the named submodules during a forward pass; a context manager that removes its hooks.
 
     Each map is `[B, C, H, W]`, in the order of `stages`.
+
+    Raises:
+        InvalidSpecError: the network does not have these stages.
     """
 
     def __init__(self, module: nn.Module, stages: tuple[str, ...]) -> None:
         self._stages = stages
         self._maps: dict[str, Tensor] = {}
+        present = {name for name, _ in module.named_modules()}
+        absent = [stage for stage in stages if stage not in present]
+        if absent:
+            raise InvalidSpecError(
+                f"a loss compares feature maps, but this network has no {', '.join(absent)}: it gives too few maps of "
+                "pixels. Take another network, or a loss on logits."
+            )
         self._hooks = [module.get_submodule(stage).register_forward_hook(self._keep(stage)) for stage in stages]
 
     def _keep(self, stage: str) -> Any:

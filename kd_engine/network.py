@@ -5,6 +5,7 @@ Shapes: B images, K classes, C channels, H and W pixels; N rows of a split.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,9 @@ from kd_engine.data.normalisation import Normalisation
 from kd_engine.errors import DataError
 from kd_engine.features import FeatureTap
 from kd_engine.files import write_atomically
+from kd_engine.fold import folded
 from kd_engine.losses import Outputs
+from kd_engine.models.weights import WeightsFolder
 
 METADATA_KEY = "distillery"
 _PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bf16"}
@@ -103,16 +106,32 @@ class Network:
         logits_BK = self.logits(images_BCHW)
         return Outputs(logits_BK, tap.take() if tap else ())
 
+    def folded(self) -> Network:
+        """The same function for inference, with BatchNorms folded into convolutions; this network stays as it is."""
+        module = folded(self.module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return Network(self.architecture, module.requires_grad_(False), self.dtype)
+
+    def weights_sha256(self) -> str:
+        """sha256 of weights and buffers, in hex."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.module.state_dict().items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
     def freeze(self) -> None:
         """Eval mode, no gradients: nothing that is done with the network changes it from here on."""
         self.module.eval()
         self.module.requires_grad_(False)
 
 
-def build(architecture: Architecture) -> Network:
-    """A freshly initialised network (torch's global generator draws the weights), laid out channels last."""
+def build(architecture: Architecture, weights: WeightsFolder | None = None) -> Network:
+    """A freshly initialised network (torch's global generator draws the weights), laid out channels last.
+
+    With `weights`, those that its parameters ask for are then loaded from there.
+    """
     module = build_network(
-        architecture.model, architecture.params, architecture.shape, num_classes=len(architecture.classes)
+        architecture.model, architecture.params, architecture.shape, len(architecture.classes), weights
     )
     return Network(architecture, module.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 

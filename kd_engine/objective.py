@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from kd_engine.cached_teacher import CachedTeacher
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import Batch
 from kd_engine.errors import InvalidSpecError
@@ -24,7 +25,8 @@ class Objective:
     """The weighted sum of cross-entropy and the distillation terms; a context manager that removes its feature taps.
 
     Without losses it is cross-entropy alone and needs neither teacher nor train split. The teacher is frozen here: eval
-    mode, no gradients. What a loss learns or remembers is drawn from torch's global generator, on the network's device.
+    mode, no gradients; what computes is a copy with its BatchNorms folded, or the cache of its logits. What a loss
+    learns or remembers is drawn from torch's global generator, on the network's device.
     """
 
     def __init__(
@@ -35,19 +37,21 @@ class Objective:
         label_smoothing: float = 0.0,
         losses: tuple[Loss, ...] = (),
         teacher: Network | None = None,
+        cache: CachedTeacher | None = None,
         train: Split | None = None,
     ) -> None:
         self._network = network
         self._ce_weight = ce_weight
         self._label_smoothing = label_smoothing
         self._losses = losses
-        self._teacher = teacher
+        self._cache = cache
         if teacher is not None:
             teacher.freeze()
             _check(losses, network, teacher)
+        self._teacher = teacher.folded() if teacher is not None else None
         features = any(loss.uses_features for loss in losses)
         self._tap = network.tap() if features else None
-        self._teacher_tap = teacher.tap() if features and teacher is not None else None
+        self._teacher_tap = self._teacher.tap() if features and self._teacher is not None else None
         self._modules = self._build(train) if features and train is not None else nn.ModuleDict()
 
     def parameters(self) -> Iterator[nn.Parameter]:
@@ -67,10 +71,9 @@ class Objective:
         student = self._network.outputs(batch.images_BCHW, self._tap)
         terms = {}
         if self._ce_weight > 0:
-            hard = cross_entropy(student.logits_BK, batch.labels_B, label_smoothing=self._label_smoothing)
-            terms["ce"] = self._ce_weight * hard
+            terms["ce"] = self._ce_weight * _hard(student.logits_BK, batch, self._label_smoothing)
         if self._losses:
-            teacher = self._teach(batch.images_BCHW)
+            teacher = self._teach(batch.images_BCHW) if self._cache is None else Outputs(self._cache.logits(batch))
             for position, loss in enumerate(self._losses):
                 terms[f"{loss.kind}[{position}]"] = loss.factor(epoch) * self._value(position, student, teacher, batch)
         return terms
@@ -114,6 +117,17 @@ class Objective:
         for tap in (self._tap, self._teacher_tap):
             if tap is not None:
                 tap.__exit__(kind, error, at)
+
+
+def _hard(logits_BK: Tensor, batch: Batch, smoothing: float) -> Tensor:
+    """Cross-entropy with the labels; of mixed images with both labels, each by its share."""
+    if batch.mixed is None:
+        return cross_entropy(logits_BK, batch.labels_B, label_smoothing=smoothing)
+    own_B, partners_B = (
+        cross_entropy(logits_BK, labels_B, reduction="none", label_smoothing=smoothing)
+        for labels_B in (batch.labels_B, batch.mixed.partner_labels_B)
+    )
+    return partners_B.lerp(own_B, batch.mixed.share_B).mean()
 
 
 def _check(losses: tuple[Loss, ...], student: Network, teacher: Network) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -21,8 +20,8 @@ class Optimizer(Strict):
     lr: float = Field(1e-3, gt=0, le=100, description="Learning rate before the schedule's factor.")
     weight_decay: float = Field(0.0, ge=0, le=10, description="L2 penalty (decoupled for AdamW).")
 
-    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        """The torch optimiser over `parameters`."""
+    def build(self, parameters: list[torch.nn.Parameter] | list[dict[str, Any]]) -> torch.optim.Optimizer:
+        """The torch optimiser over parameters or groups of them."""
         raise NotImplementedError(f"the optimizer '{self.name}' cannot be built")
 
 
@@ -34,11 +33,11 @@ class SGD(Optimizer):
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
 
-    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: list[torch.nn.Parameter] | list[dict[str, Any]]) -> torch.optim.Optimizer:
         import torch
 
         return torch.optim.SGD(
-            list(parameters), lr=self.lr, momentum=self.momentum, nesterov=self.nesterov,
+            parameters, lr=self.lr, momentum=self.momentum, nesterov=self.nesterov,
             weight_decay=self.weight_decay, fused=True,
         )  # fmt: skip
 
@@ -50,10 +49,10 @@ class Adam(Optimizer):
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = Field(1e-8, gt=0, le=1)
 
-    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: list[torch.nn.Parameter] | list[dict[str, Any]]) -> torch.optim.Optimizer:
         import torch
 
-        return torch.optim.Adam(list(parameters), **self._arguments())
+        return torch.optim.Adam(parameters, **self._arguments())
 
     def _arguments(self) -> dict[str, Any]:
         return {"lr": self.lr, "betas": self.betas, "eps": self.eps, "weight_decay": self.weight_decay, "fused": True}
@@ -65,10 +64,10 @@ class AdamW(Adam):
     name: Literal["adamw"] = "adamw"  # type: ignore[assignment]
     weight_decay: float = Field(0.01, ge=0, le=10, description="Decoupled weight decay.")
 
-    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: list[torch.nn.Parameter] | list[dict[str, Any]]) -> torch.optim.Optimizer:
         import torch
 
-        return torch.optim.AdamW(list(parameters), **self._arguments())
+        return torch.optim.AdamW(parameters, **self._arguments())
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = by_tag([SGD, Adam, AdamW], tag="name")

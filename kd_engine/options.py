@@ -14,8 +14,10 @@ class RunOptions:
         out_dir: gets the artifacts, `events.jsonl` and `checkpoint.safetensors`.
         cache_dir: trained teachers, shared by all runs.
         teacher_file: the network that `teacher.job` stands for.
+        model_file: the network that `model.job` of an evaluation stands for.
         resume_from: a checkpoint of the same spec to go on from.
         threads: CPU threads; all cores if None.
+        device: what a spec's `auto` means here: `auto` (a GPU where there is one), `cpu` or `cuda`.
         checkpoint_seconds: longest time between checkpoints.
     """
 
@@ -24,6 +26,8 @@ class RunOptions:
     cache_dir: Path
     download: bool = True
     teacher_file: Path | None = None
+    model_file: Path | None = None
     resume_from: Path | None = None
     threads: int | None = None
+    device: str = "auto"
     checkpoint_seconds: float = 30.0

@@ -7,11 +7,15 @@ from typing import Any
 
 import torch
 
+from kd_engine.cached_teacher import CachedTeacher, cache_for
 from kd_engine.checkpoint import save_tree
 from kd_engine.data.dataset import Dataset
 from kd_engine.device import training_dtype
 from kd_engine.evaluate import evaluate
+from kd_engine.evaluation.logits import SplitLogits
+from kd_engine.evaluation.outcomes import Outcomes, look
 from kd_engine.events import CheckpointSaved, Event, PhaseEnded, PhaseStarted
+from kd_engine.models.weights import WeightsFolder
 from kd_engine.network import Architecture, Network, build
 from kd_engine.objective import Objective
 from kd_engine.options import RunOptions
@@ -46,10 +50,13 @@ class Phases:
         self._spec, self._data, self._device, self._options = spec, data, device, options
         self._emit, self._should_stop = emit, should_stop
         self._cache = TeacherCache(options.cache_dir)
+        self._weights = WeightsFolder(options.data_dir, options.download)
         self._plan = _plan(spec)
         self._pace = Pace(self._plan)
         self._results: list[PhaseResult] = []
         self._unfinished: dict[str, Any] | None = None
+        self._logits: CachedTeacher | None = None
+        self.cache_stats: dict[str, dict[str, Any]] = {}  # by repeat; of this attempt, as the cache is not the result's
 
     def run_all(self) -> list[PhaseResult]:
         """The results of all phases, in the order of the plan."""
@@ -79,7 +86,8 @@ class Phases:
         teacher = self._teacher_of(item.repeat)
         assert teacher.training is not None, "the spec is resolved"
         assert teacher.seed is not None, "the spec is resolved"
-        name = teacher_hash(teacher, self._spec.dataset, self._data.sha256)
+        weights = self._weights.sha256(teacher.params)
+        name = teacher_hash(teacher, self._spec.dataset, self._data.sha256, weights)
         if self._unfinished is None and (cached := self._cache.find(name)) is not None:
             return self._found(item, self._place(cached[0], teacher.training), "cache", cached[1])
         network = self._build(teacher, teacher.training, teacher.seed, "teacher")
@@ -102,17 +110,25 @@ class Phases:
         if item.phase == "baseline":
             objective = Objective(network, label_smoothing=recipe.label_smoothing)
         else:
+            teacher = self._teacher_result(item.repeat).network
+            self._logits = cache_for(self._spec, self._data, teacher, self._options.cache_dir)
             with seeded(seed, "student", "losses"):
                 objective = Objective(
                     network,
                     ce_weight=ce_weight,
                     label_smoothing=recipe.label_smoothing,
                     losses=losses,
-                    teacher=self._teacher_result(item.repeat).network,
+                    teacher=teacher,
+                    cache=self._logits,
                     train=self._data.train,
                 )
         with objective:
-            return self._fit(item, network, recipe, objective, seed, "student")
+            result = self._fit(item, network, recipe, objective, seed, "student")
+        if self._logits is not None:
+            self._logits.flush()
+            self.cache_stats[str(item.repeat)] = self._logits.stats()
+            self._logits = None
+        return result
 
     def _fit(
         self, item: PlannedPhase, network: Network, recipe: TrainingSpec, objective: Objective, seed: int, role: str
@@ -132,6 +148,7 @@ class Phases:
             self._unfinished = None
         self._emit(PhaseStarted(phase=item.phase, repeat=item.repeat, epochs=recipe.epochs, first_epoch=trainer.epoch))
         best = trainer.fit()
+        self._pace.at(item.phase, item.repeat, item.epochs)  # also when it ran out of patience before
         return self._finish(item, network, seed, "trained", trainer.series, {"best_epoch": best.epoch})
 
     def _finish(
@@ -144,20 +161,21 @@ class Phases:
         extra: dict[str, float],
     ) -> PhaseResult:
         """Freezes the network and measures it: validation, and the test split this once."""
+        trainable = sum(number.numel() for number in network.module.parameters() if number.requires_grad)
         network.freeze()
-        val, test = evaluate(network, self._data.validation), evaluate(network, self._data.test)
-        metrics = {
-            "val_accuracy": val.accuracy,
-            "val_loss": val.loss,
-            "test_accuracy": test.accuracy,
-            "test_loss": test.loss,
-            **extra,
-        }
-        return PhaseResult(item.phase, item.repeat, seed, source, network, metrics, test.correct_N, series)
+        val = evaluate(network, self._data.validation)
+        is_teacher = item.phase == "teacher"
+        logits = SplitLogits(network, self._data.test, keep=is_teacher)
+        outcomes, measured = look(logits, None if is_teacher else self._teacher_result(item.repeat).logits)
+        metrics = {"val_accuracy": val.accuracy, "val_loss": val.loss, **measured, **extra}
+        return PhaseResult(
+            item.phase, item.repeat, seed, source, network, metrics, outcomes, logits,
+            trainable if source == "trained" else None, series,
+        )  # fmt: skip
 
     def _build(self, choice: Any, recipe: TrainingSpec, seed: int, role: str) -> Network:
         with seeded(seed, role, "init"):
-            network = build(self._architecture(choice.model, choice.params))
+            network = build(self._architecture(choice.model, choice.params), self._weights)
         return self._place(network, recipe)
 
     def _place(self, network: Network, recipe: TrainingSpec) -> Network:
@@ -183,6 +201,8 @@ class Phases:
 
     def _save(self, trainer: Trainer | None) -> None:
         """Writes a checkpoint of the run: the finished phases, and the training in progress if there is one."""
+        if self._logits is not None:
+            self._logits.flush()
         tree = {
             "spec": self._spec.to_json(),
             "results": [result.to_tree() for result in self._results],
@@ -200,8 +220,9 @@ class Phases:
         recipe = self._spec.teacher.training if kept["phase"] == "teacher" else None
         self._place(network, recipe or self._spec.training).freeze()
         return PhaseResult(
-            kept["phase"], kept["repeat"], kept["seed"], kept["source"], network,
-            kept["metrics"], kept["correct"], kept["series"],
+            kept["phase"], kept["repeat"], kept["seed"], kept["source"], network, kept["metrics"],
+            Outcomes.from_tree(kept["outcomes"], self._data.test.labels_N),
+            SplitLogits(network, self._data.test, keep=kept["phase"] == "teacher"), kept["trainable"], kept["series"],
         )  # fmt: skip
 
 

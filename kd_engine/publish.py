@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from kd_engine.curves import draw_curves, write_csv, write_tensorboard
 from kd_engine.data.dataset import Dataset
+from kd_engine.evaluation.cost import cost_of
+from kd_engine.evaluation.picture import MOST_CLASSES_DRAWN, draw_confusion
 from kd_engine.events import Phase
 from kd_engine.files import write_atomically
 from kd_engine.network import save_network
-from kd_engine.report import make_report
+from kd_engine.report import NAMES, make_report, published
+from kd_engine.report_file import report_text
 from kd_engine.result import PhaseResult
 from kd_engine.spec import JobSpec, canonical_hash
 
@@ -24,31 +26,39 @@ _WEIGHTS: dict[Phase, str] = {
 
 def publish(spec: JobSpec, data: Dataset, results: list[PhaseResult], out_dir: Path) -> tuple[str, ...]:
     """Writes weights, report, metrics, curves and logs; returns the names of all artifacts of the run."""
-    chosen = _best_repeat(results)
+    repeat = _best_repeat(results)
+    chosen = {phase: published(results, phase, repeat) for phase in _WEIGHTS if _has(results, phase)}
     names = ["spec.json", "environment.json"]
-    for phase, name in _WEIGHTS.items():
-        result = _published(results, phase, chosen)
-        if result is not None:
-            save_network(result.network, out_dir / name, _provenance(spec, data, result))
-            names.append(name)
-    report = make_report(results, data.classes, chosen)
-    write_atomically(out_dir / "report.json", json.dumps(report, indent=2) + "\n")
+    for phase, result in chosen.items():
+        save_network(result.network, out_dir / _WEIGHTS[phase], _provenance(spec, data, result))
+        names.append(_WEIGHTS[phase])
+    title = spec.name or f"{spec.student.model} on {spec.dataset.name}"
     write_csv(results, out_dir / "metrics.csv")
-    draw_curves(results, out_dir / "curves.png", spec.name or f"{spec.student.model} on {spec.dataset.name}")
+    draw_curves(results, out_dir / "curves.png", title)
     logs = write_tensorboard(results, out_dir / "tensorboard")
-    names += ["report.json", "metrics.csv", "curves.png", *(str(log.relative_to(out_dir)) for log in logs)]
-    return tuple(names)
+    names += ["metrics.csv", "curves.png", *(str(log.relative_to(out_dir)) for log in logs)]
+    if len(data.classes) <= MOST_CLASSES_DRAWN:
+        draw_confusion(
+            chosen["student"].outcomes, data.classes, out_dir / "confusion.png", f"{NAMES['student']}: {title}"
+        )
+        names.append("confusion.png")
+    # last of all, when nothing else wants the cores
+    costs = {
+        phase: cost_of(result.network, data.test.images_NCHW, (out_dir / _WEIGHTS[phase]).stat().st_size)
+        for phase, result in chosen.items()
+    }
+    write_atomically(out_dir / "report.json", report_text(make_report(results, data.classes, repeat, costs)))
+    return (*names, "report.json")
+
+
+def _has(results: list[PhaseResult], phase: Phase) -> bool:
+    return any(result.phase == phase for result in results)
 
 
 def _best_repeat(results: list[PhaseResult]) -> int:
     """The repeat whose distilled student does best on the validation split; the first of equals."""
     students = [result for result in results if result.phase == "student"]
     return max(students, key=lambda result: (result.metrics["val_accuracy"], -result.metrics["val_loss"])).repeat
-
-
-def _published(results: list[PhaseResult], phase: Phase, repeat: int) -> PhaseResult | None:
-    found = [result for result in results if result.phase == phase]
-    return next((result for result in found if result.repeat == repeat), found[0] if found else None)
 
 
 def _provenance(spec: JobSpec, data: Dataset, result: PhaseResult) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from torch import Tensor
-
+from kd_engine.evaluation.logits import SplitLogits
+from kd_engine.evaluation.outcomes import Outcomes
 from kd_engine.events import Phase
 from kd_engine.network import Network
 
@@ -19,8 +19,11 @@ class PhaseResult:
 
     Attributes:
         network: with the weights that count, frozen.
-        metrics: `val_accuracy`, `val_loss`, `test_accuracy`, `test_loss`; `best_epoch` where it was trained here.
-        correct_N: for each test image, whether it was named right.
+        metrics: `val_accuracy`, `val_loss`, those of `evaluation.outcomes.look` on the test split; `best_epoch` where
+            it was trained here.
+        outcomes: what it said of each test image.
+        logits: its outputs on the test split, for others to be compared with; a teacher's are kept in memory.
+        trainable: how many parameters were trained; None when the network was not trained here.
         series: metrics of each epoch; empty when the network was given.
     """
 
@@ -30,7 +33,9 @@ class PhaseResult:
     source: Source
     network: Network
     metrics: dict[str, float]
-    correct_N: Tensor
+    outcomes: Outcomes
+    logits: SplitLogits
+    trainable: int | None
     series: list[dict[str, float]]
 
     def to_tree(self) -> dict[str, Any]:
@@ -43,6 +48,7 @@ class PhaseResult:
             "architecture": self.network.architecture.to_json(),
             "module": dict(self.network.module.state_dict()),
             "metrics": self.metrics,
-            "correct": self.correct_N,
+            "outcomes": self.outcomes.to_tree(),
+            "trainable": self.trainable,
             "series": self.series,
         }

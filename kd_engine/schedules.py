@@ -56,10 +56,31 @@ class Cosine(Schedule):
     def _after_warmup(self, epoch: float, epochs: int) -> float:
         span = max(epochs - self.warmup_epochs, 1e-9)
         progress = min((epoch - self.warmup_epochs) / span, 1.0)
-        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress))
+        return _cosine(1.0, self.final, progress)
 
 
-SCHEDULES: dict[str, type[Schedule]] = by_tag([Constant, MultiStep, Cosine], tag="name")
+class OneCycle(Schedule):
+    """Up to the full rate along a cosine, then down to almost nothing: Smith and Topin, 2018, arXiv:1708.07120."""
+
+    name: Literal["onecycle"] = "onecycle"
+    rise: float = Field(0.3, gt=0, lt=1, description="Share of the epochs in which the rate rises.")
+    start_divisor: float = Field(25.0, ge=1, le=1e6, description="The full rate over the rate at the start.")
+    end_divisor: float = Field(1e4, ge=1, le=1e9, description="The rate at the start over the rate at the end.")
+
+    def _after_warmup(self, epoch: float, epochs: int) -> float:
+        span = max(epochs - self.warmup_epochs, 1e-9)
+        progress = min((epoch - self.warmup_epochs) / span, 1.0)
+        low = 1 / self.start_divisor
+        if progress < self.rise:
+            return _cosine(low, 1.0, progress / self.rise)
+        return _cosine(1.0, low / self.end_divisor, (progress - self.rise) / (1 - self.rise))
+
+
+def _cosine(start: float, end: float, progress: float) -> float:
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+SCHEDULES: dict[str, type[Schedule]] = by_tag([Constant, MultiStep, Cosine, OneCycle], tag="name")
 
 if TYPE_CHECKING:
     ScheduleSpec = Schedule

@@ -12,8 +12,11 @@ from kd_engine.files import write_atomically
 from kd_engine.network import Network, load_network, save_network
 
 
-def load_given(path: Path, data: Dataset) -> Network:
-    """The network in `path`, checked against the data that it is to teach on.
+def load_given(path: Path, data: Dataset, role: str = "teacher") -> Network:
+    """The network in `path`, checked against the data that it is to teach, or to be measured, on.
+
+    Args:
+        role: what messages call it.
 
     Raises:
         DataError: not a network file.
@@ -23,7 +26,7 @@ def load_given(path: Path, data: Dataset) -> Network:
     asked, found = (data.shape, data.classes), (network.architecture.shape, network.architecture.classes)
     if found != asked:
         raise InvalidSpecError(
-            f"the teacher does not fit the data: it takes images {found[0]} of {len(found[1])} classes "
+            f"the {role} does not fit the data: it takes images {found[0]} of {len(found[1])} classes "
             f"({', '.join(found[1][:5])}, ...), the data has images {asked[0]} of {len(asked[1])} classes "
             f"({', '.join(asked[1][:5])}, ...), in that order."
         )

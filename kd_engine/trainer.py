@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from kd_engine.average import Average
 from kd_engine.checkpoint import optimizer_state, restore_optimizer
 from kd_engine.data.dataset import Dataset
 from kd_engine.data.loader import Batch, batches
@@ -66,13 +67,15 @@ class Trainer:
     best: Best | None = None
 
     def __post_init__(self) -> None:
-        self.optimizer = self.recipe.optimizer.build([*self.network.module.parameters(), *self.objective.parameters()])
+        self.optimizer = self.recipe.optimizer.build(self._groups())
+        self._average = Average(self.network, self.recipe.ema) if self.recipe.ema else None
         images, size = len(self.data.train), self.recipe.batch_size
         # BatchNorm cannot take a batch of one image
         self._drop_last = images % size == 1 and images > 1
         self.steps = images // size if self._drop_last else math.ceil(images / size)
         device = self.data.train.images_NCHW.device
         self._loss_sum, self._seen = torch.zeros((), dtype=torch.float64, device=device), 0
+        self._not_finite = torch.zeros((), device=device)
         self._random_state: Tensor | None = None
 
     def fit(self) -> Best:
@@ -84,7 +87,7 @@ class Trainer:
             DivergedError: a loss was not finite; the optimiser did not step on it.
             Interrupted: the watcher asked to stop.
         """
-        while self.epoch < self.recipe.epochs:
+        while self.epoch < self.recipe.epochs and not self._out_of_patience():
             self.train_epoch()
         assert self.best is not None, "a recipe has at least one epoch"
         self.network.module.load_state_dict(self.best.state)
@@ -120,19 +123,46 @@ class Trainer:
         self._set_rate(now)
         terms = self.objective.terms(batch, now)
         loss = torch.stack(list(terms.values())).sum()
-        if not math.isfinite(loss.item()):
-            raise self._diverged(terms)
+        self._stop_if_diverged(loss, terms)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.network.module.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
+        if self._average is not None:
+            self._average.update(self.network.module)
         return loss.detach()
 
+    def _stop_if_diverged(self, loss: Tensor, terms: dict[str, Tensor]) -> None:
+        """On the CPU raises at once. On a GPU reading the loss would wait for the device at each step: there the fused
+        optimiser is told on the device to skip this and every later step, and the epoch's end raises."""
+        self._not_finite = torch.maximum(self._not_finite, (~loss.detach().isfinite()).float())
+        self.optimizer.found_inf = self._not_finite  # type: ignore[attr-defined]
+        if loss.device.type == "cpu" and self._not_finite.item():
+            raise self._diverged(terms)
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """What the optimiser trains: the network but for its last layer, that layer, and what the losses learn."""
+        linear = [layer for layer in self.network.module.modules() if isinstance(layer, nn.Linear)]
+        head = {id(parameter) for parameter in linear[-1].parameters()} if linear else set()
+        trained = [parameter for parameter in self.network.module.parameters() if parameter.requires_grad]
+        groups = [
+            {"params": [p for p in trained if id(p) not in head], "factor": 1.0},
+            {"params": [p for p in trained if id(p) in head], "factor": self.recipe.head_lr_factor},
+            {"params": list(self.objective.parameters()), "factor": 1.0},
+        ]
+        return [group for group in groups if group["params"]]
+
+    def _out_of_patience(self) -> bool:
+        patience = self.recipe.patience
+        return patience is not None and self.best is not None and self.epoch - self.best.epoch >= patience
+
     def _end_epoch(self, seconds: float, steps: int) -> None:
+        if self._not_finite.item():
+            raise self._diverged({})
         rate = self.optimizer.param_groups[0]["lr"]
         seen_here = self._seen * steps / self.steps
-        val = evaluate(self.network, self.data.validation)
+        val = evaluate(self._counting, self.data.validation)
         metrics = {
             "train_loss": float(self._loss_sum) / max(self._seen, 1),
             "val_loss": val.loss,
@@ -147,16 +177,21 @@ class Trainer:
         self._keep(val.accuracy, val.loss)
         self.watcher.after_epoch(self, metrics)
 
+    @property
+    def _counting(self) -> Network:
+        """The network whose weights count: the moving average, where there is one."""
+        return self.network if self._average is None else self._average.network
+
     def _keep(self, accuracy: float, loss: float) -> None:
         better = self.best is None or (accuracy, -loss) > (self.best.val_accuracy, -self.best.val_loss)
         if better or self.recipe.keep == "last":
-            state = {name: tensor.detach().clone() for name, tensor in self.network.module.state_dict().items()}
+            state = {name: tensor.detach().clone() for name, tensor in self._counting.module.state_dict().items()}
             self.best = Best(self.epoch, accuracy, loss, state)
 
     def _set_rate(self, epoch: float) -> None:
         rate = self.recipe.optimizer.lr * self.recipe.schedule.factor(epoch, self.recipe.epochs)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
 
     def _seed_epoch(self) -> None:
         """Starts the epoch's stream for dropout, or goes on with it where an interrupted epoch stopped."""
@@ -167,8 +202,9 @@ class Trainer:
 
     def _diverged(self, terms: dict[str, Tensor]) -> DivergedError:
         values = ", ".join(f"{name} = {value.item():g}" for name, value in terms.items())
+        where = f", step {self.step + 1} ({values})" if terms else ""
         return DivergedError(
-            f"the loss of the {self.role} is not finite in epoch {self.epoch + 1}, step {self.step + 1} ({values}) "
+            f"the loss of the {self.role} is not finite in epoch {self.epoch + 1}{where} "
             f"at learning rate {self.optimizer.param_groups[0]['lr']:g}. Try a lower rate, a warm-up or clip_norm."
         )
 
@@ -184,6 +220,7 @@ class Trainer:
             "module": dict(self.network.module.state_dict()),
             "optimizer": optimizer_state(self.optimizer),
             "objective": self.objective.state(),
+            "average": None if self._average is None else dict(self._average.network.module.state_dict()),
             "random": _random_state(self.data.train.images_NCHW.device),
             "best": None if best is None else dict(vars(best)),
         }
@@ -196,6 +233,8 @@ class Trainer:
         self.network.module.load_state_dict(tree["module"])
         restore_optimizer(self.optimizer, tree["optimizer"])
         self.objective.restore(tree["objective"])
+        if self._average is not None:
+            self._average.network.module.load_state_dict(tree["average"])
         self._random_state = tree["random"] if self.step > 0 else None
         self.best = None if tree["best"] is None else Best(**tree["best"])
 

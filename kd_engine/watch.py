@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -36,7 +37,8 @@ class Watch:
         self._phase, self._repeat = phase, repeat
         self._pace, self._emit, self._save, self._should_stop = pace, emit, save, should_stop
         self._checkpoint_seconds = checkpoint_seconds
-        self._told = self._epoch_began = self._saved = time.monotonic()
+        self._epoch_began = self._saved = time.monotonic()
+        self._told = -math.inf  # the first step is told at once: it shows that the job moves
 
     def after_step(self, trainer: Trainer) -> None:
         now = time.monotonic()

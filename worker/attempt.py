@@ -14,7 +14,7 @@ from jobs.models import Artifact, Job
 from jobs.settings import Settings
 from kd_engine.errors import DataError
 from kd_engine.options import RunOptions
-from kd_engine.spec import JobSpec
+from kd_engine.spec import Source, parse_spec
 from worker.process import write_request
 
 log = logging.getLogger(__name__)
@@ -34,20 +34,23 @@ class Attempt:
         """Makes the folder and the request that the trainer reads.
 
         Raises:
-            DataError: the job that the teacher comes from is gone.
+            DataError: the job that a network comes from is gone.
         """
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        spec = JobSpec.model_validate(self.job.spec)
+        spec = parse_spec(self.job.spec)
+        given = {source.key: self._network(source) for source in spec.sources()}
         settings = self._settings
         options = RunOptions(
             out_dir=self.folder,
             data_dir=settings.data_dir,
             cache_dir=settings.cache_dir,
             download=settings.download,
-            teacher_file=self._teacher(spec),
+            teacher_file=given.get("teacher"),
+            model_file=given.get("model"),
             resume_from=self._latest_checkpoint(),
             threads=settings.trainer_threads,
+            device=settings.device,
             checkpoint_seconds=settings.checkpoint_seconds,
         )
         write_request(self.folder, spec, options)
@@ -93,16 +96,13 @@ class Attempt:
             return None
         return self._bring(listed, "resume.safetensors")
 
-    def _teacher(self, spec: JobSpec) -> Path | None:
-        source = spec.teacher.job
-        if source is None:
-            return None
+    def _network(self, source: Source) -> Path:
         try:
             with self._database.read() as repository:
-                listed = repository.artifact(source, f"{spec.teacher.role}.safetensors")
+                listed = repository.artifact(source.job, f"{source.role}.safetensors")
         except (JobNotFound, ArtifactNotFound) as error:
-            raise DataError(f"the teacher cannot be had: {error}.") from error
-        return self._bring(listed, "given-teacher.safetensors")
+            raise DataError(f"the {source.key} cannot be had: {error}.") from error
+        return self._bring(listed, f"given-{source.key}.safetensors")
 
     def _bring(self, listed: Artifact, name: str) -> Path:
         target = self.folder / name

@@ -19,24 +19,24 @@ from pathlib import Path
 from typing import Any
 
 from kd_engine.options import RunOptions
-from kd_engine.spec import JobSpec
+from kd_engine.spec import AnySpec, parse_spec
 
 REQUEST_FILE = "request.json"
-_PATHS = ("out_dir", "data_dir", "cache_dir", "teacher_file", "resume_from")
+_PATHS = ("out_dir", "data_dir", "cache_dir", "teacher_file", "model_file", "resume_from")
 
 
-def write_request(folder: Path, spec: JobSpec, options: RunOptions) -> None:
+def write_request(folder: Path, spec: AnySpec, options: RunOptions) -> None:
     """Leaves in `folder` what the child is to do."""
     plain = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
     (folder / REQUEST_FILE).write_text(json.dumps({"spec": spec.to_json(), "options": plain}))
 
 
-def read_request(folder: Path) -> tuple[JobSpec, RunOptions]:
+def read_request(folder: Path) -> tuple[AnySpec, RunOptions]:
     """What `write_request` left."""
     request = json.loads((folder / REQUEST_FILE).read_text())
     options: dict[str, Any] = request["options"]
     paths = {key: Path(options[key]) for key in _PATHS if options[key] is not None}
-    return JobSpec.model_validate(request["spec"]), RunOptions(**(options | paths))
+    return parse_spec(request["spec"]), RunOptions(**(options | paths))
 
 
 def main(folder: Path) -> int:

@@ -18,11 +18,11 @@ from api.openapi import SPEC_BODY
 from api.paging import make_token, read_token
 from api.query import ListQuery, SubmitQuery
 from api.schemas import JobPage, JobView, Resolved, created_view, job_summary, job_view, resolved_view
-from api.submit import check_data, check_teacher
+from api.submit import check_data, check_sources
 from jobs.models import Job
 from jobs.repository import JobFilter
 from jobs.states import JobState
-from kd_engine.spec import JobSpec, canonical_hash
+from kd_engine.spec import AnySpec, canonical_hash, parse_spec
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["jobs"])
@@ -66,7 +66,7 @@ def create_job(request: Request, raw: RawBody, context: ContextDep) -> Response:
                 return _created(earlier)
     spec = _checked_spec(body, context)
     with context.database.write() as repository:
-        check_teacher(spec, repository)
+        check_sources(spec, repository)
         job = repository.create(spec.resolved(), idempotency=idempotency)
         created = _created(job)
     context.doorbell.ring(job.id)
@@ -108,12 +108,11 @@ def list_jobs(request: Request, context: ContextDep) -> Response:
 )
 def read_job(job_id: str, request: Request, context: ContextDep) -> Response:
     """State, phase, progress, the latest metrics, times, and the resolved spec. Cheap to poll with `If-None-Match`."""
-    with context.database.read() as repository:
-        job = repository.get(job_id)
-        headers = {"ETag": quoted(str(job.version)), "Cache-Control": "private, no-cache"}
-        if unchanged(request.headers.get("if-none-match"), headers["ETag"]):
-            return Response(status_code=304, headers=headers)
-        return answer(job_view(job), headers=headers)
+    job = context.database.look(job_id)
+    headers = {"ETag": quoted(str(job.version)), "Cache-Control": "private, no-cache"}
+    if unchanged(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return answer(job_view(job), headers=headers)
 
 
 @router.post(
@@ -163,13 +162,13 @@ def _idempotency_key(request: Request) -> str | None:
 def _validate_only(body: dict[str, Any], context: Context) -> Response:
     spec = _checked_spec(body, context)
     with context.database.read() as repository:
-        check_teacher(spec, repository)
+        check_sources(spec, repository)
     return answer(resolved_view(spec.resolved()))
 
 
-def _checked_spec(body: dict[str, Any], context: Context) -> JobSpec:
+def _checked_spec(body: dict[str, Any], context: Context) -> AnySpec:
     try:
-        spec = JobSpec.model_validate(body)
+        spec = parse_spec(body)
     except ValidationError as error:
         raise invalid_body(error, body) from None
     check_data(spec, context.settings)

@@ -23,7 +23,7 @@ from jobs.repository.attempts import Renewal
 from jobs.repository.queries import JobFilter
 from jobs.states import EndReason
 from kd_engine.events import Event
-from kd_engine.spec import JobSpec
+from kd_engine.spec import AnySpec
 
 __all__ = ["JobFilter", "Renewal", "Repository"]
 
@@ -40,7 +40,7 @@ class Repository:
 
     # Jobs, for the API
 
-    def create(self, spec: JobSpec, *, idempotency: tuple[str, str] | None = None) -> Job:
+    def create(self, spec: AnySpec, *, idempotency: tuple[str, str] | None = None) -> Job:
         """A new queued job with its first event.
 
         Args:
@@ -163,9 +163,9 @@ class Repository:
         """
         return sweeps.due_for_ringing(self._session, after_seconds, limit)
 
-    def mark_rung(self, job_id: str) -> None:
-        """Notes that the queue was rung for a job just now."""
-        sweeps.mark_rung(self._session, job_id)
+    def mark_rung(self, *job_ids: str) -> None:
+        """Notes that the queue was rung for these jobs just now."""
+        sweeps.mark_rung(self._session, job_ids)
 
     def beat(self, worker_id: str, device: str, job_id: str | None) -> None:
         """Notes that a worker is alive, and which job it holds."""

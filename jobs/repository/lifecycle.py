@@ -13,10 +13,13 @@ from jobs.ids import new_job_id
 from jobs.models import Artifact, IdempotencyKey, Job, JobLabel
 from jobs.repository import edges
 from jobs.states import EndReason, JobState
-from kd_engine.spec import JobSpec
+from kd_engine.spec import AnySpec
+
+# Made once: making it takes longer than running it.
+_CREATE = insert(Job).values(created_at=now(), queued_at=now()).returning(Job)
 
 
-def create(session: Session, spec: JobSpec, idempotency: tuple[str, str] | None) -> Job:
+def create(session: Session, spec: AnySpec, idempotency: tuple[str, str] | None) -> Job:
     if idempotency is None:
         return _insert(session, spec)
     earlier = find_by_key(session, *idempotency)
@@ -33,21 +36,18 @@ def create(session: Session, spec: JobSpec, idempotency: tuple[str, str] | None)
         return earlier
 
 
-def _insert(session: Session, spec: JobSpec, key: str | None = None, body_sha256: str = "") -> Job:
-    job = Job(
-        id=new_job_id(),
-        name=edges.storable(spec.name),
-        state=JobState.QUEUED,
-        spec=spec.to_json(),
-        dataset=spec.dataset.name,
-        student=spec.student.model,
-        device=spec.resources.device,
-        last_event=1,
-        created_at=now(),
-        queued_at=now(),
-    )
-    session.add(job)
-    session.flush()
+def _insert(session: Session, spec: AnySpec, key: str | None = None, body_sha256: str = "") -> Job:
+    values = {
+        "id": new_job_id(),
+        "name": edges.storable(spec.name),
+        "state": JobState.QUEUED,
+        "spec": spec.to_json(),
+        "dataset": spec.dataset.name,
+        "student": spec.student_name,
+        "device": spec.resources.device,
+        "last_event": 1,
+    }
+    job = session.scalars(_CREATE, [values]).one()
     if key is not None:
         row = {"key": key, "body_sha256": body_sha256, "job_id": job.id, "created_at": now()}
         session.execute(insert(IdempotencyKey).values(row))
@@ -56,7 +56,6 @@ def _insert(session: Session, spec: JobSpec, key: str | None = None, body_sha256
         rows = [{"job_id": job.id, "key": key, "value": value} for key, value in labels.items()]
         session.execute(insert(JobLabel), rows)
     edges.append(session, job.id, 0, 0, [("created", {"name": spec.name})])
-    session.refresh(job)
     return job
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -46,8 +48,8 @@ def due_for_ringing(session: Session, after_seconds: float, limit: int) -> list[
     return [job_id for job_id in ids if job_id in rung]
 
 
-def mark_rung(session: Session, job_id: str) -> None:
-    statement = update(Job).where(Job.id == job_id, Job.state == JobState.QUEUED).values(rung_at=now())
+def mark_rung(session: Session, job_ids: Sequence[str]) -> None:
+    statement = update(Job).where(Job.id.in_(job_ids), Job.state == JobState.QUEUED).values(rung_at=now())
     session.execute(statement, execution_options={"synchronize_session": False})
 
 

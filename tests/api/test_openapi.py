@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from api.errors import CODES
-from api.openapi import LONG_EXAMPLE, SHORT_EXAMPLE
-from kd_engine.spec import JobSpec
+from api.openapi import EVALUATE_EXAMPLE, LONG_EXAMPLE, SHORT_EXAMPLE
+from kd_engine.spec import EvaluateSpec, JobSpec, parse_spec
 
 ENDPOINTS = {
     "/jobs": {"get", "post"},
@@ -63,10 +63,13 @@ def _references(value: Any) -> list[str]:
 
 def test_the_body_of_a_post_is_a_job_spec_and_its_examples_run(client: httpx.Client, document: dict[str, Any]) -> None:
     body = document["paths"]["/jobs"]["post"]["requestBody"]["content"]["application/json"]
-    assert body["schema"] == {"$ref": "#/components/schemas/JobSpec"}
-    assert set(document["components"]["schemas"]["JobSpec"]["properties"]) == set(JobSpec.model_fields)
+    specs = (JobSpec, EvaluateSpec)
+    assert body["schema"] == {"anyOf": [{"$ref": f"#/components/schemas/{spec.__name__}"} for spec in specs]}
+    for spec in specs:
+        assert set(document["components"]["schemas"][spec.__name__]["properties"]) == set(spec.model_fields)
     examples = {name: example["value"] for name, example in body["examples"].items()}
-    assert examples == {"short": SHORT_EXAMPLE, "long": LONG_EXAMPLE}
+    assert examples == {"short": SHORT_EXAMPLE, "long": LONG_EXAMPLE, "evaluate": EVALUATE_EXAMPLE}
+    assert parse_spec(examples.pop("evaluate")).to_json()["kind"] == "evaluate"  # its job is made up
     for example in examples.values():
         assert client.post("/jobs?validate_only=true", json=example).status_code == 200
 

@@ -74,6 +74,16 @@ def test_a_ring_is_one_json_message_with_the_id_alone() -> None:
     assert received == ["job_test_0", "job_test_1", "job_test_2"]
 
 
+def test_each_of_many_rings_is_noted_once_and_also_those_that_waited_for_quiet() -> None:
+    rung = Rung()
+    doorbell = Doorbell(make_producer("memory://"), rung)
+    ids = [f"job_many_{number}" for number in range(250)]
+    for job_id in ids:
+        doorbell.ring(job_id)
+    doorbell.close(wait_seconds=30)
+    assert rung.ids == ids
+
+
 @pytest.mark.parametrize("kind", ["frozen", "absent"])
 def test_a_broker_that_cannot_be_reached_is_logged_once(
     kind: str, nowhere: str, caplog: pytest.LogCaptureFixture

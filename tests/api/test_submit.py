@@ -156,3 +156,17 @@ def test_a_data_set_that_is_missing_and_may_not_be_downloaded(tmp_path: Path) ->
         for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
             (folder / f"{part}-ubyte").touch()
         service.create(dataset="mnist")
+
+
+def test_a_users_own_folder_is_looked_for_by_its_parameters(tmp_path: Path) -> None:
+    dataset = {"name": "image_folder", "params": {"folder": "pets", "height": 8, "width": 8}}
+    settings = Settings(home=tmp_path, broker_url="memory://", data_dir=tmp_path / "sets")
+    with serving(settings) as service:
+        answer = service.client.post("/jobs", json=SPEC | {"dataset": dataset})
+        (error,) = answer.json()["errors"]
+        assert (answer.status_code, error["pointer"], error["code"]) == (422, "/dataset", "data_set_absent")
+        assert "params.folder is 'pets'" in error["message"]
+        assert str(tmp_path) not in error["message"]
+        for part in ("train", "val"):
+            (tmp_path / "sets" / "pets" / part).mkdir(parents=True)
+        service.create(dataset=dataset)

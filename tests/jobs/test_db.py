@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jobs.db import Database
-from jobs.errors import LeaseLost
+from jobs.errors import JobNotFound, LeaseLost
+from jobs.models import Job
 from jobs.repository import JobFilter
-from tests.jobs.samples import a_spec, an_epoch, create, events_of, running
+from tests.jobs.samples import a_spec, all_at_once, an_epoch, create, events_of, running
 from tests.postgres import Postgres
 
 
@@ -150,3 +151,46 @@ def test_sqlite_survives_a_loss_of_power_and_minds_its_references(sqlite_databas
         }
     full = 2
     assert settings == {"journal_mode": "wal", "synchronous": full, "foreign_keys": 1, "busy_timeout": 10_000}
+
+
+def test_a_look_at_a_job_shows_what_reading_it_shows(database: Database) -> None:
+    job_id, token = running(database, labels={"a": "b"})
+    with database.write() as repository:
+        repository.record(job_id, token, [an_epoch(1)])
+    with database.read() as repository:
+        job = repository.get(job_id)
+    looked = database.look(job_id)
+    columns = Job.__table__.columns.keys()
+    assert {name: getattr(looked, name) for name in columns} == {name: getattr(job, name) for name in columns}
+    assert looked.labels == {"a": "b"}
+
+
+@pytest.mark.parametrize("job_id", ["job_01ARZ3NDEKTSV4RRFFQ69G5FAV", "nonsense", "job_\0"])
+def test_a_look_at_a_job_that_does_not_exist(database: Database, job_id: str) -> None:
+    with pytest.raises(JobNotFound):
+        database.look(job_id)
+
+
+def test_a_look_does_not_wait_for_a_writer_and_sees_its_commit_at_once(database: Database) -> None:
+    job_id = create(database)
+    with database.write() as repository:
+        repository.claim(job_id, "worker", 60)
+        assert database.look(job_id).version == 1
+    assert database.look(job_id).version > 1
+
+
+def test_a_writer_that_fails_gives_its_turn_away(database: Database) -> None:
+    with pytest.raises(LeaseLost), database.write() as repository:
+        repository.renew("job_none", 1, 60)
+    written: list[str] = []
+    other = threading.Thread(target=lambda: written.append(create(database)))
+    other.start()
+    other.join(9)
+    assert len(written) == 1
+
+
+def test_threads_that_write_at_the_same_time_all_get_their_turn(database: Database) -> None:
+    ids = all_at_once(database, [lambda repository: repository.create(a_spec()).id] * 20)
+    assert len(set(ids)) == 20
+    with database.read() as repository:
+        assert {job.id for job in repository.list_jobs(JobFilter(), before=None, limit=50)} == set(ids)

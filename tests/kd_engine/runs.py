@@ -8,7 +8,7 @@ from typing import Any
 from kd_engine.engine import run
 from kd_engine.events import Event, Finished
 from kd_engine.options import RunOptions
-from kd_engine.spec import JobSpec
+from kd_engine.spec import parse_spec
 
 DIGITS: dict[str, Any] = {
     "dataset": "digits",
@@ -46,4 +46,4 @@ def run_spec(body: dict[str, Any], out: Path, recorder: Recorder | None = None, 
     recorder = recorder or Recorder()
     given = {"out_dir": out, "data_dir": out / "data", "cache_dir": out / "cache", "threads": 1, "download": False}
     settings = RunOptions(**(given | options))
-    return run(JobSpec.model_validate(body), settings, emit=recorder.emit, should_stop=recorder.should_stop)
+    return run(parse_spec(body), settings, emit=recorder.emit, should_stop=recorder.should_stop)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -64,7 +66,21 @@ def test_flip_with_a_certain_outcome(p: float, mirrored: int) -> None:
     assert int((~same).sum()) == mirrored
 
 
-@pytest.mark.parametrize("augmentation", [Crop(), Crop(mode="reflect"), Flip(), Flip(direction="vertical")], ids=str)
+SETTINGS: dict[str, list[dict[str, Any]]] = {
+    "crop": [{}, {"mode": "reflect"}],
+    "flip": [{}, {"direction": "vertical"}],
+    "rotation": [{}, {"factor": 0.5, "fill": "constant"}],
+    "zoom": [{}, {"factor": 0.9, "fill": "constant"}],
+    "randaugment": [{}, {"operations": 1, "magnitude": 30}],
+    "cutout": [{"size": 5}],
+    "color_jitter": [{}],
+    "mixup": [{"alpha": 1.0}],
+    "cutmix": [{}],
+}
+EVERY = [AUGMENTATIONS[name].model_validate(given) for name in AUGMENTATIONS for given in SETTINGS.get(name, [{}])]
+
+
+@pytest.mark.parametrize("augmentation", EVERY, ids=str)
 class TestEveryAugmentation:
     def test_keeps_type_shape_and_its_input(self, augmentation: Augmentation) -> None:
         images_BCHW = images()
@@ -96,9 +112,32 @@ class TestEveryAugmentation:
     def test_takes_a_batch_of_one_grey_image(self, augmentation: Augmentation) -> None:
         assert augmentation(images(1, 1, 8, 8), generator()).shape == (1, 1, 8, 8)
 
+    def test_draws_once_for_any_images_and_shows_them_so(self, augmentation: Augmentation) -> None:
+        draw = augmentation.draw(32, (3, 12, 10), generator())
+
+        assert torch.equal(augmentation.apply(images(), draw), augmentation(images(), generator()))
+
+    def test_numbers_its_views_where_it_can(self, augmentation: Augmentation) -> None:
+        views = augmentation.views((3, 12, 10))
+        draw = augmentation.draw(1000, (3, 12, 10), generator())
+
+        if views is None:
+            assert draw.dtype == torch.float32
+            assert draw.shape[0] == 1000
+        else:
+            assert draw.dtype == torch.int64
+            assert draw.shape == (1000,)
+            assert 0 <= int(draw.min()) <= int(draw.max()) < views
+            assert len(set(draw.tolist())) > min(views, 1000) / 2
+
+
+def test_crop_and_flip_count_their_views() -> None:
+    assert Crop(padding=4).views((3, 32, 32)) == 81
+    assert Flip().views((3, 32, 32)) == 2
+
 
 def test_registry_and_schema() -> None:
-    assert set(AUGMENTATIONS) == {"crop", "flip"}
+    assert set(AUGMENTATIONS) == set(SETTINGS)
     adapter = TypeAdapter(AugmentationSpec)
     assert adapter.validate_python({"name": "crop", "padding": 2}) == Crop(padding=2)
     assert adapter.validate_python("flip") == Flip()

@@ -19,8 +19,7 @@ def test_catalog_is_json_with_a_schema_for_whatever_has_parameters() -> None:
     for kind, rows in found.items():
         assert rows, kind
         assert all(row["name"] and row["summary"] for row in rows), kind
-        if kind != "datasets":
-            assert all(row["schema"]["type"] == "object" for row in rows), kind
+        assert all(row["schema"]["type"] == "object" for row in rows), kind
 
 
 def test_catalog_shows_no_inner_names() -> None:
@@ -41,9 +40,28 @@ def test_catalog_shows_ranges() -> None:
 def test_every_data_set_leads_to_code_and_agrees_with_itself(row: DatasetRow) -> None:
     assert callable(load_object(row.reader))
     assert not row.download or callable(load_object(row.download))
+    assert row.source
+    if row.params is not None:
+        assert row.validation == 0.1
+        return
+    assert row.mean is not None
+    assert row.std is not None
+    assert row.shape is not None
+    assert row.train is not None
+    assert row.classes is not None
     assert len(row.mean) == len(row.std) == row.shape[0]
     assert 0 < row.validation < row.train
-    assert row.source
+    assert len(set(row.classes)) == row.num_classes
+
+
+def test_the_100_classes_are_in_the_publishers_order() -> None:
+    classes = DATASETS["cifar100"].classes
+
+    assert classes is not None
+    assert len(classes) == 100
+    assert list(classes) == sorted(classes)
+    # the labels of the first images of train
+    assert [classes[label] for label in (19, 29, 0, 11, 1)] == ["cattle", "dinosaur", "apple", "boy", "aquarium_fish"]
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,14 @@ def _course(out: Path) -> list[tuple[str, ...]]:
         ]
 
 
+def _report(out: Path) -> dict[str, Any]:
+    """The report without its times."""
+    report: dict[str, Any] = json.loads((out / "report.json").read_text())
+    for details in report["details"].values():
+        del details["latency"]
+    return report
+
+
 @pytest.mark.parametrize("steps", [1, 7, 21, 24, 31, 40])
 def test_resumed_run_equals_the_undisturbed_one(undisturbed: Path, tmp_path: Path, steps: int) -> None:
     """Stopped in the teacher, at its end, in the student alone, between phases and in the distilled student."""
@@ -53,6 +62,8 @@ def test_resumed_run_equals_the_undisturbed_one(undisturbed: Path, tmp_path: Pat
     for name in ("student.safetensors", "baseline.safetensors", "teacher.safetensors"):
         assert sha256_of(tmp_path / name) == sha256_of(undisturbed / name)
     assert _course(tmp_path) == _course(undisturbed)
+    assert _report(tmp_path) == _report(undisturbed)
+    assert sha256_of(tmp_path / "confusion.png") == sha256_of(undisturbed / "confusion.png")
 
 
 def test_stopped_many_times(undisturbed: Path, tmp_path: Path) -> None:

@@ -128,7 +128,9 @@ def test_resolved_spec_leaves_nothing_implicit(job: Job) -> None:
     assert data["teacher"]["training"]["optimizer"]["betas"] == [0.9, 0.999]
     assert data["teacher"]["seed"] == 0
     assert data["student"]["params"] == {"num_classes": 10, "in_channels": 1}
-    assert data["losses"] == [{"kind": "kl", "weight": 0.9, "temperature": 5.0}]
+    assert data["losses"] == [
+        {"kind": "kl", "weight": 0.9, "warmup_epochs": 0.0, "standardize": False, "temperature": 5.0}
+    ]
     assert data["ce_weight"] == 0.1
     assert data["training"]["schedule"] == {"name": "constant", "warmup_epochs": 0.0}
 

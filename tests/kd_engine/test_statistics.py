@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
-from kd_engine.statistics import of_accuracy, of_paired_difference, over_seeds
+from kd_engine.statistics import (
+    of_accuracy,
+    of_paired_calibration,
+    of_paired_difference,
+    of_paired_means,
+    over_seeds,
+)
 
 
 def test_over_seeds_is_students_t() -> None:
@@ -44,3 +51,45 @@ def test_paired_interval_covers_the_truth() -> None:
         low, high = of_paired_difference(int(only_first), int(only_second), 400).interval
         inside += low <= 0.02 <= high
     assert 0.935 <= inside / 2000 <= 0.97
+
+
+def test_paired_means_are_students_t_for_pairs() -> None:
+    random = np.random.default_rng(0)
+    first_N, second_N = random.normal(1.0, 2, 300), random.normal(0.9, 2, 300)
+    reference = stats.ttest_rel(first_N, second_N)
+    found = of_paired_means(torch.from_numpy(first_N), torch.from_numpy(second_N))
+    assert found.mean == pytest.approx(first_N.mean() - second_N.mean())
+    assert found.interval == pytest.approx(tuple(reference.confidence_interval(0.95)))
+
+
+def _answers(random: np.random.Generator, images: int, boast: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Confidences, and hits of a network that is right less often than it says, by `boast`."""
+    confidence_N = random.uniform(0.5, 1, images)
+    hit_N = random.uniform(0, 1, images) < confidence_N - boast
+    return torch.from_numpy(confidence_N), torch.from_numpy(hit_N)
+
+
+@pytest.mark.parametrize("boasts", [(0.2, 0.1), (0.1, 0.0)])
+def test_calibration_interval_covers_what_is_measured_on_average(
+    monkeypatch: pytest.MonkeyPatch, boasts: tuple[float, float]
+) -> None:
+    """95 % of simulated intervals hold the mean of simulated differences, give or take noise."""
+    monkeypatch.setattr("kd_engine.statistics._RESAMPLES", 150)
+    random = np.random.default_rng(0)
+    found = [of_paired_calibration(*(_answers(random, 600, boast) for boast in boasts)) for _ in range(200)]
+    expected = np.mean([estimate.mean for estimate in found])
+    inside = sum(estimate.interval[0] <= expected <= estimate.interval[1] for estimate in found)
+    assert 0.9 <= inside / 200 <= 0.99
+
+
+def test_equally_calibrated_networks_are_no_evidence() -> None:
+    answers = _answers(np.random.default_rng(0), 500, 0.1)
+    assert of_paired_calibration(answers, answers).interval == (0, 0)
+    low, high = of_paired_calibration(answers, _answers(np.random.default_rng(1), 500, 0.1)).interval
+    assert low < 0 < high
+
+
+def test_calibration_interval_is_the_same_twice() -> None:
+    random = np.random.default_rng(0)
+    first, second = _answers(random, 300, 0.2), _answers(random, 300, 0.0)
+    assert of_paired_calibration(first, second) == of_paired_calibration(first, second)

@@ -15,7 +15,7 @@ from jobs.artifacts import LocalStore
 from jobs.db import Database
 from jobs.models import Job
 from jobs.settings import Settings
-from kd_engine.spec import JobSpec
+from kd_engine.spec import parse_spec
 from tests.kd_engine.runs import DIGITS
 from worker.execute import Services, execute
 
@@ -52,7 +52,7 @@ def submit(services: Services) -> Callable[[dict[str, Any]], str]:
 
     def make(body: dict[str, Any]) -> str:
         with services.database.write() as repository:
-            return repository.create(JobSpec.model_validate(body).resolved()).id
+            return repository.create(parse_spec(body).resolved()).id
 
     return make
 

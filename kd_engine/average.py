@@ -1,0 +1,33 @@
+"""An exponential moving average of a network's weights: Polyak and Juditsky 1992; decay per step."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from kd_engine.network import Network
+
+
+class Average:
+    """A second network of the same architecture whose weights follow the first one's slowly.
+
+    Buffers that are not floating point (counters) are copied. BatchNorm statistics are averaged like weights.
+    """
+
+    def __init__(self, network: Network, decay: float) -> None:
+        self.network = Network(network.architecture, copy.deepcopy(network.module), network.dtype)
+        self.network.freeze()
+        self._decay = decay
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        """One step of the average: a <- decay * a + (1 - decay) * w."""
+        averaged, current = self.network.module.state_dict(), module.state_dict()
+        floating = [name for name, tensor in averaged.items() if tensor.is_floating_point()]
+        torch._foreach_lerp_(
+            [averaged[name] for name in floating], [current[name] for name in floating], 1 - self._decay
+        )
+        for name in averaged.keys() - set(floating):
+            averaged[name].copy_(current[name])

@@ -1,0 +1,122 @@
+"""A teacher that answers from the store of its logits and computes only what is not there yet.
+
+Exact: a logit is the same whether it was computed now, earlier in this job or by another job. Rows are computed in
+batches of one fixed size, so that neither their place nor their company matters, and each is rounded to the storage's
+type before its first use too.
+
+Shapes: B images in the batch, K classes.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kd_engine.augmentations import count_views
+from kd_engine.data.dataset import Dataset
+from kd_engine.data.loader import Batch
+from kd_engine.logit_store import LogitStore
+from kd_engine.network import Network
+from kd_engine.spec import JobSpec, canonical_hash
+
+log = logging.getLogger(__name__)
+_COMPUTE = 64  # rows at a time: resnet56 is within 10 % of its rate at 128, see docs/performance.md
+_MOST_BYTES = 4 * 2**30  # all views of CIFAR-100 take 1.6 GB in float16
+_CHECK_EVERY = 50  # batches
+_TOLERANCE = 0.05  # of the largest logit: far above rounding, far below another teacher's difference
+
+
+def cache_for(spec: JobSpec, data: Dataset, teacher: Network, folder: Path) -> CachedTeacher | None:
+    """The teacher behind a store of its logits for the train split; None where the spec or the method rules it out.
+
+    Args:
+        spec: resolved.
+        folder: shared by all jobs.
+    """
+    recipe, asked = spec.training, spec.teacher_cache
+    views = count_views(recipe.augmentation, data.shape)
+    plain = not any(loss.uses_features for loss in spec.objective()[0])
+    if asked == "off" or views is None or not plain:
+        return None
+    storage = "float16" if asked == "auto" else asked
+    samples, classes = len(data.train), len(data.classes)
+    device = data.train.images_NCHW.device
+    if asked == "auto" and (device.type != "cpu" or samples * views * classes * 2 > _MOST_BYTES):
+        return None
+    identity = {
+        "teacher": teacher.weights_sha256(),
+        "model": teacher.architecture.to_json(),
+        "precision": str(teacher.dtype),
+        "device": device.type,
+        "data": data.sha256,
+        "split": spec.dataset.model_dump(mode="json"),
+        "views": [augmentation.model_dump(mode="json") for augmentation in recipe.augmentation],
+        "storage": storage,
+    }
+    store = LogitStore(
+        folder / "logits", canonical_hash(identity), samples=samples, views=views, classes=classes, storage=storage
+    )
+    return CachedTeacher(teacher.folded(), store)
+
+
+class CachedTeacher:
+    """Logits for batches whose images have numbered views (`batch.view_B`)."""
+
+    def __init__(self, teacher: Network, store: LogitStore) -> None:
+        self._teacher, self._store = teacher, store
+        self._asked = self._found = self._batches = 0
+
+    def logits(self, batch: Batch) -> Tensor:
+        """float32 `[B, K]`, on the images' device."""
+        assert batch.view_B is not None, "only finite augmentations can be cached"
+        rows_B = (batch.index_B * self._store.views + batch.view_B).cpu()
+        missing = self._store.missing(rows_B)
+        self._asked += len(rows_B)
+        self._found += len(rows_B) - len(missing)
+        if len(missing) < len(rows_B) and self._batches % _CHECK_EVERY == 0:
+            missing = self._check(batch, rows_B, missing)
+        self._batches += 1
+        if len(missing) > 0:
+            self._store.put(rows_B[missing], self._compute(batch.images_BCHW[missing]))
+        return self._store.get(rows_B).to(batch.images_BCHW.device)
+
+    def flush(self) -> None:
+        """Makes what was computed survive this process."""
+        self._store.flush()
+
+    def stats(self) -> dict[str, Any]:
+        """What the report says of the cache: rows asked for, the share that was there, rows kept now."""
+        rate = self._found / self._asked if self._asked else 0.0
+        return {
+            "asked": self._asked,
+            "hit_rate": rate,
+            "rows": self._store.filled,
+            "views": self._store.views,
+            "storage": str(self._store.dtype).removeprefix("torch."),
+        }
+
+    def _check(self, batch: Batch, rows_B: Tensor, missing: Tensor) -> Tensor:
+        """Computes some of the rows that are there again; if they differ, nothing in the store can be trusted."""
+        there = torch.ones(len(rows_B), dtype=torch.bool)
+        there[missing] = False
+        sample = there.nonzero().squeeze(1)[:_COMPUTE]
+        kept, fresh = self._store.get(rows_B[sample]), self._compute(batch.images_BCHW[sample]).cpu()
+        if float((kept - fresh).abs().max()) <= _TOLERANCE * max(1.0, float(fresh.abs().max())):
+            return missing
+        log.warning("the cached logits are not this teacher's: they are dropped and computed again")
+        self._store.forget()
+        return torch.arange(len(rows_B))
+
+    @torch.no_grad()
+    def _compute(self, images_BCHW: Tensor) -> Tensor:
+        count = len(images_BCHW)
+        short = -count % _COMPUTE
+        if short:
+            filler = images_BCHW[:1].expand(short, *images_BCHW.shape[1:])
+            images_BCHW = torch.cat([images_BCHW, filler])
+        parts = [self._teacher.logits(part) for part in torch.split(images_BCHW, _COMPUTE)]
+        return torch.cat(parts)[:count]

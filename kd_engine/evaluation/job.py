@@ -1,0 +1,62 @@
+"""A job of kind `evaluate`: measures one network and writes what it found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from kd_engine.data.dataset import Dataset
+from kd_engine.environment import describe
+from kd_engine.errors import Interrupted, InvalidSpecError
+from kd_engine.evaluation.again import evaluate_file, publish_evaluation
+from kd_engine.events import Event, PhaseEnded, PhaseStarted, Progress
+from kd_engine.files import write_atomically
+from kd_engine.options import RunOptions
+from kd_engine.spec import EvaluateSpec
+
+
+def run_evaluation(
+    spec: EvaluateSpec,
+    data: Dataset,
+    device: torch.device,
+    options: RunOptions,
+    emit: Callable[[Event], None],
+    should_stop: Callable[[], bool],
+) -> tuple[str, ...]:
+    """Measures `options.model_file`; returns the names of the artifacts.
+
+    Raises:
+        DataError, InvalidSpecError: the file is not a network, or one that does not fit the data.
+        Interrupted: asked to stop. Nothing is kept: the next attempt starts from the beginning.
+    """
+    images = len(data.test)
+
+    def progress(done: int) -> None:
+        emit(Progress(phase="evaluate", repeat=0, epoch=0, step=done, steps=images, fraction=done / images,
+                      seconds_remaining=None))  # fmt: skip
+        if should_stop():
+            raise Interrupted(f"stopped as asked, after {done} of {images} images.")
+
+    write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
+    emit(PhaseStarted(phase="evaluate", repeat=0, epochs=0))
+    progress(0)
+    found = evaluate_file(
+        _given(options.model_file), spec.dataset.name, data, device,
+        teacher_file=options.teacher_file, after_batch=progress,
+    )  # fmt: skip
+    emit(PhaseEnded(phase="evaluate", repeat=0, source="given", metrics=found.metrics))
+    environment = describe(
+        device, torch.get_num_threads(), seed=None, data_sha256=data.sha256,
+        precision={"evaluate": found.report["precision"]},
+    )  # fmt: skip
+    write_atomically(options.out_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
+    return "spec.json", "environment.json", *publish_evaluation(found, options.out_dir)
+
+
+def _given(model_file: Path | None) -> Path:
+    if model_file is None:
+        raise InvalidSpecError("model.job names a network that only the service can look up; give its file instead.")
+    return model_file

@@ -1,0 +1,62 @@
+"""Numbers made of a network's answers. Shapes: N images of a split, K classes, M bins of confidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+BINS = 15  # as in Guo et al. 2017
+_MOST_CONFUSED = 10
+
+
+def bin_of(confidence_N: Tensor) -> Tensor:
+    """The bin of each confidence, 0 to 14: bin m holds those above m / 15, up to and including (m + 1) / 15."""
+    return (confidence_N.double() * BINS).ceil().long().sub(1).clamp(0, BINS - 1)
+
+
+def calibration_error(confidence_N: Tensor, correct_N: Tensor) -> float:
+    """Expected calibration error, 0 to 1: |accuracy - mean confidence| of each bin, weighted by its share of images.
+
+    Guo et al. 2017, On Calibration of Modern Neural Networks, equation 3 (arXiv:1706.04599), 15 bins of equal width.
+    """
+    gap_N = correct_N.double() - confidence_N.double()
+    gap_M = torch.bincount(bin_of(confidence_N), weights=gap_N, minlength=BINS)
+    return float(gap_M.abs().sum()) / len(gap_N)
+
+
+def confusion_matrix(labels_N: Tensor, predicted_N: Tensor, classes: int) -> Tensor:
+    """Images by their class (rows) and the class that they were given (columns), int64 `[K, K]`."""
+    return torch.bincount(labels_N * classes + predicted_N, minlength=classes**2).reshape(classes, classes)
+
+
+def class_table(labels_N: Tensor, predicted_N: Tensor, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """For each class its name, number of images, recall and precision (0 to 1).
+
+    Recall is None where the split has no image of the class, precision where no image was given it.
+    """
+    images_K, given_K, hits_K = (
+        torch.bincount(which, minlength=len(names)).tolist()
+        for which in (labels_N, predicted_N, labels_N[labels_N == predicted_N])
+    )
+    return [
+        {
+            "name": name,
+            "images": images,
+            "recall": hits / images if images else None,
+            "precision": hits / given if given else None,
+        }
+        for name, images, given, hits in zip(names, images_K, given_K, hits_K, strict=True)
+    ]
+
+
+def most_confused(labels_N: Tensor, predicted_N: Tensor, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The most frequent confusions, at most ten: the images' class, the class that they were given, how many."""
+    wrong_N = labels_N != predicted_N
+    pairs, counts = torch.unique(labels_N[wrong_N] * len(names) + predicted_N[wrong_N], return_counts=True)
+    order = counts.argsort(descending=True, stable=True)[:_MOST_CONFUSED]
+    return [
+        {"label": names[pair // len(names)], "predicted": names[pair % len(names)], "images": count}
+        for pair, count in zip(pairs[order].tolist(), counts[order].tolist(), strict=True)
+    ]

@@ -1,0 +1,128 @@
+"""The report: its differences against plain arithmetic, its verdict, and what it says of the teacher."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from kd_engine.evaluation.cost import Cost
+from kd_engine.events import PHASES, Phase
+from kd_engine.report import make_report
+from kd_engine.report_file import report_text
+from kd_engine.result import PhaseResult
+from tests.kd_engine.phase_results import IMAGES, a_result
+from tests.kd_engine.runs import DIGITS, run_spec
+
+COST = Cost(flops=1, file_bytes=2, latency={})
+COSTS: dict[Phase, Cost] = {"teacher": COST, "baseline": COST, "student": COST}
+CLASSES = tuple(f"class {label}" for label in range(10))
+
+
+def _three(teacher: float, alone: float, distilled: float) -> list[PhaseResult]:
+    return [a_result("teacher", teacher), a_result("baseline", alone), a_result("student", distilled, nll=0.8)]
+
+
+@pytest.mark.parametrize(
+    ("alone", "distilled", "verdict"), [(0.6, 0.8, "helped"), (0.8, 0.6, "hurt"), (0.70, 0.705, "no evidence")]
+)
+def test_verdict(alone: float, distilled: float, verdict: str) -> None:
+    report = make_report(_three(0.9, alone, distilled), CLASSES, 0, COSTS)
+    assert report["verdict"] == verdict
+    assert "\n" not in report["summary"]
+    assert "teacher" not in report["summary"]
+
+
+def test_differences_of_one_seed_are_paired_over_images() -> None:
+    results = _three(0.9, 0.6, 0.8)
+    report = make_report(results, CLASSES, 0, COSTS)
+    assert [(row["of"], row["less"]) for row in report["differences"]] == [
+        ("distilled", "student alone"), ("distilled", "teacher"), ("teacher", "student alone"),
+    ]  # fmt: skip
+    main = report["differences"][0]
+    assert main["accuracy"] == report["difference"]
+    paired = (results[2].outcomes.nll_N - results[1].outcomes.nll_N).double().numpy()
+    low, high = stats.ttest_1samp(paired, 0).confidence_interval(0.95)
+    assert main["nll"]["interval"] == pytest.approx([low, high])
+    assert main["ece"]["mean"] == pytest.approx(results[2].metrics["test_ece"] - results[1].metrics["test_ece"])
+    assert main["ece"]["interval"][0] < main["ece"]["mean"] < main["ece"]["interval"][1]
+    assert {main[name]["kind"] for name in ("accuracy", "nll", "ece")} == {"images"}
+
+
+def test_repeats_are_paired_by_repeat_in_whatever_order_they_came() -> None:
+    """The teachers' and the students' luck goes the same way in each repeat, and cancels in the difference."""
+    results = [
+        a_result(phase, base + luck, repeat)
+        for repeat, luck in enumerate((0.0, 0.1, 0.2))
+        for phase, base in zip(PHASES, (0.70, 0.50, 0.55), strict=True)
+    ]
+    report = make_report(results[::-1], CLASSES, 1, COSTS)
+    for row, gap in zip(report["differences"], (0.05, -0.15, 0.2), strict=True):
+        assert row["accuracy"]["mean"] == pytest.approx(gap)
+        assert row["accuracy"]["spread"] == pytest.approx(0, abs=1e-12)
+        assert {row[name]["kind"] for name in ("accuracy", "nll", "ece")} == {"seeds"}
+    assert report["verdict"] == "helped"
+    assert {details["repeat"] for details in report["details"].values()} == {1}
+
+
+def test_a_shared_teacher_is_paired_with_every_repeat() -> None:
+    alone = [a_result("baseline", right, repeat) for repeat, right in enumerate((0.5, 0.52, 0.54))]
+    distilled = [a_result("student", right, repeat) for repeat, right in enumerate((0.6, 0.61, 0.62))]
+    report = make_report([a_result("teacher", 0.9), *alone, *distilled], CLASSES, 2, COSTS)
+    gaps = [0.6 - 0.9, 0.61 - 0.9, 0.62 - 0.9]
+    low, high = stats.t.interval(0.95, 2, loc=np.mean(gaps), scale=stats.sem(gaps))
+    assert report["differences"][1]["accuracy"]["interval"] == pytest.approx([low, high])
+    assert [report["details"][phase]["repeat"] for phase in ("teacher", "baseline", "student")] == [0, 2, 2]
+
+
+@pytest.mark.parametrize(("teacher", "chance"), [(0.4, False), (0.69, True)])
+def test_a_teacher_that_is_worse_than_the_student_alone_is_named(teacher: float, chance: bool) -> None:
+    summary = make_report(_three(teacher, 0.7, 0.7), CLASSES, 0, COSTS)["summary"]
+    assert "The teacher is worse than the student alone" in summary
+    assert ("by chance" in summary) == chance
+
+
+def test_without_a_baseline_nothing_is_claimed() -> None:
+    report = make_report([a_result("teacher", 0.9), a_result("student", 0.8)], CLASSES, 0, COSTS)
+    assert (report["verdict"], report["difference"]) == ("not measured", None)
+    assert [(row["of"], row["less"]) for row in report["differences"]] == [("distilled", "teacher")]
+    assert set(report["details"]) == {"teacher", "student"}
+
+
+def test_details_have_the_table_and_the_matrix() -> None:
+    details = make_report(_three(0.9, 0.6, 0.8), CLASSES, 0, COSTS)["details"]["student"]
+    assert sum(row["images"] for row in details["classes"]) == IMAGES
+    assert sum(map(sum, details["confusion"])) == IMAGES
+    assert sum(details["confusion"][label][label] for label in range(10)) == round(0.8 * IMAGES)
+    assert details["trainable_parameters"] == 640
+    assert (details["flops"], details["file_bytes"]) == (1, 2)
+    assert details["teacher_kl"] is None
+
+
+def test_report_text_reads_back_and_keeps_rows_on_a_line() -> None:
+    report: dict[str, Any] = {
+        "confusion": [[1, 2], [3, 4]],
+        "none": [],
+        "name": "[1,\n 2]",
+        "interval": [-1.5e-07, 2.0],
+    }
+    text = report_text(report)
+    assert json.loads(text) == report
+    assert "[1, 2]" in text.splitlines()[2]
+
+
+def test_the_published_details_are_those_of_the_files(tmp_path: Path) -> None:
+    assert run_spec(DIGITS | {"repeats": 2}, tmp_path).reason == "completed"
+    report = json.loads((tmp_path / "report.json").read_text())
+    for phase, details in report["details"].items():
+        assert details["file_bytes"] == (tmp_path / f"{phase}.safetensors").stat().st_size
+        runs = next(row["runs"] for row in report["rows"] if row["phase"] == phase)
+        own = next(run for run in runs if run["repeat"] == details["repeat"])
+        assert all(own[name] == details[name] for name in ("test_accuracy", "test_top5", "test_loss", "test_ece"))
+        assert details["parameters"] == details["trainable_parameters"]
+        assert (details["teacher_agreement"] is None) == (phase == "teacher")
+    assert report["details"]["student"]["repeat"] == report["published_repeat"]

@@ -1,0 +1,50 @@
+"""An evaluation of an earlier job's network, by a real trainer process, from the artifact store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from jobs.states import EndReason, JobState
+from tests.kd_engine.runs import DIGITS
+from tests.worker.conftest import look
+from worker.execute import Services, execute
+
+Submit = Callable[[dict[str, Any]], str]
+
+
+def _report(services: Services, job_id: str) -> dict[str, Any]:
+    with services.database.read() as repository:
+        key = repository.artifact(job_id, "report.json").key
+    report: dict[str, Any] = json.loads(services.store.path(key).read_text())
+    return report
+
+
+def test_a_finished_network_is_measured_again(services: Services, submit: Submit) -> None:
+    trained = submit(DIGITS)
+    execute(trained, services)
+    evaluation = submit(
+        {"kind": "evaluate", "dataset": "digits", "model": {"job": trained, "role": "baseline"},
+         "teacher": {"job": trained, "role": "teacher"}}
+    )  # fmt: skip
+    execute(evaluation, services)
+    job = look(services, evaluation)
+    assert (job.state, job.end_reason) == (JobState.SUCCEEDED, EndReason.COMPLETED)
+    assert job.progress is not None
+    assert (job.progress["phase"], job.progress["fraction"]) == ("evaluate", 1.0)
+    with services.database.read() as repository:
+        names = {row.name for row in repository.artifacts(evaluation)}
+    assert names == {"report.json", "spec.json", "environment.json", "confusion.png"}
+    again, told = _report(services, evaluation), _report(services, trained)["details"]["baseline"]
+    for key in ("test_accuracy", "test_loss", "test_ece", "teacher_kl", "confusion", "file_bytes"):
+        assert again[key] == told[key]
+
+
+def test_a_network_that_is_gone_fails_the_job(services: Services, submit: Submit) -> None:
+    evaluation = submit({"kind": "evaluate", "dataset": "digits", "model": {"job": "job_0"}})
+    execute(evaluation, services)
+    job = look(services, evaluation)
+    assert (job.state, job.end_reason) == (JobState.FAILED, EndReason.DATA_ERROR)
+    assert job.end_detail is not None
+    assert "the model cannot be had" in job.end_detail
