@@ -2,7 +2,7 @@
 
 PYTHONS ?= python3 python3.14 python3.13 python3.12 python3.11
 BIN := .venv/bin
-PACKAGES := kd_engine jobs api worker standalone
+PACKAGES := kd_engine jobs api worker standalone benchmarks
 
 .PHONY: help demo serve test check bench lock clean
 .DEFAULT_GOAL := help

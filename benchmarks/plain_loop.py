@@ -57,6 +57,6 @@ class PlainLoop:
             soft = kl_div(log_softmax(logits_BK / 4, 1), softmax(teacher_BK / 4, 1), reduction="batchmean") * 16
             loss = 0.1 * cross_entropy(logits_BK, labels_B) + 0.9 * soft
             self._optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
             total += loss.item()

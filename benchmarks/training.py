@@ -114,7 +114,7 @@ def _flops_per_image() -> float:
         with torch.no_grad():
             teacher.logits(images_BCHW)
         student.logits(images_BCHW).sum().backward()  # type: ignore[no-untyped-call]
-    return counter.get_total_flops() / 2
+    return float(counter.get_total_flops() / 2)
 
 
 def _convolution_rate() -> dict[str, float]:

@@ -1,0 +1,74 @@
+"""A whole service in a temporary folder: Redis, the api with its empty endpoints, and a worker when one is wanted."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from jobs.artifacts import LocalStore
+from jobs.db import Database
+from jobs.settings import Settings
+from standalone.client import Client
+from standalone.console import Console
+from standalone.guard import Guard
+from standalone.redis_server import RedisServer
+from standalone.service import api_program, environment, free_port, migrate, worker_programs
+from standalone.supervisor import Supervisor
+
+_READY_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service, with its database and its files at hand to set a stage."""
+
+    settings: Settings
+    port: int
+    client: Client
+    supervisor: Supervisor
+    database: Database
+    store: LocalStore
+
+    @property
+    def api_pid(self) -> int:
+        return self.supervisor.pids["api"]
+
+
+@contextmanager
+def running(*, worker: bool, parent: Path | None = None) -> Iterator[Service]:
+    """The service in a new folder in `parent`, until the block ends; nothing of it is left then."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KD_")}
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="distillery-benchmark-", dir=parent))
+        settings = Settings(home=Path(folder), host="127.0.0.1", port=0, workers=1, download=False)
+        redis = stack.enter_context(RedisServer(settings.home / "redis"))
+        supervisor = Supervisor(settings.home / "logs", Console(sys.stderr, show_children=False), Guard())
+        stack.enter_context(supervisor)
+        port = free_port(settings.host, 0)
+        kept["KD_HEARTBEAT_SECONDS"] = "1"  # how soon a worker hears that its job is cancelled
+        env = environment(kept, settings, port=port, broker_url=redis.url)
+        migrate(settings)
+        url = f"http://{settings.host}:{port}"
+        api = replace(api_program(env, url), command=(sys.executable, "-m", "benchmarks.server"))
+        supervisor.start([redis.program(env), *(worker_programs(env, settings) if worker else [])])
+        supervisor.start([api if worker else replace(api, ready=partial(listens, port))])
+        supervisor.wait_ready(_READY_SECONDS)
+        database = Database(settings.database_url)
+        stack.callback(database.dispose)
+        yield Service(settings, port, Client(url), supervisor, database, LocalStore(settings.artifacts_dir))
+
+
+def listens(port: int) -> bool:
+    """Whether the api is up; without a worker it never calls itself ready."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
