@@ -81,7 +81,10 @@ class CachedTeacher:
             missing = self._check(batch, rows_B, missing)
         self._batches += 1
         if len(missing) > 0:
-            self._store.put(rows_B[missing], self._compute(batch.images_BCHW[missing]))
+            fresh = self._compute(batch.images_BCHW[missing])
+            if not self._store.holds(fresh):  # a teacher that was hardly trained, or has diverged
+                return self._compute(batch.images_BCHW)
+            self._store.put(rows_B[missing], fresh)
         return self._store.get(rows_B).to(batch.images_BCHW.device)
 
     def flush(self) -> None:

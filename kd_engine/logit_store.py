@@ -65,6 +65,10 @@ class LogitStore:
         """float32 logits `[R, K]` of rows that are there."""
         return self._rows[rows_R].float()
 
+    def holds(self, logits_RK: Tensor) -> bool:
+        """Whether the storage's type has room for such numbers; float16 ends at 65,504."""
+        return bool((logits_RK.abs() <= torch.finfo(self.dtype).max).all())
+
     def put(self, rows_R: Tensor, logits_RK: Tensor) -> None:
         """Adds rows; they outlive a crash from the next `flush` on."""
         self._rows[rows_R] = logits_RK.to(self.dtype)

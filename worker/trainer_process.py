@@ -36,7 +36,7 @@ class TrainerProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "worker.process", str(folder)],
                 cwd=folder,
-                env=_environment(threads),
+                env=trainer_environment(threads),
                 stdin=subprocess.PIPE,  # the lifeline: never written to, closed by our end
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -93,7 +93,8 @@ class TrainerProcess:
             self._process.stdin.close()
 
 
-def _environment(threads: int) -> dict[str, str]:
+def trainer_environment(threads: int) -> dict[str, str]:
+    """What a trainer with so many threads runs in."""
     kept = {key: value for key, value in os.environ.items() if key in _PASSED_ON or key.startswith(_PASSED_ON_PREFIXES)}
     paths = [str(ROOT), *filter(None, [kept.get("PYTHONPATH")])]
     return kept | {

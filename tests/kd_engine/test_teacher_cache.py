@@ -139,3 +139,16 @@ def test_rows_of_another_teacher_are_noticed_and_dropped(tmp_path: Path, data: D
     with torch.no_grad():
         torch.testing.assert_close(right.logits(batch), teacher.logits(batch.images_BCHW), rtol=2e-3, atol=2e-3)
     assert right.stats()["rows"] == len(batch.labels_B)
+
+
+def test_logits_beyond_the_storage_are_used_but_not_kept(tmp_path: Path, data: Dataset) -> None:
+    teacher = _teacher(data)
+    with torch.no_grad():
+        list(teacher.module.parameters())[-1].fill_(1e6)  # the last layer's bias: float16 ends at 65,504
+    cached = _cached(tmp_path, data, teacher, 18)
+    batch = _epoch(data, 0)[0]
+    found = cached.logits(batch)
+    assert found.isfinite().all()
+    with torch.no_grad():
+        torch.testing.assert_close(found, teacher.logits(batch.images_BCHW))
+    assert cached.stats()["rows"] == 0
