@@ -30,7 +30,13 @@ def serve(app: FastAPI, settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
-    uvicorn.run(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=_GRACE_SECONDS)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,  # a line for every poll of a job would bury all others
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
 
 
 if __name__ == "__main__":
