@@ -58,9 +58,11 @@ def _finished(source: Source, repository: Repository) -> Job:
 
 
 def _network(job: Job, role: str, repository: Repository) -> dict[str, Any] | None:
-    """Model and parameters of a job's network; None when the job that trained it was deleted."""
+    """Model and parameters of a job's network, or its ensemble; None when the job that trained it was deleted."""
     for _ in range(_LONGEST_CHAIN):
         network: dict[str, Any] = job.spec["teacher" if role == "teacher" else "student"]
+        if "ensemble" in network:
+            return {"ensemble": network["ensemble"]}
         if "job" not in network:
             return {"model": network["model"], "params": network.get("params", {})}
         try:
@@ -75,6 +77,8 @@ def _check_fits(spec: AnySpec, job: Job, source: Source, network: dict[str, Any]
     asked = spec.to_json()
     body = asked | {"teacher": network}
     if isinstance(spec, EvaluateSpec):
+        if "ensemble" in network:
+            return  # what its members take and name, the worker sees in its file
         body = {"dataset": asked["dataset"], "teacher": network, "student": network}
     try:
         JobSpec.model_validate(body)

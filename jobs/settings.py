@@ -61,7 +61,8 @@ class Settings(BaseSettings):
     )
     cache_dir: _Folder = Field(
         default_factory=lambda values: values["home"] / "cache",
-        description="Folder of trained teachers; safe to empty. Left out: `cache` in KD_HOME.",
+        description="Folder of trained teachers, their logits and decoded pictures; safe to empty. "
+        "Left out: `cache` in KD_HOME.",
     )
     runs_dir: _Folder = Field(
         default_factory=lambda values: values["home"] / "runs",

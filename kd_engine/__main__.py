@@ -2,6 +2,7 @@
 
 python -m kd_engine run examples/digits.json out/        train what the spec asks for, files in out/
 python -m kd_engine run examples/digits.json out/ --resume   go on from the checkpoint in out/
+python -m kd_engine run spec.json out/ --teacher a/student.safetensors   learn from a finished network, or several
 python -m kd_engine evaluate out/student.safetensors --dataset digits   measure a finished network again
 python -m kd_engine evaluate out/student.safetensors --dataset digits --teacher out/teacher.safetensors --out again/
 """
@@ -21,7 +22,7 @@ from pydantic import ValidationError
 from kd_engine.errors import EngineError
 from kd_engine.events import EpochEnd, Event, PhaseEnded
 from kd_engine.explain import field_problems
-from kd_engine.spec import DatasetSpec, parse_spec
+from kd_engine.spec import AnySpec, DatasetSpec, parse_spec
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("spec", type=Path, help="a JSON file, as it would be sent to POST /jobs")
     run.add_argument("out", type=Path, help="folder for the artifacts")
     run.add_argument("--resume", action="store_true", help="go on from the checkpoint in OUT")
-    run.add_argument("--teacher", type=Path, help="network file for a spec whose teacher is another job's")
+    run.add_argument(
+        "--teacher", type=Path, action="append", default=[], metavar="FILE",
+        help="network file for a spec whose teacher is another job's; for an ensemble once a member, in its order",
+    )  # fmt: skip
     run.add_argument("--model", type=Path, help="network file for a spec of kind evaluate")
     evaluate = commands.add_parser("evaluate", help="measure a finished network on a data set's test split")
     evaluate.add_argument("weights", type=Path, help="a student.safetensors")
@@ -66,11 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(asked: argparse.Namespace) -> int:
     asked.body = _read_json(asked.spec)
     spec = parse_spec(asked.body)
-    missing = [source.key for source in spec.sources() if getattr(asked, source.key) is None]
-    for key in missing:
-        print(f"/{key}/job: another job's network is known to the service alone; give its file with --{key}.",
-              file=sys.stderr)  # fmt: skip
-    if missing:
+    if _files_differ(spec, {"teacher": len(asked.teacher), "model": int(asked.model is not None)}):
         return 2
     from kd_engine.engine import run
     from kd_engine.options import RunOptions
@@ -83,7 +83,7 @@ def _run(asked: argparse.Namespace) -> int:
         data_dir=asked.data_dir,
         cache_dir=asked.out / "cache",
         download=not asked.no_download,
-        teacher_file=asked.teacher,
+        teacher_files=tuple(asked.teacher),
         model_file=asked.model,
         resume_from=checkpoint if asked.resume and checkpoint.exists() else None,
         threads=asked.threads,
@@ -94,6 +94,25 @@ def _run(asked: argparse.Namespace) -> int:
         return 0
     print(f"{finished.reason}: {finished.detail}", file=sys.stderr)
     return 130 if finished.reason == "interrupted" else 1
+
+
+def _files_differ(spec: AnySpec, given: dict[str, int]) -> bool:
+    """Says where the spec's networks of other jobs and the files given for them, by option, do not go together."""
+    problems = []
+    for source in spec.sources():
+        option = source.key.partition("/")[0]
+        given[option] -= 1
+        if given[option] < 0:
+            problems.append(
+                f"/{source.key}/job: another job's network is known to the service alone; give its file with "
+                f"--{option}."
+            )
+    for option, too_many in given.items():
+        if too_many > 0:
+            problems.append(f"--{option}: {too_many} more than the spec takes from other jobs; leave out the rest.")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return bool(problems)
 
 
 def _evaluate(asked: argparse.Namespace) -> int:

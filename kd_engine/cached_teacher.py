@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from kd_engine.augmentations import count_views
+from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Dataset
 from kd_engine.data.loader import Batch
 from kd_engine.logit_store import LogitStore
@@ -30,12 +31,15 @@ _CHECK_EVERY = 50  # batches
 _TOLERANCE = 0.05  # of the largest logit: far above rounding, far below another teacher's difference
 
 
-def cache_for(spec: JobSpec, data: Dataset, teacher: Network, folder: Path) -> CachedTeacher | None:
+def cache_for(
+    spec: JobSpec, data: Dataset, teacher: Network, folder: Path, compiler: Compiler | None = None
+) -> CachedTeacher | None:
     """The teacher behind a store of its logits for the train split; None where the spec or the method rules it out.
 
     Args:
         spec: resolved.
         folder: shared by all jobs.
+        compiler: makes what computes the missing logits faster.
     """
     recipe, asked = spec.training, spec.teacher_cache
     views = count_views(recipe.augmentation, data.shape)
@@ -47,7 +51,7 @@ def cache_for(spec: JobSpec, data: Dataset, teacher: Network, folder: Path) -> C
     device = data.train.images_NCHW.device
     if asked == "auto" and (device.type != "cpu" or samples * views * classes * 2 > _MOST_BYTES):
         return None
-    identity = {
+    identity: dict[str, Any] = {
         "teacher": teacher.weights_sha256(),
         "model": teacher.architecture.to_json(),
         "precision": str(teacher.dtype),
@@ -57,10 +61,16 @@ def cache_for(spec: JobSpec, data: Dataset, teacher: Network, folder: Path) -> C
         "views": [augmentation.model_dump(mode="json") for augmentation in recipe.augmentation],
         "storage": storage,
     }
+    if compiler is not None:
+        identity["compiled"] = True  # its logits are rounded differently
     store = LogitStore(
         folder / "logits", canonical_hash(identity), samples=samples, views=views, classes=classes, storage=storage
     )
-    return CachedTeacher(teacher.folded(), store)
+    live = teacher.folded()
+    if compiler is not None and store.filled < samples * views:
+        images_NCHW = data.train.images_NCHW
+        live = compiler.compiled(live, images_NCHW[torch.arange(_COMPUTE, device=device) % samples])
+    return CachedTeacher(live, store)
 
 
 class CachedTeacher:

@@ -109,8 +109,9 @@ def _run(
         device, threads, seed=spec.seed, data_sha256=data.sha256,
         precision={result.phase: str(result.network.dtype).removeprefix("torch.") for result in results},
     )  # fmt: skip
-    environment["teacher_cache"] = phases.cache_stats
+    if phases.compiler is not None:
+        environment["compile_seconds"] = round(phases.compiler.seconds, 3)
     write_atomically(options.out_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
     from kd_engine.publish import publish  # only now: what draws the curves takes half a second to import
 
-    return publish(spec, data, results, options.out_dir)
+    return publish(spec, data, results, options.out_dir, phases.cache_stats)

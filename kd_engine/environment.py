@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ def describe(
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "packages": {name: version(name) for name in _PACKAGES},
+        "packages": {name: version(name) for name in _PACKAGES} | _optional(),
         "cuda": torch.version.cuda,
         "device": {"type": device.type, "name": _device_name(device), "threads": threads},
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
@@ -31,6 +31,16 @@ def describe(
         "data_sha256": data_sha256,
         "precision": precision,
     }
+
+
+def _optional() -> dict[str, str]:
+    found = {}
+    for name in ("timm", "torchvision"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def _device_name(device: torch.device) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from kd_engine.features import FeatureTap
 from kd_engine.files import write_atomically
 from kd_engine.fold import folded
 from kd_engine.losses import Outputs
+from kd_engine.models.ensemble import ENSEMBLE, Ensemble, Part
 from kd_engine.models.weights import WeightsFolder
 
 METADATA_KEY = "distillery"
@@ -35,7 +37,7 @@ class Architecture:
     """What has to be known to build a network and feed it.
 
     Attributes:
-        model, params: a row of the catalogue and its parameters.
+        model, params: a row of the catalogue and its parameters; or `ensemble`, and its `members`' architectures.
         shape: channels, height, width of an image.
         mean, std: normalisation of pixels in [0, 1].
     """
@@ -89,7 +91,7 @@ class Network:
     @property
     def stages(self) -> int:
         """How many feature maps a tap gives."""
-        return len(MODELS[self.architecture.model].stages)
+        return len(self._stage_names)
 
     def logits(self, images_BCHW: Tensor) -> Tensor:
         """float32 logits `[B, K]` of uint8 images."""
@@ -99,7 +101,12 @@ class Network:
 
     def tap(self) -> FeatureTap:
         """The network with its stages' feature maps, for losses that compare them."""
-        return FeatureTap(self.module, MODELS[self.architecture.model].stages)
+        return FeatureTap(self.module, self._stage_names)
+
+    @property
+    def _stage_names(self) -> tuple[str, ...]:
+        # an ensemble's members have maps of their own, but no mean of them means anything
+        return () if self.architecture.model == ENSEMBLE else MODELS[self.architecture.model].stages
 
     def outputs(self, images_BCHW: Tensor, tap: FeatureTap | None) -> Outputs:
         """Logits, and feature maps where there is a tap, of uint8 images."""
@@ -130,10 +137,28 @@ def build(architecture: Architecture, weights: WeightsFolder | None = None) -> N
 
     With `weights`, those that its parameters ask for are then loaded from there.
     """
+    if architecture.model == ENSEMBLE:
+        return ensemble([build(Architecture.from_json(member)) for member in architecture.params["members"]])
     module = build_network(
         architecture.model, architecture.params, architecture.shape, len(architecture.classes), weights
     )
     return Network(architecture, module.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+
+def ensemble(members: Sequence[Network]) -> Network:
+    """One network of several, for images and classes that all of them were checked against; see `Ensemble`."""
+    architectures = [member.architecture for member in members]
+    first = architectures[0]
+    # each member normalises for itself: the whole takes pixels in [0, 1]
+    whole = Architecture(
+        model=ENSEMBLE,
+        params={"members": [architecture.to_json() for architecture in architectures]},
+        shape=first.shape,
+        classes=first.classes,
+        mean=(0.0,) * first.shape[0],
+        std=(1.0,) * first.shape[0],
+    )
+    return Network(whole, Ensemble(Part(one.module, one.architecture.mean, one.architecture.std) for one in members))
 
 
 def save_network(network: Network, path: Path, provenance: dict[str, Any]) -> None:

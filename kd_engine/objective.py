@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from kd_engine.cached_teacher import CachedTeacher
+from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import Batch
 from kd_engine.errors import InvalidSpecError
@@ -25,8 +26,9 @@ class Objective:
     """The weighted sum of cross-entropy and the distillation terms; a context manager that removes its feature taps.
 
     Without losses it is cross-entropy alone and needs neither teacher nor train split. The teacher is frozen here: eval
-    mode, no gradients; what computes is a copy with its BatchNorms folded, or the cache of its logits. What a loss
-    learns or remembers is drawn from torch's global generator, on the network's device.
+    mode, no gradients; what computes is a copy with its BatchNorms folded (compiled, where there is a `compiler`), or
+    the cache of its logits. What a loss learns or remembers is drawn from torch's global generator, on the network's
+    device.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Objective:
         teacher: Network | None = None,
         cache: CachedTeacher | None = None,
         train: Split | None = None,
+        compiler: Compiler | None = None,
     ) -> None:
         self._network = network
         self._ce_weight = ce_weight
@@ -53,6 +56,9 @@ class Objective:
         self._tap = network.tap() if features else None
         self._teacher_tap = self._teacher.tap() if features and self._teacher is not None else None
         self._modules = self._build(train) if features and train is not None else nn.ModuleDict()
+        if compiler is not None and self._teacher is not None and train is not None and cache is None:
+            images_BCHW = train.images_NCHW[: compiler.batch_size]
+            self._teacher = compiler.compiled(self._teacher, images_BCHW, self._teacher_tap)
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """What the losses learn, to be trained with the student."""

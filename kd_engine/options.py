@@ -13,7 +13,7 @@ class RunOptions:
     Attributes:
         out_dir: gets the artifacts, `events.jsonl` and `checkpoint.safetensors`.
         cache_dir: trained teachers, shared by all runs.
-        teacher_file: the network that `teacher.job` stands for.
+        teacher_files: the networks of other jobs that the spec's teacher is made of, in its order.
         model_file: the network that `model.job` of an evaluation stands for.
         resume_from: a checkpoint of the same spec to go on from.
         threads: CPU threads; all cores if None.
@@ -25,7 +25,7 @@ class RunOptions:
     data_dir: Path
     cache_dir: Path
     download: bool = True
-    teacher_file: Path | None = None
+    teacher_files: tuple[Path, ...] = ()
     model_file: Path | None = None
     resume_from: Path | None = None
     threads: int | None = None

@@ -9,6 +9,7 @@ import torch
 
 from kd_engine.cached_teacher import CachedTeacher, cache_for
 from kd_engine.checkpoint import save_tree
+from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Dataset
 from kd_engine.device import training_dtype
 from kd_engine.evaluate import evaluate
@@ -23,7 +24,7 @@ from kd_engine.pace import Pace, PlannedPhase
 from kd_engine.result import PhaseResult, Source
 from kd_engine.spec import JobSpec, TeacherSpec, TrainingSpec, teacher_hash
 from kd_engine.streams import seeded
-from kd_engine.teacher import TeacherCache, load_given
+from kd_engine.teacher import TeacherCache, load_given_teacher
 from kd_engine.trainer import Trainer
 from kd_engine.watch import Watch
 
@@ -56,6 +57,8 @@ class Phases:
         self._results: list[PhaseResult] = []
         self._unfinished: dict[str, Any] | None = None
         self._logits: CachedTeacher | None = None
+        recipe = spec.training
+        self.compiler = Compiler(options.cache_dir / "compiled", recipe.batch_size) if recipe.compile else None
         self.cache_stats: dict[str, dict[str, Any]] = {}  # by repeat; of this attempt, as the cache is not the result's
 
     def run_all(self) -> list[PhaseResult]:
@@ -80,8 +83,8 @@ class Phases:
         return self._train_student(item)
 
     def _teach(self, item: PlannedPhase) -> PhaseResult:
-        if self._options.teacher_file is not None:
-            network = load_given(self._options.teacher_file, self._data)
+        if sources := self._spec.sources():
+            network = load_given_teacher(self._options.teacher_files, len(sources), self._data)
             return self._found(item, self._place(network, self._spec.training), "given", [])
         teacher = self._teacher_of(item.repeat)
         assert teacher.training is not None, "the spec is resolved"
@@ -111,7 +114,7 @@ class Phases:
             objective = Objective(network, label_smoothing=recipe.label_smoothing)
         else:
             teacher = self._teacher_result(item.repeat).network
-            self._logits = cache_for(self._spec, self._data, teacher, self._options.cache_dir)
+            self._logits = cache_for(self._spec, self._data, teacher, self._options.cache_dir, self.compiler)
             with seeded(seed, "student", "losses"):
                 objective = Objective(
                     network,
@@ -121,6 +124,7 @@ class Phases:
                     teacher=teacher,
                     cache=self._logits,
                     train=self._data.train,
+                    compiler=self.compiler,
                 )
         with objective:
             result = self._fit(item, network, recipe, objective, seed, "student")

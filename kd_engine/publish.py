@@ -24,8 +24,14 @@ _WEIGHTS: dict[Phase, str] = {
 }
 
 
-def publish(spec: JobSpec, data: Dataset, results: list[PhaseResult], out_dir: Path) -> tuple[str, ...]:
-    """Writes weights, report, metrics, curves and logs; returns the names of all artifacts of the run."""
+def publish(
+    spec: JobSpec, data: Dataset, results: list[PhaseResult], out_dir: Path, cache: dict[str, dict[str, Any]]
+) -> tuple[str, ...]:
+    """Writes weights, report, metrics, curves and logs; returns the names of all artifacts of the run.
+
+    Args:
+        cache: for each repeat that used it, what the cache of the teacher's logits was asked and had.
+    """
     repeat = _best_repeat(results)
     chosen = {phase: published(results, phase, repeat) for phase in _WEIGHTS if _has(results, phase)}
     names = ["spec.json", "environment.json"]
@@ -47,7 +53,8 @@ def publish(spec: JobSpec, data: Dataset, results: list[PhaseResult], out_dir: P
         phase: cost_of(result.network, data.test.images_NCHW, (out_dir / _WEIGHTS[phase]).stat().st_size)
         for phase, result in chosen.items()
     }
-    write_atomically(out_dir / "report.json", report_text(make_report(results, data.classes, repeat, costs)))
+    report = make_report(results, data.classes, repeat, costs) | {"teacher_cache": cache}
+    write_atomically(out_dir / "report.json", report_text(report))
     return (*names, "report.json")
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from kd_engine.data.dataset import Dataset
 from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.files import write_atomically
-from kd_engine.network import Network, load_network, save_network
+from kd_engine.network import Network, ensemble, load_network, save_network
 
 
 def load_given(path: Path, data: Dataset, role: str = "teacher") -> Network:
@@ -31,6 +32,26 @@ def load_given(path: Path, data: Dataset, role: str = "teacher") -> Network:
             f"({', '.join(asked[1][:5])}, ...), in that order."
         )
     return network
+
+
+def load_given_teacher(paths: Sequence[Path], count: int, data: Dataset) -> Network:
+    """The network in the only file of `paths`, or the ensemble of those in all of them.
+
+    Args:
+        count: how many networks of other jobs the spec's teacher is made of.
+
+    Raises:
+        DataError, InvalidSpecError: as `load_given`, where the message counts the members; or there are not `count`.
+    """
+    if len(paths) != count:
+        raise InvalidSpecError(
+            f"the teacher is made of {count} networks of other jobs, and {len(paths)} files were given for them; the "
+            "service looks them up, without it give a file for each."
+        )
+    if count == 1:
+        return load_given(paths[0], data)
+    members = [load_given(path, data, f"teacher {place} of {count}") for place, path in enumerate(paths, start=1)]
+    return ensemble(members)
 
 
 class TeacherCache:

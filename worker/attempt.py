@@ -46,7 +46,7 @@ class Attempt:
             data_dir=settings.data_dir,
             cache_dir=settings.cache_dir,
             download=settings.download,
-            teacher_file=given.get("teacher"),
+            teacher_files=tuple(file for key, file in given.items() if key != "model"),
             model_file=given.get("model"),
             resume_from=self._latest_checkpoint(),
             threads=settings.trainer_threads,
@@ -102,7 +102,7 @@ class Attempt:
                 listed = repository.artifact(source.job, f"{source.role}.safetensors")
         except (JobNotFound, ArtifactNotFound) as error:
             raise DataError(f"the {source.key} cannot be had: {error}.") from error
-        return self._bring(listed, f"given-{source.key}.safetensors")
+        return self._bring(listed, f"given-{source.key.replace('/', '-')}.safetensors")
 
     def _bring(self, listed: Artifact, name: str) -> Path:
         target = self.folder / name

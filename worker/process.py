@@ -22,13 +22,13 @@ from kd_engine.options import RunOptions
 from kd_engine.spec import AnySpec, parse_spec
 
 REQUEST_FILE = "request.json"
-_PATHS = ("out_dir", "data_dir", "cache_dir", "teacher_file", "model_file", "resume_from")
+_PATHS = ("out_dir", "data_dir", "cache_dir", "model_file", "resume_from")
 
 
 def write_request(folder: Path, spec: AnySpec, options: RunOptions) -> None:
     """Leaves in `folder` what the child is to do."""
-    plain = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
-    (folder / REQUEST_FILE).write_text(json.dumps({"spec": spec.to_json(), "options": plain}))
+    request = {"spec": spec.to_json(), "options": asdict(options)}
+    (folder / REQUEST_FILE).write_text(json.dumps(request, default=os.fspath))
 
 
 def read_request(folder: Path) -> tuple[AnySpec, RunOptions]:
@@ -36,7 +36,8 @@ def read_request(folder: Path) -> tuple[AnySpec, RunOptions]:
     request = json.loads((folder / REQUEST_FILE).read_text())
     options: dict[str, Any] = request["options"]
     paths = {key: Path(options[key]) for key in _PATHS if options[key] is not None}
-    return parse_spec(request["spec"]), RunOptions(**(options | paths))
+    teachers = tuple(Path(file) for file in options["teacher_files"])
+    return parse_spec(request["spec"]), RunOptions(**(options | paths | {"teacher_files": teachers}))
 
 
 def main(folder: Path) -> int:

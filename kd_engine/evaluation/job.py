@@ -45,7 +45,7 @@ def run_evaluation(
     progress(0)
     found = evaluate_file(
         _given(options.model_file), spec.dataset.name, data, device,
-        teacher_file=options.teacher_file, after_batch=progress,
+        teacher_file=next(iter(options.teacher_files), None), after_batch=progress,
     )  # fmt: skip
     emit(PhaseEnded(phase="evaluate", repeat=0, source="given", metrics=found.metrics))
     environment = describe(

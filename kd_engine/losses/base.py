@@ -121,7 +121,7 @@ class FeatureLoss(Loss):
     def misfit(self, student_stages: int, teacher_stages: int) -> str | None:
         counts = f"the student has {student_stages} stages and the teacher {teacher_stages}"
         if min(student_stages, teacher_stages) == 0:
-            return f"the loss '{self.kind}' compares feature maps, but {counts}."
+            return f"the loss '{self.kind}' compares feature maps, but {counts}; ensembles and plain layers have none."
         if self.pairs_stages and student_stages != teacher_stages:
             return f"the loss '{self.kind}' compares feature maps stage by stage, but {counts}."
         return None

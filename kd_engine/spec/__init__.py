@@ -10,11 +10,11 @@ A body with `"kind": "evaluate"` is an `EvaluateSpec`; `parse_spec` makes whiche
 from __future__ import annotations
 
 from kd_engine.spec.dataset import DatasetSpec
-from kd_engine.spec.evaluate import EvaluateSpec, NetworkOfJob
+from kd_engine.spec.evaluate import EvaluateSpec
 from kd_engine.spec.hashes import canonical_hash, teacher_hash
 from kd_engine.spec.job import JobSpec, Resources
 from kd_engine.spec.kinds import AnySpec, parse_spec
-from kd_engine.spec.networks import Source, StudentSpec, TeacherSpec
+from kd_engine.spec.networks import NetworkOfJob, Source, StudentSpec, TeacherSpec
 from kd_engine.spec.training import TrainingSpec
 
 __all__ = [

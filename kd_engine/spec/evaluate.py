@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from kd_engine.spec.dataset import DatasetSpec
 from kd_engine.spec.job import Labels, Resources, Text
-from kd_engine.spec.networks import JOB_ID, Source
+from kd_engine.spec.networks import NetworkOfJob, Source
 from kd_engine.spec.wrong import wrong
 from kd_engine.strict import Strict
-
-
-class NetworkOfJob(Strict):
-    """A network that an earlier job published."""
-
-    shorthand: ClassVar[str | None] = "job"
-    job: str = Field(pattern=JOB_ID, description="A succeeded job.")
-    role: Literal["teacher", "baseline", "student"] = Field(
-        "student", description="Which network of `job`; `baseline` is the student trained alone."
-    )
 
 
 class EvaluateSpec(Strict):

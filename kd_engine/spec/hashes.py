@@ -9,6 +9,8 @@ from typing import Any
 from kd_engine.spec.dataset import DatasetSpec
 from kd_engine.spec.networks import TeacherSpec
 
+_NOT_OF_THE_NETWORK: Any = {"per_repeat": True, "job": True, "role": True, "ensemble": True, "training": {"compile"}}
+
 
 def canonical_hash(data: Any) -> str:
     """sha256, in hex, of JSON data with its keys sorted."""
@@ -25,6 +27,6 @@ def teacher_hash(teacher: TeacherSpec, dataset: DatasetSpec, data_sha256: str, w
         data_sha256: of the images and labels that were read.
         weights_sha256: of the file of weights that it starts from, if any: its name alone does not tell.
     """
-    identity = teacher.model_dump(mode="json", exclude={"per_repeat", "job", "role"})
+    identity = teacher.model_dump(mode="json", exclude=_NOT_OF_THE_NETWORK)
     whole = {"teacher": identity, "dataset": dataset.model_dump(mode="json"), "data": data_sha256}
     return canonical_hash(whole | ({"weights": weights_sha256} if weights_sha256 else {}))

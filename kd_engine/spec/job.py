@@ -114,7 +114,9 @@ class JobSpec(Strict):
                 raise wrong("does_not_fit", problem, *at, "augmentation", str(position))
 
     def _teacher_stages(self) -> int:
-        """Stages of the teacher; the student's, where only the run will know the teacher."""
+        """Stages of the teacher, none of an ensemble; the student's, where only the run will know the teacher."""
+        if self.teacher.ensemble is not None:
+            return 0
         return len(self.teacher.row.stages if self.teacher.model else self.student.row.stages)
 
     @property
@@ -124,8 +126,7 @@ class JobSpec(Strict):
 
     def sources(self) -> tuple[Source, ...]:
         """The networks of other jobs that this one needs."""
-        teacher = self.teacher
-        return () if teacher.job is None else (Source("teacher", teacher.job, teacher.role or "student"),)
+        return self.teacher.sources()
 
     def objective(self) -> tuple[tuple[LossSpec, ...], float]:
         """The distillation terms and the factor of cross-entropy, from either form.

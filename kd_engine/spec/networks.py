@@ -16,11 +16,25 @@ JOB_ID = r"^job_[0-9A-Za-z]{1,40}$"
 
 
 class Source(NamedTuple):
-    """A network of another job that a spec asks for: under which key, of which job, and which of its networks."""
+    """A network of another job that a spec asks for: under which key, of which job, and which of its networks.
+
+    Attributes:
+        key: where the spec asks for it, as `teacher` or `teacher/ensemble/0`.
+    """
 
     key: str
     job: str
     role: str
+
+
+class NetworkOfJob(Strict):
+    """A network that an earlier job published."""
+
+    shorthand: ClassVar[str | None] = "job"
+    job: str = Field(pattern=JOB_ID, description="A succeeded job.")
+    role: Literal["teacher", "baseline", "student"] = Field(
+        "student", description="Which network of `job`; `baseline` is the student trained alone."
+    )
 
 
 class ModelChoice(Strict):
@@ -100,7 +114,7 @@ class StudentSpec(ModelChoice):
 
 
 class TeacherSpec(ModelChoice):
-    """The network to learn from: one to train first (`model`), or one that an earlier job trained (`job`)."""
+    """What to learn from: a network to train first (`model`), or that an earlier job trained (`job`), or several."""
 
     model: str | None = Field(None, description="A network of the catalogue, to be trained first (once: it is cached).")
     training: TrainingSpec | None = Field(None, description="Its own recipe; the student's is not inherited.")
@@ -108,18 +122,45 @@ class TeacherSpec(ModelChoice):
     per_repeat: bool = Field(False, description="Train a teacher for each repeat, with that repeat's seed.")
     job: str | None = Field(None, pattern=JOB_ID, description="A succeeded job to take the network from.")
     role: Literal["teacher", "student"] | None = Field(None, description="Which network of `job`; its student.")
+    ensemble: tuple[NetworkOfJob, ...] | None = Field(
+        None,
+        min_length=2,
+        max_length=16,
+        description="Networks of earlier jobs; the mean of their probabilities teaches.",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.model is None) == (self.job is None):
-            raise wrong("one_of", "a teacher is either 'model' (trained first) or 'job' (taken from it); give one.")
-        if self.job is not None and (self.training or self.params or self.per_repeat or self.seed is not None):
-            raise wrong("one_of", "a teacher taken from a job is not trained: leave out all but 'job' and 'role'.")
+        if sum(given is not None for given in (self.model, self.job, self.ensemble)) != 1:
+            message = "a teacher is 'model' (trained first), 'job' (taken from it) or 'ensemble' (of several jobs)"
+            raise wrong("one_of", f"{message}; give one.")
+        if self.model is None and (self.training or self.params or self.per_repeat or self.seed is not None):
+            keys = "'job' and 'role'" if self.job is not None else "'ensemble'"
+            raise wrong("one_of", f"a teacher taken from a job is not trained: leave out all but {keys}.")
+        if self.training is not None and self.training.compile:
+            message = "'compile' is of the network that teaches, and nothing teaches a teacher; "
+            raise wrong("not_used", message + "set it in the job's own 'training'.", "training", "compile")
         if self.job is None and self.role is not None:
             raise wrong("one_of", "'role' says which network of 'job' to take; without 'job' it means nothing.")
         return self
 
+    @field_validator("ensemble")
+    @classmethod
+    def _no_member_twice(cls, members: tuple[NetworkOfJob, ...] | None) -> tuple[NetworkOfJob, ...] | None:
+        if members is not None and len({(member.job, member.role) for member in members}) < len(members):
+            raise wrong("listed_twice", "a network is in the ensemble twice; list each once.")
+        return members
+
+    def sources(self) -> tuple[Source, ...]:
+        """The networks of other jobs that it is made of, in order."""
+        if self.job is not None:
+            return (Source("teacher", self.job, self.role or "student"),)
+        members = enumerate(self.ensemble or ())
+        return tuple(Source(f"teacher/ensemble/{place}", member.job, member.role) for place, member in members)
+
     def resolved(self, dataset: Facts, seed: int) -> TeacherSpec:
+        if self.ensemble is not None:
+            return self
         if self.job is not None:
             return TeacherSpec(job=self.job, role=self.role or "student")
         return TeacherSpec(

@@ -37,6 +37,12 @@ class TrainingSpec(Strict):
     )
     head_lr_factor: float = Field(1.0, gt=0, le=1000, description="Factor on the learning rate of the last layer.")
 
+    compile: bool = Field(
+        False,
+        description="Compile the teacher's forward pass while it teaches: some seconds first, faster steps then. Needs "
+        "a C++ compiler on the worker's machine.",
+    )
+
     @model_validator(mode="after")
     def _patience_needs_a_best(self) -> Self:
         if self.patience is not None and self.keep != "best":

@@ -125,6 +125,33 @@ def test_a_teacher_of_a_teacher_that_was_deleted_is_left_to_the_worker(service: 
     service.create(teacher={"job": second, "role": "teacher"})
 
 
+def test_an_ensemble_is_made_of_succeeded_jobs(service: Service) -> None:
+    first, second = service.job_in(JobState.SUCCEEDED), service.job_in(JobState.SUCCEEDED)
+    members = [{"job": first, "role": "student"}, {"job": second, "role": "baseline"}]
+    answer = service.client.post("/jobs", json=SPEC | {"teacher": {"ensemble": [first, members[1]]}})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["spec"]["teacher"]["ensemble"] == members
+    queued = service.job_in(JobState.QUEUED)
+    problem = service.client.post("/jobs", json=SPEC | {"teacher": {"ensemble": [first, queued]}}).json()
+    (error,) = problem["errors"]
+    assert (error["pointer"], error["code"]) == ("/teacher/ensemble/1/job", "job_not_succeeded")
+
+
+def test_a_job_that_an_ensemble_taught_can_lend_it_but_no_feature_maps(service: Service) -> None:
+    first, second = service.job_in(JobState.SUCCEEDED), service.job_in(JobState.SUCCEEDED)
+    taught = service.create(teacher={"ensemble": [first, second]})
+    service.end(taught, EndReason.COMPLETED)
+    lent = {"job": taught, "role": "teacher"}
+    service.create(teacher=lent)
+    service.create(teacher={"ensemble": [lent, first]})
+    body = {"dataset": "digits", "teacher": lent, "student": "mnist_cnn", "losses": ["sp"]}
+    (error,) = service.client.post("/jobs", json=body).json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/teacher/job", "does_not_fit")
+    assert "ensembles and plain layers have none" in error["message"]
+    evaluation = {"kind": "evaluate", "dataset": "digits", "model": lent}
+    assert service.client.post("/jobs", json=evaluation).status_code == 201
+
+
 def test_a_teacher_for_other_images_does_not_fit(downloading: Service) -> None:
     teacher = downloading.create(**CIFAR_NET)
     downloading.end(teacher, EndReason.COMPLETED)

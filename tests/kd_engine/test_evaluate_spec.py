@@ -34,6 +34,10 @@ def test_sources_of_both_kinds() -> None:
     taught = {"dataset": "digits", "teacher": {"job": "job_3"}, "student": "mlp"}
     assert parse_spec(taught).sources() == (Source("teacher", "job_3", "student"),)
     assert parse_spec(taught | {"teacher": "mlp"}).sources() == ()
+    several = parse_spec(taught | {"teacher": {"ensemble": ["job_4", {"job": "job_4", "role": "baseline"}]}})
+    expected = (Source("teacher/ensemble/0", "job_4", "student"), Source("teacher/ensemble/1", "job_4", "baseline"))
+    assert several.sources() == several.resolved().sources() == expected
+    assert parse_spec(several.resolved().to_json()) == several.resolved()
 
 
 @pytest.mark.parametrize(

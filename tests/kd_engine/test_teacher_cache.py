@@ -54,7 +54,7 @@ def _course(out: Path) -> list[float]:
 
 
 def _stats(out: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((out / "environment.json").read_text())["teacher_cache"]
+    found: dict[str, Any] = json.loads((out / "report.json").read_text())["teacher_cache"]
     return found
 
 

@@ -41,6 +41,17 @@ def test_a_finished_network_is_measured_again(services: Services, submit: Submit
         assert again[key] == told[key]
 
 
+def test_an_ensembles_members_are_brought_from_their_jobs(services: Services, submit: Submit) -> None:
+    first, second = submit(DIGITS), submit(DIGITS | {"seed": 1, "student": "softmax_regression"})
+    members = [{"job": first, "role": "teacher"}, {"job": second, "role": "student"}]
+    taught = submit(DIGITS | {"teacher": {"ensemble": members}, "baseline": False})
+    for job_id in (first, second, taught):
+        execute(job_id, services)
+    parameters = [_report(services, first)["rows"][0]["parameters"], _report(services, second)["rows"][2]["parameters"]]
+    teacher = _report(services, taught)["rows"][0]
+    assert (teacher["model"], teacher["parameters"]) == ("ensemble", sum(parameters))
+
+
 def test_a_network_that_is_gone_fails_the_job(services: Services, submit: Submit) -> None:
     evaluation = submit({"kind": "evaluate", "dataset": "digits", "model": {"job": "job_0"}})
     execute(evaluation, services)

@@ -27,7 +27,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_finds_what_the_training_reported(trained: Path, tmp_path: Path) -> None:
     recorder = Recorder()
     body = BODY | {"teacher": {"job": "job_1", "role": "teacher"}}
-    files = {"model_file": trained / "student.safetensors", "teacher_file": trained / "teacher.safetensors"}
+    files = {"model_file": trained / "student.safetensors", "teacher_files": (trained / "teacher.safetensors",)}
     ended = run_spec(body, tmp_path, recorder, **files)
     assert ended.reason == "completed", ended.detail
     assert set(ended.artifacts) == {"spec.json", "environment.json", "report.json", "confusion.png"}

@@ -1,0 +1,52 @@
+"""Every command in the README and the docs works as written and prints what they say that it prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import ROOT, agrees, run
+
+
+def check(pairs: list[tuple[str, str]]) -> None:
+    for promised, printed in pairs:
+        assert agrees(promised, printed), f"promised:\n{promised}\n\nprinted:\n{printed}"
+
+
+@pytest.mark.service
+def test_the_readme_against_a_real_service(service: str, checkout: Path, plain_env: dict[str, str]) -> None:
+    pairs = run(ROOT / "README.md", checkout, plain_env, service)
+
+    check(pairs)
+    printed = "\n".join(real for _, real in pairs)
+    assert '"state": "succeeded"' in printed
+    assert '"verdict": "VERDICT"' in printed
+    assert "student.safetensors: OK" in printed
+
+
+@pytest.mark.service
+def test_the_api_page_against_a_real_service(service: str, checkout: Path, plain_env: dict[str, str]) -> None:
+    pairs = run(ROOT / "docs" / "api.md", checkout, plain_env, service)
+
+    check(pairs)
+    assert len(pairs) > 10
+
+
+def test_the_engine_page(checkout: Path, plain_env: dict[str, str]) -> None:
+    check(run(ROOT / "docs" / "engine.md", checkout, plain_env))
+
+
+@pytest.mark.parametrize(
+    ("promised", "printed", "expected"),
+    [
+        ("one\ntwo", "one\ntwo", True),
+        ("one\ntwo", "one\nthree", False),
+        ("one\n...\nfour", "one\ntwo\nthree\nfour", True),
+        ("one\n  ...", "one\ntwo", True),
+        ("...\ntwo", "one\ntwo", True),
+        ("one\n...\nfour", "one\nfour and five", False),
+    ],
+)
+def test_a_line_of_dots_stands_for_any_lines(promised: str, printed: str, expected: bool) -> None:
+    assert agrees(promised, printed) is expected
