@@ -33,13 +33,14 @@ def plain_env() -> dict[str, str]:
     return kept | {"OMP_NUM_THREADS": "1"}
 
 
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a service, started as `make serve` does, on a free port."""
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[str]:
+    """The URL of a service, started as `make serve` does, on a free port; fresh, as a page's reader has it."""
     if shutil.which("curl") is None:
         message = "the commands in the docs need curl, which was not found"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
-    folder = tmp_path_factory.mktemp("service")
+    folder = tmp_path / "service"
+    folder.mkdir()
     env = {name: value for name, value in os.environ.items() if not name.startswith("KD_")}
     env |= {"KD_HOME": str(folder / "home"), "KD_PORT": "0", "KD_DEVICE": "cpu", "KD_THREADS": "1"}
     output = folder / "serve.out"
