@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -13,9 +12,9 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from kd_engine.errors import DiskFullError
+from kd_engine.files import DISK_FULL, sync_folder
 
 _CHUNK_BYTES = 2**20
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # A key is made by us: names joined by single slashes, none of them hidden, `.` or `..`.
 _KEY = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z_.+-]*(/[0-9A-Za-z_-][0-9A-Za-z_.+-]*)*", re.ASCII)
 _MEDIA_TYPES = {
@@ -86,11 +85,11 @@ class LocalStore:
             self._make_folder(target.parent)
             result = _copy(path, temporary)
             temporary.replace(target)
-            _flush_folder(target.parent)
+            sync_folder(target.parent)
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            if error.errno in _DISK_FULL:
+            if error.errno in DISK_FULL:
                 raise DiskFullError(
                     f"no room to store '{target.name}' ({error.strerror}): free some space and run the job again"
                 ) from error
@@ -126,7 +125,7 @@ class LocalStore:
         missing = [one for one in (folder, *folder.parents) if not one.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         for one in reversed(missing):
-            _flush_folder(one.parent)
+            sync_folder(one.parent)
 
 
 def _copy(source: Path, target: Path) -> tuple[int, str]:
@@ -139,15 +138,6 @@ def _copy(source: Path, target: Path) -> tuple[int, str]:
         writer.flush()
         os.fsync(writer.fileno())
     return size, digest.hexdigest()
-
-
-def _flush_folder(folder: Path) -> None:
-    """Makes a rename or a new folder survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def media_type_of(name: str) -> str:

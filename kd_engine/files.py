@@ -6,35 +6,45 @@ import errno
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from kd_engine.errors import DiskFullError
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def write_atomically(path: Path, content: bytes | str) -> None:
-    """Writes `path` through a temporary file beside it: flushed, renamed, folder flushed.
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears as `path`, whole and flushed, when the block ends, and not at all when it raises.
 
     Raises:
         DiskFullError: no room; the temporary file is gone and what `path` held before is intact.
     """
-    data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide a shared folder's files from other users
         os.replace(temporary, path)
     except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        if error.errno in _FULL:
-            raise DiskFullError(f"no room to write {path.name} ({len(data):,} bytes): {error.strerror}.") from error
+        if error.errno in DISK_FULL:
+            raise DiskFullError(f"no room to write {path.name} ({error.strerror}): free some space there.") from error
         raise
+    finally:
+        Path(temporary).unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Writes `path` whole; raises as `atomic_file` does."""
+    with atomic_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 def sync_folder(folder: Path) -> None:

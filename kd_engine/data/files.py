@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from kd_engine.errors import DataError, DiskFullError
+from kd_engine.files import DISK_FULL, atomic_file
 
 ADVICE = "The file is truncated or was changed: delete it and get the publisher's file again."
 
@@ -48,35 +47,26 @@ def md5_of(content: bytes) -> str:
 
 @contextmanager
 def atomic_write(target: Path) -> Iterator[IO[bytes]]:
-    """A file that appears as `target`, whole and flushed, when the block ends, and not at all when it raises.
+    """As `kd_engine.files.atomic_file`, for the folders that a user names.
 
     Raises:
-        DataError: its folder cannot be written to.
+        DataError: the folder cannot be written to.
         DiskFullError: no room for it.
     """
-    handle, temporary = _temporary(target)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)  # mkstemp's 0600 would hide a shared data folder's files from other users
-        temporary.replace(target)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(f"no room for {target}: free some space there.") from error
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    _check_folder(target.parent)
+    with atomic_file(target) as file:
+        yield file
 
 
-def _temporary(target: Path) -> tuple[int, Path]:
+def _check_folder(folder: Path) -> None:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return
     except OSError as error:
+        if error.errno in DISK_FULL:
+            raise DiskFullError(f"no room in {folder}: free some space there.") from error
         raise DataError(
-            f"nothing can be written to {target.parent} ({error.strerror or error}): point KD_DATA_DIR (for a cache: "
+            f"nothing can be written to {folder} ({error.strerror or error}): point KD_DATA_DIR (for a cache: "
             "KD_CACHE_DIR) at a folder that may be written to."
         ) from error
-    return handle, Path(name)

@@ -182,6 +182,6 @@ def test_a_full_disk_is_no_fault_of_the_mirror(
 
     monkeypatch.setattr(os, "fsync", full)
 
-    with pytest.raises(DiskFullError, match=r"no room for .*file\.gz"):
+    with pytest.raises(DiskFullError, match=r"no room to write .*file\.gz"):
         fetch([mirror(file=CONTENT).url + "file"], target, MD5)
     assert left_over(target) == []
