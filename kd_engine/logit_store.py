@@ -74,11 +74,6 @@ class LogitStore:
         self._rows[rows_R] = logits_RK.to(self.dtype)
         self._filled[rows_R] = True
 
-    def some_filled(self, count: int) -> Tensor:
-        """At most `count` rows that are there, spread evenly."""
-        there = self._filled.nonzero().squeeze(1)
-        return there[torch.linspace(0, max(len(there) - 1, 0), min(count, len(there))).long()]
-
     def forget(self) -> None:
         """Drops all rows, as when they turned out not to be this teacher's."""
         self._filled.zero_()
