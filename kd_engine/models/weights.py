@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kd_engine.errors import DataError
+from kd_engine.files import sha256_of
 
 FOLDER = "weights"
 _HUB_FOLDER = "hub"
@@ -78,10 +78,7 @@ class WeightsFolder:
             DataError: no such file.
         """
         name = params.get("weights_file")
-        if name is None:
-            return ""
-        with self._file(name).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return "" if name is None else sha256_of(self._file(name))
 
     def _file(self, name: str) -> Path:
         path = self.data_dir / FOLDER / name

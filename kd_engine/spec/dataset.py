@@ -92,11 +92,6 @@ class DatasetSpec(Strict):
             return round(share)
         return None if train is None else max(1, round(share * train))
 
-    @property
-    def validation_images(self) -> int | None:
-        """How many images of train are held out; None where only the data will tell."""
-        return self.held_out(self.facts.train)
-
     def resolved(self, facts: Facts | None = None) -> DatasetSpec:
         """Nothing left to default; mean and std stay open until `facts` of the data that was read say them."""
         facts = facts or self.facts

@@ -146,8 +146,8 @@ def test_teacher_from_a_job_is_its_student_unless_told(job: Job) -> None:
 def test_validation_is_a_fraction_below_1_and_a_number_from_1(job: Job, written: float | None, images: int) -> None:
     dataset = {"name": "mnist"} | ({} if written is None else {"validation": written})
 
-    assert job(dataset=dataset).dataset.validation_images == images
-    assert job(dataset=dataset).resolved().dataset.validation_images == images
+    for spec in (job(dataset=dataset), job(dataset=dataset).resolved()):
+        assert spec.dataset.held_out(spec.dataset.facts.train) == images
 
 
 def test_specs_cannot_be_changed(job: Job) -> None:
