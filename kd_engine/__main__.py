@@ -53,6 +53,11 @@ def _parser() -> argparse.ArgumentParser:
         "--teacher", type=Path, action="append", default=[], metavar="FILE",
         help="network file for a spec whose teacher is another job's; for an ensemble once a member, in its order",
     )  # fmt: skip
+    run.add_argument(
+        "--cache-dir", type=Path,
+        help="trained teachers and students alone, and teachers' logits; OUT/cache by default. Runs that share it "
+        "train each of them once",
+    )  # fmt: skip
     run.add_argument("--model", type=Path, help="network file for a spec of kind evaluate")
     evaluate = commands.add_parser("evaluate", help="measure a finished network on a data set's test split")
     evaluate.add_argument("weights", type=Path, help="a student.safetensors")
@@ -81,7 +86,7 @@ def _run(asked: argparse.Namespace) -> int:
     options = RunOptions(
         out_dir=asked.out,
         data_dir=asked.data_dir,
-        cache_dir=asked.out / "cache",
+        cache_dir=asked.cache_dir or asked.out / "cache",
         download=not asked.no_download,
         teacher_files=tuple(asked.teacher),
         model_file=asked.model,

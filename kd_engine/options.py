@@ -12,7 +12,7 @@ class RunOptions:
 
     Attributes:
         out_dir: gets the artifacts, `events.jsonl` and `checkpoint.safetensors`.
-        cache_dir: trained teachers, shared by all runs.
+        cache_dir: trained teachers, students alone and teachers' logits, shared by all runs.
         teacher_files: the networks of other jobs that the spec's teacher is made of, in its order.
         model_file: the network that `model.job` of an evaluation stands for.
         resume_from: a checkpoint of the same spec to go on from.

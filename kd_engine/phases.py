@@ -15,20 +15,23 @@ from kd_engine.device import training_dtype
 from kd_engine.evaluate import evaluate
 from kd_engine.evaluation.logits import SplitLogits
 from kd_engine.evaluation.outcomes import Outcomes, look
-from kd_engine.events import CheckpointSaved, Event, PhaseEnded, PhaseStarted
+from kd_engine.events import CheckpointSaved, Event, Phase, PhaseEnded, PhaseStarted
 from kd_engine.models.weights import WeightsFolder
 from kd_engine.network import Architecture, Network, build
 from kd_engine.objective import Objective
 from kd_engine.options import RunOptions
 from kd_engine.pace import Pace, PlannedPhase
 from kd_engine.result import PhaseResult, Source
-from kd_engine.spec import JobSpec, TeacherSpec, TrainingSpec, teacher_hash
+from kd_engine.spec import JobSpec, StudentSpec, TeacherSpec, TrainingSpec, alone_hash, teacher_hash
 from kd_engine.streams import seeded
-from kd_engine.teacher import TeacherCache, load_given_teacher
+from kd_engine.teacher import load_given_teacher
+from kd_engine.trained import Trained, TrainedCache
 from kd_engine.trainer import Trainer
 from kd_engine.watch import Watch
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
+# of the random streams: the student alone and the distilled one start from the same weights and see the same batches
+_ROLES: dict[Phase, str] = {"teacher": "teacher", "baseline": "student", "student": "student"}
 
 
 class Phases:
@@ -50,7 +53,8 @@ class Phases:
     ) -> None:
         self._spec, self._data, self._device, self._options = spec, data, device, options
         self._emit, self._should_stop = emit, should_stop
-        self._cache = TeacherCache(options.cache_dir)
+        self._teachers = TrainedCache(options.cache_dir / "teachers")
+        self._students_alone = TrainedCache(options.cache_dir / "students-alone")
         self._weights = WeightsFolder(options.data_dir, options.download)
         self._plan = _plan(spec)
         self._pace = Pace(self._plan)
@@ -78,9 +82,8 @@ class Phases:
         self._unfinished = tree["trainer"]
 
     def _run_phase(self, item: PlannedPhase) -> PhaseResult:
-        if item.phase == "teacher":
-            return self._teach(item)
-        return self._train_student(item)
+        run = {"teacher": self._teach, "baseline": self._train_alone, "student": self._distil}[item.phase]
+        return run(item)
 
     def _teach(self, item: PlannedPhase) -> PhaseResult:
         if sources := self._spec.sources():
@@ -91,43 +94,65 @@ class Phases:
         assert teacher.seed is not None, "the spec is resolved"
         weights = self._weights.sha256(teacher.params)
         name = teacher_hash(teacher, self._spec.dataset, self._data.sha256, weights)
-        if self._unfinished is None and (cached := self._cache.find(name)) is not None:
-            return self._found(item, self._place(cached[0], teacher.training), "cache", cached[1])
-        network = self._build(teacher, teacher.training, teacher.seed, "teacher")
-        with Objective(network, label_smoothing=teacher.training.label_smoothing) as objective:
-            result = self._fit(item, network, teacher.training, objective, teacher.seed, "teacher")
-        self._cache.keep(name, network, result.series, {"teacher": name})
+        return self._from_labels(item, teacher, teacher.training, teacher.seed, self._teachers, name)
+
+    def _train_alone(self, item: PlannedPhase) -> PhaseResult:
+        student, recipe, seed = self._spec.student, self._spec.training, self._spec.seed + item.repeat
+        weights = self._weights.sha256(student.params)
+        name = alone_hash(student, recipe, seed, self._spec.dataset, self._data.sha256, weights)
+        return self._from_labels(item, student, recipe, seed, self._students_alone, name)
+
+    def _from_labels(
+        self,
+        item: PlannedPhase,
+        choice: TeacherSpec | StudentSpec,
+        recipe: TrainingSpec,
+        seed: int,
+        cache: TrainedCache,
+        name: str,
+    ) -> PhaseResult:
+        """Trains on the labels alone, or finds the network that an earlier job trained so."""
+        if self._unfinished is None and (cached := cache.find(name)) is not None:
+            network = self._place(cached.network, recipe)
+            return self._found(item, network, "cache", cached.series, {"best_epoch": cached.best_epoch})
+        role = _ROLES[item.phase]
+        network = self._build(choice, recipe, seed, role)
+        with Objective(network, label_smoothing=recipe.label_smoothing) as objective:
+            result = self._fit(item, network, recipe, objective, seed, role)
+        cache.keep(name, Trained(network, result.series, int(result.metrics["best_epoch"])))
         return result
 
     def _found(
-        self, item: PlannedPhase, network: Network, source: Source, series: list[dict[str, float]]
+        self,
+        item: PlannedPhase,
+        network: Network,
+        source: Source,
+        series: list[dict[str, float]],
+        extra: dict[str, float] | None = None,
     ) -> PhaseResult:
         self._pace.skip(item.phase, item.repeat)
-        self._emit(PhaseStarted(phase="teacher", repeat=item.repeat, epochs=0))
-        return self._finish(item, network, self._spec.seed + item.repeat, source, series, {})
+        self._emit(PhaseStarted(phase=item.phase, repeat=item.repeat, epochs=0))
+        return self._finish(item, network, self._spec.seed + item.repeat, source, series, extra or {})
 
-    def _train_student(self, item: PlannedPhase) -> PhaseResult:
+    def _distil(self, item: PlannedPhase) -> PhaseResult:
         recipe, seed = self._spec.training, self._spec.seed + item.repeat
-        network = self._build(self._spec.student, recipe, seed, "student")
+        network = self._build(self._spec.student, recipe, seed, _ROLES[item.phase])
         losses, ce_weight = self._spec.objective()
-        if item.phase == "baseline":
-            objective = Objective(network, label_smoothing=recipe.label_smoothing)
-        else:
-            teacher = self._teacher_result(item.repeat).network
-            self._logits = cache_for(self._spec, self._data, teacher, self._options.cache_dir, self.compiler)
-            with seeded(seed, "student", "losses"):
-                objective = Objective(
-                    network,
-                    ce_weight=ce_weight,
-                    label_smoothing=recipe.label_smoothing,
-                    losses=losses,
-                    teacher=teacher,
-                    cache=self._logits,
-                    train=self._data.train,
-                    compiler=self.compiler,
-                )
+        teacher = self._teacher_result(item.repeat).network
+        self._logits = cache_for(self._spec, self._data, teacher, self._options.cache_dir, self.compiler)
+        with seeded(seed, "student", "losses"):
+            objective = Objective(
+                network,
+                ce_weight=ce_weight,
+                label_smoothing=recipe.label_smoothing,
+                losses=losses,
+                teacher=teacher,
+                cache=self._logits,
+                train=self._data.train,
+                compiler=self.compiler,
+            )
         with objective:
-            result = self._fit(item, network, recipe, objective, seed, "student")
+            result = self._fit(item, network, recipe, objective, seed, _ROLES[item.phase])
         if self._logits is not None:
             self._logits.flush()
             self.cache_stats[str(item.repeat)] = self._logits.stats()

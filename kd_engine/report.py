@@ -81,7 +81,10 @@ def _row(phase: Phase, found: list[PhaseResult]) -> dict[str, Any]:
         "source": first.source,
         "seeds": len(found),
         "test_accuracy": _accuracy(found).to_json(),
-        "runs": [{"repeat": result.repeat, "seed": result.seed, **result.metrics} for result in found],
+        "runs": [
+            {"repeat": result.repeat, "seed": result.seed, "source": result.source, **result.metrics}
+            for result in found
+        ],
     }
 
 

@@ -1,16 +1,13 @@
-"""Teachers: loaded from a file, found again in the cache by hash, and kept there once trained."""
+"""Teachers that are given: loaded from the files of other jobs and checked against the data."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from kd_engine.data.dataset import Dataset
-from kd_engine.errors import DataError, InvalidSpecError
-from kd_engine.files import write_atomically
-from kd_engine.network import Network, ensemble, load_network, save_network
+from kd_engine.errors import InvalidSpecError
+from kd_engine.network import Network, ensemble, load_network
 
 
 def load_given(path: Path, data: Dataset, role: str = "teacher") -> Network:
@@ -52,29 +49,3 @@ def load_given_teacher(paths: Sequence[Path], count: int, data: Dataset) -> Netw
         return load_given(paths[0], data)
     members = [load_given(path, data, f"teacher {place} of {count}") for place, path in enumerate(paths, start=1)]
     return ensemble(members)
-
-
-class TeacherCache:
-    """Trained teachers in a folder, two files each: the network, and its training's course. Safe to share."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "teachers"
-
-    def find(self, name: str) -> tuple[Network, list[dict[str, float]]] | None:
-        """The teacher of this hash and its metrics by epoch. A damaged entry counts as none, and is trained again."""
-        try:
-            series = json.loads(self._series(name).read_text())
-            return load_network(self._weights(name)), series
-        except (OSError, ValueError, DataError):
-            return None
-
-    def keep(self, name: str, network: Network, series: list[dict[str, float]], provenance: dict[str, Any]) -> None:
-        """Adds a teacher; the weights go last, so that an entry is whole once they are there."""
-        write_atomically(self._series(name), json.dumps(series))
-        save_network(network, self._weights(name), provenance)
-
-    def _weights(self, name: str) -> Path:
-        return self._folder / f"{name}.safetensors"
-
-    def _series(self, name: str) -> Path:
-        return self._folder / f"{name}.json"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from kd_engine.spec.dataset import DatasetSpec
 from kd_engine.spec.evaluate import EvaluateSpec
-from kd_engine.spec.hashes import canonical_hash, teacher_hash
+from kd_engine.spec.hashes import alone_hash, canonical_hash, teacher_hash
 from kd_engine.spec.job import JobSpec, Resources
 from kd_engine.spec.kinds import AnySpec, parse_spec
 from kd_engine.spec.networks import NetworkOfJob, Source, StudentSpec, TeacherSpec
@@ -28,6 +28,7 @@ __all__ = [
     "StudentSpec",
     "TeacherSpec",
     "TrainingSpec",
+    "alone_hash",
     "canonical_hash",
     "parse_spec",
     "teacher_hash",

@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from kd_engine.spec.dataset import DatasetSpec
-from kd_engine.spec.networks import TeacherSpec
+from kd_engine.spec.networks import StudentSpec, TeacherSpec
+from kd_engine.spec.training import TrainingSpec
 
 _NOT_OF_THE_NETWORK: Any = {"per_repeat": True, "job": True, "role": True, "ensemble": True, "training": {"compile"}}
 
@@ -28,5 +29,28 @@ def teacher_hash(teacher: TeacherSpec, dataset: DatasetSpec, data_sha256: str, w
         weights_sha256: of the file of weights that it starts from, if any: its name alone does not tell.
     """
     identity = teacher.model_dump(mode="json", exclude=_NOT_OF_THE_NETWORK)
-    whole = {"teacher": identity, "dataset": dataset.model_dump(mode="json"), "data": data_sha256}
+    return _trained_hash({"teacher": identity}, dataset, data_sha256, weights_sha256)
+
+
+def alone_hash(
+    student: StudentSpec,
+    training: TrainingSpec,
+    seed: int,
+    dataset: DatasetSpec,
+    data_sha256: str,
+    weights_sha256: str = "",
+) -> str:
+    """What names a student that was trained alone: all that names a teacher, and nothing of the distillation.
+
+    Args:
+        student, training, dataset: resolved.
+        data_sha256, weights_sha256: as for `teacher_hash`.
+    """
+    recipe = training.model_dump(mode="json", exclude={"compile"})
+    identity = {"alone": student.model_dump(mode="json"), "training": recipe, "seed": seed}
+    return _trained_hash(identity, dataset, data_sha256, weights_sha256)
+
+
+def _trained_hash(identity: dict[str, Any], dataset: DatasetSpec, data_sha256: str, weights_sha256: str) -> str:
+    whole = identity | {"dataset": dataset.model_dump(mode="json"), "data": data_sha256}
     return canonical_hash(whole | ({"weights": weights_sha256} if weights_sha256 else {}))

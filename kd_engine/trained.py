@@ -1,0 +1,52 @@
+"""Networks trained from labels alone, found again by hash: teachers, and students alone (the control of a sweep)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from kd_engine.errors import DataError
+from kd_engine.files import write_atomically
+from kd_engine.network import Network, load_network, save_network
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and its training's course.
+
+    Attributes:
+        series: metrics of each epoch.
+        best_epoch: whose weights these are, from 1.
+    """
+
+    network: Network
+    series: list[dict[str, float]]
+    best_epoch: int
+
+
+class TrainedCache:
+    """A folder of trained networks, two files each: the weights, and the training's course. Safe to share."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, name: str) -> Trained | None:
+        """The network of this hash. A damaged entry counts as none, and is trained again."""
+        try:
+            course = json.loads(self._course(name).read_text())
+            return Trained(load_network(self._weights(name)), course["series"], course["best_epoch"])
+        except (OSError, ValueError, KeyError, TypeError, DataError):
+            return None
+
+    def keep(self, name: str, trained: Trained) -> None:
+        """Adds a network; the weights go last, so that an entry is whole once they are there."""
+        course = {"series": trained.series, "best_epoch": trained.best_epoch}
+        write_atomically(self._course(name), json.dumps(course))
+        save_network(trained.network, self._weights(name), {"hash": name})
+
+    def _weights(self, name: str) -> Path:
+        return self._folder / f"{name}.safetensors"
+
+    def _course(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
