@@ -4,7 +4,7 @@ PYTHONS ?= python3 python3.14 python3.13 python3.12 python3.11
 BIN := .venv/bin
 PACKAGES := kd_engine jobs api worker standalone benchmarks
 
-.PHONY: help demo serve test check bench lock clean
+.PHONY: help demo serve test check bench chaos lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -27,6 +27,9 @@ check: .venv/.installed  ## linter, formatter, types, and who may import whom
 
 bench: .venv/.installed  ## the benchmarks, each as a ratio in one run
 	$(BIN)/python -m benchmarks
+
+chaos: .venv/.installed  ## every fault in full, on both databases, and the soak; writes its table into docs/reliability.md
+	$(BIN)/python -m tests.faults --write $(CHAOS_ARGS)
 
 # The versions in requirements.lock are kept where pyproject.toml still allows them; to raise one, edit or delete its
 # line first. A local label such as "+cpu" is cut off: `torch==2.13.0` installs the build that the registry at hand has.

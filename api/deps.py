@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.queue import Doorbell
+from api.watch import Watcher
 from jobs.artifacts import LocalStore
 from jobs.db import Database
 from jobs.settings import Settings
@@ -21,6 +22,7 @@ class Context:
     database: Database
     store: LocalStore
     doorbell: Doorbell
+    watcher: Watcher
 
 
 async def _context(request: Request) -> Context:

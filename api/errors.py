@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from jobs.errors import ArtifactNotFound, JobNotFound, KeyReused, WrongState
+from jobs.errors import ArtifactNotFound, JobNotFound, KeyReused, OverQuota, WrongState
 from kd_engine.explain import FieldProblem, field_problems
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ CODES: dict[str, tuple[int, str]] = {
     "unknown_parameter": (400, "There is no such query parameter"),
     "bad_page_token": (400, "The page token is not one of ours"),
     "bad_idempotency_key": (400, "The idempotency key is wrong"),
+    "unauthorized": (401, "An API key is needed"),
+    "missing_scope": (403, "The API key does not allow this"),
     "not_found": (404, "There is nothing at this path"),
     "job_not_found": (404, "There is no such job"),
     "artifact_not_found": (404, "The job has no such artifact"),
@@ -46,10 +48,12 @@ CODES: dict[str, tuple[int, str]] = {
     "range_not_satisfiable": (416, "The range lies outside the file"),
     "invalid_spec": (422, "The job spec is wrong"),
     "idempotency_key_reused": (422, "The idempotency key was used for another body"),
+    "over_quota": (429, "The owner has as much as it may have"),
     "internal_error": (500, "Something went wrong on the server"),
     "artifact_damaged": (500, "The stored file is not what was published"),
     "not_ready": (503, "The service is not ready"),
     "database_unavailable": (503, "The database cannot be reached"),
+    "too_many_streams": (503, "Too many event streams are open"),
 }
 RETRY_AFTER_SECONDS = 5
 MOST_ERRORS = 50
@@ -142,6 +146,11 @@ async def _wrong_state(request: Request, error: Exception) -> Response:
     return Problem("wrong_state", f"{error}.", state=str(error.state)).response()
 
 
+async def _over_quota(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OverQuota)
+    return Problem("over_quota", f"{error}.", quota=error.quota, used=error.used, limit=error.limit).response()
+
+
 async def _key_reused(request: Request, error: Exception) -> Response:
     return Problem("idempotency_key_reused", f"{error}.").response()
 
@@ -196,6 +205,7 @@ _ANSWERS = {
     JobNotFound: _job_not_found,
     ArtifactNotFound: _artifact_not_found,
     WrongState: _wrong_state,
+    OverQuota: _over_quota,
     KeyReused: _key_reused,
     HTTPException: _http,
     RequestValidationError: _bad_parameter,

@@ -1,17 +1,23 @@
-"""The application: `uvicorn api.main:create_app --factory`, or `python -m api`."""
+"""The application: `python -m api`, or `uvicorn api.main:create_app --factory --timeout-graceful-shutdown 10`.
+
+Under a server of your own, open event streams end when its time for a graceful end is over.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from api import errors, openapi
+from api.access import Door, check_reach
 from api.deps import Context
 from api.queue import Doorbell, make_producer
 from api.routes import ROUTERS
+from api.watch import Watcher
+from jobs.access import Keyring
 from jobs.artifacts import LocalStore
 from jobs.db import Database
 from jobs.settings import Settings
@@ -26,15 +32,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings: read from the environment when left out.
 
     Raises:
-        jobs.settings.SettingsError: a KD_* variable has a value that cannot be used.
+        jobs.settings.SettingsError: a KD_* variable has a value that cannot be used, or others could reach the service
+            and no key is asked for.
     """
     chosen = settings or Settings()
+    check_reach(chosen)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.context = await run_in_threadpool(open_context, chosen)
+        context: Context = await run_in_threadpool(open_context, chosen)
+        app.state.context = context
+        context.watcher.start()
         yield
-        await run_in_threadpool(close_context, app.state.context)
+        await context.watcher.stop()
+        await run_in_threadpool(close_context, context)
 
     app = FastAPI(
         title="Distillery",
@@ -46,8 +57,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.routers = ROUTERS
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(Door, keyring=Keyring(chosen.keys))
     errors.install(app)
-    openapi.install(app)
+    openapi.install(app, keys=bool(chosen.keys))
     return app
 
 
@@ -60,13 +72,9 @@ def open_context(settings: Settings) -> Context:
     """
     database = Database(settings.database_url)
     database.migrate()
-
-    def rung(job_ids: Sequence[str]) -> None:
-        with database.write() as repository:
-            repository.mark_rung(*job_ids)
-
-    doorbell = Doorbell(make_producer(settings.broker_url), rung)
-    return Context(settings, database, LocalStore(settings.artifacts_dir), doorbell)
+    doorbell = Doorbell(make_producer(settings.broker_url))
+    watcher = Watcher(database, settings.max_streams)
+    return Context(settings, database, LocalStore(settings.artifacts_dir), doorbell, watcher)
 
 
 def close_context(context: Context) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.access import FREE
 from api.errors import CODES
 from api.schemas import ProblemView, Progress
 from kd_engine.spec import EvaluateSpec, JobSpec
@@ -53,18 +54,21 @@ SPEC_BODY: dict[str, Any] = {
 }
 
 
-def install(app: FastAPI) -> None:
-    """Makes `app` serve this document."""
+_KEY = {"type": "http", "scheme": "bearer", "description": "An API key, where the service asks for one."}
+
+
+def install(app: FastAPI, *, keys: bool) -> None:
+    """Makes `app` serve this document; with `keys`, callers need one."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
+            app.openapi_schema = _document(app, keys)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def _document(app: FastAPI, keys: bool) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
     for model in (JobSpec, EvaluateSpec, ProblemView, Progress):
@@ -74,9 +78,11 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas["ProblemView"]["properties"]["code"]["enum"] = list(CODES)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    for operations in document["paths"].values():
+    document["components"]["securitySchemes"] = {"key": _KEY}
+    for path, operations in document["paths"].items():
         for operation in operations.values():
             _drop_validation_error(operation)
+            operation["security"] = [{"key": []}] if keys and path not in FREE else [{}, {"key": []}]
     return document
 
 

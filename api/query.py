@@ -106,11 +106,30 @@ class ListQuery(Query):
         return self.model_dump_json(exclude={"page_token", "page_size"})
 
 
+class JobQuery(Query):
+    """Of GET /jobs/{id}."""
+
+    wait: float = Field(
+        0.0, ge=0, le=60, allow_inf_nan=False,
+        description="Seconds to wait for a change: of what `If-None-Match` names, or of the job as it is now.",
+    )  # fmt: skip
+
+
 class EventsQuery(Query):
     """Of GET /jobs/{id}/events."""
 
     after: int = Field(0, ge=0, le=_LARGEST_NUMBER, description="Events with a number above this.")
     page_size: PageSize = DEFAULT_PAGE_SIZE
+    format: Literal["json", "sse"] | None = Field(None, description="Wins over the Accept header.")
+
+
+class LogsQuery(Query):
+    """Of GET /jobs/{id}/logs."""
+
+    after: int = Field(0, ge=0, le=_LARGEST_NUMBER, description="Lines with a number above this.")
+    page_size: PageSize = DEFAULT_PAGE_SIZE
+    tail: int | None = Field(None, ge=1, description="The last so many lines, at most the service's limit.")
+    format: Literal["json", "text"] | None = Field(None, description="Wins over the Accept header.")
 
 
 class MetricsQuery(Query):

@@ -1,7 +1,7 @@
 """The api's only celery: tells a worker that a job waits. A doorbell, never the truth.
 
 Ringing costs the caller nothing: a thread of its own publishes, and a broker that is down, frozen or forgetful means
-only that the sweeper of a worker rings again later.
+only that an idle worker finds the job a few seconds later, when it looks by itself.
 """
 
 from __future__ import annotations
@@ -9,20 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from jobs.bell import QUEUE, TASK
+from jobs.bell import TASK, queue_for
 
 log = logging.getLogger(__name__)
 
 _MOST_WAITING = 10_000
-# That a job was rung is noted once things are quiet, for many jobs at once: each note is a transaction, for which
-# those who create jobs would have to wait. It must not take as long as KD_RING_AFTER_SECONDS.
-_QUIET_SECONDS = 0.1
-_MOST_NOTED = 100
 
 
 def make_producer(broker_url: str, timeout_seconds: float = 0.5) -> Celery:
@@ -46,25 +41,20 @@ def make_producer(broker_url: str, timeout_seconds: float = 0.5) -> Celery:
 
 
 class Doorbell:
-    """Publishes job ids in the background, in the order in which they were rung.
+    """Publishes job ids in the background, in the order in which they were rung."""
 
-    Args:
-        rung: told, in the background, which ids went out.
-    """
-
-    def __init__(self, producer: Celery, rung: Callable[[Sequence[str]], None]) -> None:
+    def __init__(self, producer: Celery) -> None:
         self._producer = producer
-        self._rung = rung
-        self._waiting: deque[str] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[tuple[str, str]] = deque(maxlen=_MOST_WAITING)  # a job's id and its device
         self._wake = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
         self._thread.start()
 
-    def ring(self, job_id: str) -> None:
-        """Returns at once."""
+    def ring(self, job_id: str, device: str = "auto") -> None:
+        """Tells the workers that have what the job asks for (`auto`, `cpu` or `cuda`); returns at once."""
         with self._wake:
-            self._waiting.append(job_id)
+            self._waiting.append((job_id, device))
             self._wake.notify()
 
     def close(self, wait_seconds: float = 2.0) -> None:
@@ -80,37 +70,25 @@ class Doorbell:
             connection.default_channel  # noqa: B018 - opening the channel is what asks the broker
 
     def _run(self) -> None:
-        published: list[str] = []
-        while (batch := self._take(_QUIET_SECONDS if published else None)) or published:
-            published += self._publish(batch)
-            if not batch or len(published) >= _MOST_NOTED:
-                self._tell(published)
-                published = []
+        while batch := self._take():
+            self._publish(batch)
 
-    def _take(self, seconds: float | None) -> list[str]:
-        """What was rung; nothing when that took longer than `seconds`, or when the end has come."""
+    def _take(self) -> list[tuple[str, str]]:
+        """What was rung; nothing when the end has come."""
         with self._wake:
-            self._wake.wait_for(lambda: self._waiting or self._closing, seconds)
+            self._wake.wait_for(lambda: self._waiting or self._closing)
             batch = list(self._waiting)
             self._waiting.clear()
             return batch
 
-    def _publish(self, batch: list[str]) -> list[str]:
-        """The ids that went out. After one failure the rest is left to the sweeper: no backlog for a dead broker."""
-        for position, job_id in enumerate(batch):
+    def _publish(self, batch: list[tuple[str, str]]) -> None:
+        """After one failure the rest is left to idle workers: no backlog for a dead broker."""
+        for position, (job_id, device) in enumerate(batch):
             try:
-                self._producer.send_task(TASK, args=[job_id], queue=QUEUE, ignore_result=True, retry=False)
+                self._producer.send_task(TASK, args=[job_id], queue=queue_for(device), ignore_result=True, retry=False)
             except (OperationalError, OSError) as error:
                 log.warning(
-                    "the broker cannot be reached (%s); %d jobs from %s on are rung later by a worker's sweeper",
+                    "the broker cannot be reached (%s); %d jobs from %s on wait until an idle worker looks by itself",
                     error, len(batch) - position, job_id,
                 )  # fmt: skip
-                return batch[:position]
-        return batch
-
-    def _tell(self, published: Sequence[str]) -> None:
-        try:
-            self._rung(published)
-        except Exception:
-            # the jobs are recorded and were rung; at worst they are rung twice, which is harmless
-            log.warning("could not note that %d jobs were rung", len(published), exc_info=True)
+                return

@@ -6,13 +6,13 @@ Times are UTC (RFC 3339), sizes are bytes, accuracies and fractions lie between 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.models import Artifact, Job, JobEvent, Metric, Worker
+from jobs.models import DeliveryState
+from jobs.quota import Quota
 from jobs.states import EndReason, JobState
-from kd_engine.spec import AnySpec
 
 
 class _View(BaseModel):
@@ -46,15 +46,20 @@ class Links(_View):
     self: str
     events: str
     metrics: str
+    logs: str
     report: str
     artifacts: str
+    deliveries: str
     cancel: str
+    pause: str
+    resume: str
+    retry: str
 
     @classmethod
     def of(cls, job_id: str) -> Self:
         path = f"/jobs/{job_id}"
-        below = {name: f"{path}/{name}" for name in ("events", "metrics", "report", "artifacts", "cancel")}
-        return cls.model_validate({"self": path, **below})
+        below = {name: f"{path}/{name}" for name in cls.model_fields}
+        return cls.model_validate(below | {"self": path})
 
 
 class JobSummary(_View):
@@ -63,7 +68,11 @@ class JobSummary(_View):
     id: str
     name: str
     state: JobState
+    owner: str = Field(description="Whose it is; `local` where there are no API keys.")
+    priority: int = Field(description="Among its owner's waiting jobs, the one with the highest goes first.")
     cancel_requested: bool = Field(description="Whether its worker was asked to stop it.")
+    pause_requested: bool = Field(description="Whether its worker was asked to pause it.")
+    retry_of: str | None = Field(description="The job that this one runs again.")
     phase: str | None = Field(description="`teacher`, `baseline`, `student` or `evaluate`, once it runs.")
     progress: dict[str, Any] | None = Field(description="As the schema Progress has it; null before the first step.")
     metrics: dict[str, Any] | None = Field(description="Of the latest epoch.")
@@ -75,9 +84,17 @@ class JobSummary(_View):
     links: Links
 
 
+class WaitingFor(_View):
+    """Why a queued job does not run: `no_worker` for its device, its owner's `quota`, or it is not yet its `turn`."""
+
+    code: Literal["no_worker", "quota", "turn"]
+    detail: str
+
+
 class JobView(JobSummary):
     """A job, with its resolved spec: running that again gives the same student."""
 
+    waiting_for: WaitingFor | None = Field(description="Why it waits; null when it is not queued.")
     spec: dict[str, Any] = Field(description="As the schema JobSpec, or EvaluateSpec, has it, resolved.")
 
 
@@ -109,6 +126,52 @@ class EventPage(_View):
 
     events: list[EventView]
     next_after: int | None
+
+
+class LogLineView(_View):
+    """A line that a trainer wrote; `seq` counts from 1 without gaps."""
+
+    seq: int
+    attempt: int
+    line: str
+    at: datetime
+
+
+class LogPage(_View):
+    """Oldest first; `after` of the next page, or null when there is nothing newer yet."""
+
+    lines: list[LogLineView]
+    next_after: int | None
+
+
+class DeliveryView(_View):
+    """A message to a webhook. `due` is when it is tried next; null once it was delivered or given up."""
+
+    id: str
+    url: str
+    state: DeliveryState
+    tries: int
+    last_error: str | None
+    created: datetime
+    due: datetime | None
+    settled: datetime | None
+
+
+class DeliveryList(_View):
+    """In the order in which they were made; none before the job has ended."""
+
+    deliveries: list[DeliveryView]
+
+
+class UsageView(_View):
+    """What one owner has, and may have; null where there is no limit. `queued` counts paused jobs too."""
+
+    owner: str
+    running: int
+    queued: int
+    bytes: int
+    epochs: int = Field(description="Planned by all jobs that have not ended.")
+    limits: Quota
 
 
 class MetricView(_View):
@@ -187,67 +250,3 @@ class ProblemView(BaseModel):
     detail: str
     code: str
     errors: list[FieldError] = []
-
-
-def job_summary(job: Job) -> JobSummary:
-    return JobSummary(**_summary(job), labels=job.spec.get("labels", {}))
-
-
-def job_view(job: Job) -> JobView:
-    return JobView(**_summary(job), labels=job.spec.get("labels", {}), spec=job.spec)
-
-
-def created_view(job: Job) -> JobView:
-    """The job as it was when it was made, whatever happened since: a repeated POST gets the first answer again."""
-    times = Times(created=job.created_at, queued=job.created_at, started=None, finished=None)
-    first = {"state": JobState.QUEUED, "cancel_requested": False, "phase": None, "progress": None, "metrics": None}
-    first |= {"attempt": 0, "reason": None, "detail": None, "times": times}
-    return job_view(job).model_copy(update=first)
-
-
-def _summary(job: Job) -> dict[str, Any]:
-    progress = job.progress
-    return {
-        "id": job.id,
-        "name": job.name,
-        "state": job.state,
-        "cancel_requested": job.cancel_requested,
-        "phase": progress.get("phase") if progress else None,
-        "progress": progress,
-        "metrics": job.metrics,
-        "attempt": job.attempt,
-        "reason": job.end_reason,
-        "detail": job.end_detail,
-        "times": Times(created=job.created_at, queued=job.queued_at, started=job.started_at, finished=job.finished_at),
-        "links": Links.of(job.id),
-    }
-
-
-def resolved_view(spec: AnySpec) -> Resolved:
-    return Resolved(spec=spec.to_json())
-
-
-def event_view(event: JobEvent) -> EventView:
-    return EventView(seq=event.seq, attempt=event.attempt, type=event.type, data=event.data, at=event.at)
-
-
-def metric_view(metric: Metric) -> MetricView:
-    return MetricView(phase=metric.phase, repeat=metric.repeat, epoch=metric.epoch, metrics=metric.values)
-
-
-def artifact_view(artifact: Artifact) -> ArtifactView:
-    return ArtifactView(
-        name=artifact.name,
-        kind=artifact.kind,
-        media_type=artifact.media_type,
-        size=artifact.size,
-        sha256=artifact.sha256,
-        created=artifact.created_at,
-        href=f"/jobs/{artifact.job_id}/artifacts/{artifact.name}",
-    )
-
-
-def workers_part(workers: list[Worker], within_seconds: float) -> Part:
-    if not workers:
-        return Part(ok=False, detail=f"no worker was heard in the last {within_seconds:g} seconds; start one.")
-    return Part(ok=True, detail=f"{len(workers)} heard in the last {within_seconds:g} seconds.")

@@ -27,19 +27,31 @@ def check_data(spec: AnySpec, settings: Settings) -> None:
     raise invalid_spec([FieldProblem("/dataset", absence, "data_set_absent")])
 
 
-def check_sources(spec: AnySpec, repository: Repository) -> None:
-    """Raises Problem 422 when another job's network is asked for that is not there or does not fit."""
+def check_webhooks(spec: AnySpec, settings: Settings) -> None:
+    """Raises Problem 422 when webhooks are asked for and nothing is there to sign their messages with."""
+    if spec.webhooks and settings.webhook_secret is None:
+        message = "this service sends no messages to webhooks; whoever runs it has to set KD_WEBHOOK_SECRET first."
+        raise invalid_spec([FieldProblem("/webhooks", message, "webhooks_not_set_up")])
+
+
+def check_sources(spec: AnySpec, repository: Repository, owner: str | None) -> None:
+    """Raises Problem 422 when another job's network is asked for that is not there or does not fit.
+
+    Args:
+        owner: whose jobs may be used; None: everybody's.
+    """
     for source in spec.sources():
-        job = _finished(source, repository)
+        job = _finished(source, repository, owner)
+        _check_snapshot(job, source)
         network = _network(job, source.role, repository)
         if network is not None:
             _check_fits(spec, job, source, network)
 
 
-def _finished(source: Source, repository: Repository) -> Job:
+def _finished(source: Source, repository: Repository, owner: str | None) -> Job:
     """The job that the network is of; it has succeeded and published such a network."""
     try:
-        job = repository.get(source.job)
+        job = repository.get(source.job, owner)
     except JobNotFound as error:
         hint = f"{error}; GET /jobs?state=succeeded lists those to take a network from."
         raise _unusable(source, "job_not_found", hint) from None
@@ -55,6 +67,15 @@ def _finished(source: Source, repository: Repository) -> Job:
         message = f"job '{job.id}' did not train the student alone (baseline: false); take its student or teacher."
         raise _unusable(source, "job_without_network", message)
     return job
+
+
+def _check_snapshot(job: Job, source: Source) -> None:
+    recipe = job.spec["teacher"].get("training", {}) if source.role == "teacher" else job.spec["training"]
+    kept = recipe.get("snapshots", [])
+    if source.epoch is not None and source.epoch not in kept:
+        listed = ", ".join(map(str, kept)) or "none"
+        message = f"job '{job.id}' kept no {source.role} of epoch {source.epoch}; its snapshots are of: {listed}."
+        raise _unusable(source, "no_snapshot", message)
 
 
 def _network(job: Job, role: str, repository: Repository) -> dict[str, Any] | None:

@@ -1,171 +1,92 @@
-"""images/s of the distillation step against a plain loop, batch 128, CIFAR-10-shaped data, for three pairs of networks.
-
-Both sides run with a trainer's own environment: waiting threads sleep, freed memory is kept.
+"""images/s of the distillation step, batch 128, CIFAR-10-shaped data, for three pairs of networks: a plain loop,
+torchdistill, and the engine in float32, in `auto`, and in `auto` with a warm cache, in turns.
 """
 
 from __future__ import annotations
 
 import copy
-import subprocess
-import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.plain_loop import MEAN, STD, PlainLoop
+from benchmarks.as_trainer import cores, run_as_trainer
+from benchmarks.engine_loop import CPU, EngineLoop
+from benchmarks.peer_loop import PeerLoop
+from benchmarks.plain_loop import PlainLoop
 from benchmarks.turns import ROUNDS, Measured, in_turns
-from kd_engine.cached_teacher import CachedTeacher, cache_for
-from kd_engine.data.dataset import Dataset, Split
-from kd_engine.device import set_up, training_dtype
-from kd_engine.network import Architecture, Network, build
-from kd_engine.objective import Objective
-from kd_engine.spec import JobSpec
-from kd_engine.streams import seeded
-from kd_engine.trainer import Trainer
-from worker.trainer_process import trainer_environment
+from benchmarks.work import BATCH, Work, cifar
+from kd_engine.device import set_up
 
-BATCH = 128
-_CPU = torch.device("cpu")
+PLAIN, PEER = "plain loop", "torchdistill"
 
 
 class Pair(NamedTuple):
-    """A teacher and a student, how many steps make a measured epoch, and the floors of docs/performance.md."""
+    """Two networks, and the floors of docs/performance.md."""
 
-    teacher: str
-    student: str
-    steps: int
+    work: Work
     floors: dict[str, float]
 
 
 PAIRS = (
-    Pair("resnet56", "resnet20", 8, {"float32": 1.25, "auto": 2.0, "warm cache": 3.2}),
-    Pair("resnet110", "resnet20", 6, {"float32": 1.25, "auto": 2.1, "warm cache": 4.3}),
-    Pair("resnet32x4", "resnet8x4", 2, {"float32": 1.15, "auto": 2.2, "warm cache": 5.2}),
+    Pair(cifar("resnet56", "resnet20", 4), {"float32": 1.25, "auto": 2.0, "warm cache": 3.2}),
+    Pair(cifar("resnet110", "resnet20", 3), {"float32": 1.25, "auto": 2.1, "warm cache": 4.3}),
+    Pair(cifar("resnet32x4", "resnet8x4", 2), {"float32": 1.15, "auto": 2.2, "warm cache": 5.2}),
 )
-
-
-class _Silent:
-    """A watcher that watches nothing."""
-
-    def after_step(self, trainer: Trainer) -> None:
-        pass
-
-    def after_epoch(self, trainer: Trainer, metrics: dict[str, float]) -> None:
-        pass
 
 
 def run() -> None:
     """Measures in a process of its own, with the environment that a trainer gets."""
-    threads = torch.get_num_threads()
-    subprocess.run([sys.executable, "-m", "benchmarks.training"], env=trainer_environment(threads), check=True)
+    run_as_trainer("benchmarks.training")
 
 
 def measure_all(pairs: tuple[Pair, ...] = PAIRS, rounds: int = ROUNDS) -> None:
     """Prints the ratios of each pair, and the achieved rate beside the machine's own."""
-    threads = set_up(_CPU, None)
+    threads = set_up(CPU, cores())
     print(f"distillation step, batch {BATCH}, {threads} threads, medians of {rounds} rounds in turns")
     for pair in pairs:
         with tempfile.TemporaryDirectory() as folder:
-            _show(pair, measure(pair, Path(folder), rounds))
+            show(pair, measure(pair.work, Path(folder), rounds))
     ceiling = _convolution_rate()
     print(f"the machine's own rate on 3x3 convolutions of 64 channels: {ceiling['float32']:.0f} GFLOP/s in float32, "
           f"{ceiling['bf16']:.0f} in bf16")  # fmt: skip
 
 
-def measure(pair: Pair, folder: Path, rounds: int) -> Measured:
-    """Seconds of an epoch of `pair.steps` steps: the plain loop, the engine, and the engine with a warm cache."""
-    images = torch.randint(0, 256, (BATCH * pair.steps, 3, 32, 32), dtype=torch.uint8)
-    labels = torch.randint(0, 10, (len(images),))
-    plain = {role: _network(model, role) for role, model in (("teacher", pair.teacher), ("student", pair.student))}
-    contestants: dict[str, Any] = {
-        "plain loop": PlainLoop(
-            plain["student"].module.to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
-            plain["teacher"].module.to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
-            images.permute(0, 2, 3, 1).contiguous().numpy(),
-            labels.numpy(),
-            BATCH,
-        ),
-        "float32": _Epochs(pair, "float32", Split(images, labels)),
-        "auto": _Epochs(pair, "auto", Split(images, labels)),
-        "warm cache": _Epochs(pair, "auto", Split(images, labels), folder),
+def measure(work: Work, folder: Path, rounds: int) -> Measured:
+    """Seconds of an epoch of `work.steps` steps, for each contestant."""
+    train, events = work.split(), folder / "events.jsonl"
+    contestants: dict[str, Callable[[], object]] = {
+        PLAIN: PlainLoop(work, train),
+        PEER: PeerLoop(work, train),
+        "float32": EngineLoop(work, "float32", train, events),
+        "auto": EngineLoop(work, "auto", train, events),
+        "warm cache": EngineLoop(work, "auto", train, events, folder),
     }
     return in_turns(contestants, rounds)
 
 
-class _Epochs:
-    """The engine's own training: the same epoch, views and all, each time it is called.
-
-    With `cache_folder` the teacher answers from its cache, which the warm-up round filled. Validation is on a handful
-    of images.
-    """
-
-    def __init__(self, pair: Pair, precision: str, train: Split, cache_folder: Path | None = None) -> None:
-        spec = _spec(pair, precision)
-        student, teacher = _network(pair.student, "student"), _network(pair.teacher, "teacher")
-        for network in (student, teacher):
-            network.dtype = training_dtype(precision, network.module, _CPU)
-        teacher.freeze()
-        few = Split(train.images_NCHW[:8], train.labels_N[:8])
-        data = Dataset(train, few, few, student.architecture.classes, (3, 32, 32), "")
-        cache: CachedTeacher | None = None
-        if cache_folder is not None:
-            cache = cache_for(spec, data, teacher, cache_folder)
-            assert cache is not None, "crop and flip have finite views"
-        losses, ce_weight = spec.objective()
-        objective = Objective(student, ce_weight=ce_weight, losses=losses, teacher=teacher, cache=cache)
-        self._trainer = Trainer(student, data, spec.training, objective, 0, "student", _Silent())
-
-    def __call__(self) -> None:
-        self._trainer.epoch = 0
-        self._trainer.train_epoch()
-
-
-def _spec(pair: Pair, precision: str) -> JobSpec:
-    return JobSpec.model_validate(
-        {
-            "dataset": "cifar10",
-            "teacher": pair.teacher,
-            "student": pair.student,
-            "training": {
-                "batch_size": BATCH,
-                "precision": precision,
-                "optimizer": {"name": "sgd", "lr": 0.05, "weight_decay": 5e-4},
-                "augmentation": ["crop", "flip"],
-            },
-        }
-    ).resolved()
-
-
-def _network(model: str, role: str) -> Network:
-    architecture = Architecture(model, {}, (3, 32, 32), tuple("0123456789"), MEAN, STD)
-    with seeded(0, role):
-        network = build(architecture)
-        network.module.train()
-        with (
-            torch.no_grad()
-        ):  # statistics, without which the numbers grow from layer to layer beyond any real network's
-            for _ in range(10):
-                network.logits(torch.randint(0, 256, (32, 3, 32, 32), dtype=torch.uint8))
-    return network
-
-
-def _show(pair: Pair, measured: Measured) -> None:
-    flops = _flops_per_image(pair)
-    print(f"{pair.teacher} -> {pair.student}")
+def show(pair: Pair, measured: Measured) -> None:
+    """Prints each contestant's rate, and its ratio to the plain loop and to torchdistill, in time and in CPU time."""
+    work = pair.work
+    flops = flops_per_image(work)
+    print(f"{work.teacher} -> {work.student}")
     for name in measured.seconds:
-        rate = BATCH * pair.steps / measured.median(name)
-        speedup = measured.speedup(name, "plain loop")
+        rate = work.images / measured.median(name)
+        ratios = "  ".join(
+            f"{measured.speedup(name, other):5.2f}x of {other} (CPU time {measured.cpu_speedup(name, other):.2f}x)"
+            for other in (PLAIN, PEER)
+        )
         floor = f"  floor {pair.floors[name]:.2f}x" if name in pair.floors else ""
-        print(f"  {name:<12} {rate:8,.0f} images/s  {speedup:5.2f}x{floor}  {rate * flops / 1e9:6.0f} GFLOP/s")
+        print(f"  {name:<12} {rate:6,.0f} images/s  {rate * flops / 1e9:4.0f} GFLOP/s  {ratios}{floor}")
 
 
-def _flops_per_image(pair: Pair) -> float:
+def flops_per_image(work: Work) -> float:
     """Teacher forward, student forward and backward, counted by torch; also where the cache spares the teacher."""
-    student, teacher = _network(pair.student, "student"), _network(pair.teacher, "teacher")
-    images_BCHW = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+    student, teacher = work.network(work.student, "student"), work.network(work.teacher, "teacher")
+    images_BCHW = torch.zeros(2, *work.shape, dtype=torch.uint8)
     with FlopCounterMode(display=False) as counter:
         with torch.no_grad():
             teacher.logits(images_BCHW)

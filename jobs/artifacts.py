@@ -6,6 +6,8 @@ import hashlib
 import os
 import re
 import secrets
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from kd_engine.files import DISK_FULL, sync_folder
 _CHUNK_BYTES = 2**20
 # A key is made by us: names joined by single slashes, none of them hidden, `.` or `..`.
 _KEY = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z_.+-]*(/[0-9A-Za-z_-][0-9A-Za-z_.+-]*)*", re.ASCII)
+_PART = re.compile(r"\..+\.[0-9a-f]{16}\.part", re.ASCII)  # of a file that is being written
 _MEDIA_TYPES = {
     ".safetensors": "application/octet-stream",
     ".onnx": "application/octet-stream",
@@ -71,6 +74,12 @@ class ArtifactStore(Protocol):
     def delete(self, key: str) -> None:
         """Removes the file, if it is there."""
 
+    def ages(self) -> Iterator[tuple[str, float]]:
+        """Every file's key, and how many seconds ago it was stored."""
+
+    def clear_parts(self, older_seconds: float) -> None:
+        """Removes what a `put` that was killed left behind, so long ago."""
+
 
 class LocalStore:
     """A store in a folder."""
@@ -120,6 +129,27 @@ class LocalStore:
                 folder.rmdir()
             except OSError:
                 return  # other files are in it, or it is gone already
+
+    def ages(self) -> Iterator[tuple[str, float]]:
+        for path, age in self._files():
+            key = path.relative_to(self._root).as_posix()
+            if _KEY.fullmatch(key):
+                yield key, age
+
+    def clear_parts(self, older_seconds: float) -> None:
+        for path, age in self._files():
+            if _PART.fullmatch(path.name) and age > older_seconds:
+                path.unlink(missing_ok=True)
+
+    def _files(self) -> Iterator[tuple[Path, float]]:
+        for folder, _, names in os.walk(self._root):
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    age = time.time() - path.stat(follow_symlinks=False).st_mtime
+                except FileNotFoundError:
+                    continue  # somebody deletes at the same time
+                yield path, age
 
     def _make_folder(self, folder: Path) -> None:
         missing = [one for one in (folder, *folder.parents) if not one.exists()]

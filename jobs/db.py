@@ -20,8 +20,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from jobs.migrations.upgrade import upgrade
 from jobs.models import Job
-from jobs.repository import Repository
+from jobs.quota import NO_QUOTA, Quota
+from jobs.repository import Repository, Waiting
 from jobs.repository.queries import look
+from jobs.repository.waiting import why
+from jobs.states import JobState
 
 _CONNECT_SECONDS = 3
 _LOCK_SECONDS = 10
@@ -71,14 +74,25 @@ class Database:
         with Session(self._reader, expire_on_commit=False) as session:
             yield Repository(session)
 
-    def look(self, job_id: str) -> Job:
-        """One job as it is now, by a single statement that needs no transaction: what every poll asks for.
+    def look(
+        self, job_id: str, owner: str | None = None, quota_of: Callable[[str], Quota] = lambda owner: NO_QUOTA
+    ) -> tuple[Job, Waiting | None]:
+        """One job as it is now, and why it waits while it is queued: what every poll asks for.
+
+        A single statement that needs no transaction; one more for a queued job.
+
+        Args:
+            owner: whose job it is; None: anybody's.
+            quota_of: what an owner may have.
 
         Raises:
-            jobs.errors.JobNotFound: there is no such job.
+            jobs.errors.JobNotFound: there is no such job of this owner.
         """
         with self._single.connect() as connection:
-            return look(connection, job_id)
+            job = look(connection, job_id, owner)
+            if job.state is not JobState.QUEUED:
+                return job, None
+            return job, why(connection, job.device, job.owner, quota_of(job.owner))
 
     def ping(self) -> None:
         """Raises sqlalchemy.exc.OperationalError when the database cannot be reached."""

@@ -3,6 +3,7 @@
 JobError
 ├── JobNotFound          no such job (or artifact of it)
 ├── WrongState           the edge does not exist from the job's present state
+├── OverQuota            the owner has as much as it may have
 ├── KeyReused            an idempotency key came back with another body
 ├── LeaseLost            another attempt holds the job: stop at once, write nothing
 ├── ArtifactNotFound     the job has no such artifact
@@ -34,6 +35,19 @@ class WrongState(JobError):
     def __init__(self, job_id: str, state: JobState, wish: str) -> None:
         super().__init__(f"job '{job_id}' is {state}; {wish}")
         self.job_id, self.state = job_id, state
+
+
+class OverQuota(JobError):
+    """
+    Attributes:
+        quota: which one: `queued`, `bytes` or `epochs`.
+        used: how much of it is taken.
+        limit: how much there is.
+    """
+
+    def __init__(self, quota: str, used: int, limit: int, message: str) -> None:
+        super().__init__(message)
+        self.quota, self.used, self.limit = quota, used, limit
 
 
 class KeyReused(JobError):

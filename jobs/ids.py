@@ -36,8 +36,13 @@ class _Ulids:
 _ULIDS = _Ulids()
 
 
+def new_id(kind: str) -> str:
+    """An id whose order as text is the order in which such ids were made: `msg_...`."""
+    return f"{kind}_{_ULIDS.next()}"
+
+
 def new_job_id() -> str:
-    return f"job_{_ULIDS.next()}"
+    return new_id("job")
 
 
 def is_job_id(text: str) -> bool:

@@ -12,6 +12,9 @@ from sqlalchemy.types import TypeDecorator
 
 from jobs.states import EndReason, JobState
 
+LOCAL = "local"
+"""The owner of all jobs where there are no API keys."""
+
 
 class UtcTime(TypeDecorator[datetime]):
     """A moment, stored as milliseconds since 1970, so that SQLite and PostgreSQL compare and add alike."""
@@ -62,7 +65,8 @@ class Job(Base):
     """One job.
 
     `version` goes up with every change that a reader can see (the ETag). `token` goes up with every claim: a write that
-    carries an older one changes nothing. `last_event` is the number of the newest event.
+    carries an older one changes nothing. `last_event` is the number of the newest event. `ran_ms` is how long its ended
+    attempts ran; `claimed_at` when the present one began.
     """
 
     __tablename__ = "jobs"
@@ -74,6 +78,11 @@ class Job(Base):
     dataset: Mapped[str] = mapped_column(String(200))
     student: Mapped[str] = mapped_column(String(200))
     device: Mapped[str] = mapped_column(String(16))
+    owner: Mapped[str] = mapped_column(String(100), default=LOCAL, server_default=LOCAL)
+    rank: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # -priority: one index serves the order
+    keep_seconds: Mapped[int | None] = mapped_column(BigInteger)
+    planned_epochs: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    retry_of: Mapped[str | None] = mapped_column(String(40))
 
     version: Mapped[int] = mapped_column(BigInteger, default=1)
     last_event: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -92,15 +101,26 @@ class Job(Base):
 
     created_at: Mapped[datetime]
     queued_at: Mapped[datetime]
-    rung_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    claimed_at: Mapped[datetime | None]
+    ran_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     __table_args__ = (
+        Index("jobs_queue", "state", "owner", "device", "rank", "id"),
+        Index("jobs_owner", "owner", "id"),
+        Index("jobs_finished", "finished_at"),
+        Index("jobs_expires", "expires_at"),
+        Index("jobs_retry_of", "retry_of", unique=True),
         Index("jobs_state_lease", "state", "lease_expires"),
-        Index("jobs_state_rung", "state", "rung_at", "id"),
         Index("jobs_state_id", "state", "id"),
     )
+
+    @property
+    def priority(self) -> int:
+        """Of its owner's waiting jobs the one with the highest goes first."""
+        return -self.rank
 
     @property
     def labels(self) -> dict[str, str]:
@@ -164,10 +184,11 @@ class Artifact(Base):
 
 
 class IdempotencyKey(Base):
-    """The first answer to a `POST /jobs` with this key."""
+    """The first answer to a `POST /jobs` of this owner with this key."""
 
     __tablename__ = "idempotency_keys"
 
+    owner: Mapped[str] = mapped_column(String(100), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     body_sha256: Mapped[str] = mapped_column(String(64))
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
@@ -182,5 +203,56 @@ class Worker(Base):
     id: Mapped[str] = mapped_column(String(200), primary_key=True)
     device: Mapped[str] = mapped_column(String(16))
     job_id: Mapped[str | None] = mapped_column(String(40))
+    memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+
+
+class Owner(Base):
+    """Whose jobs there are, and when a job of theirs was last begun."""
+
+    __tablename__ = "owners"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    served_at: Mapped[datetime | None]
+
+
+class LogLine(Base):
+    """A line of a run's log; `seq` counts from 1 without gaps within the job."""
+
+    __tablename__ = "job_logs"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    attempt: Mapped[int] = mapped_column(Integer)
+    line: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+
+
+class DeliveryState(StrEnum):
+    DUE = "due"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"
+
+
+class Delivery(Base):
+    """A message to a webhook. It belongs to no job, so that it also goes out when the job is deleted meanwhile."""
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    job_id: Mapped[str] = mapped_column(String(40), index=True)
+    owner: Mapped[str] = mapped_column(String(100))
+    url: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    state: Mapped[DeliveryState] = mapped_column(EnumText(DeliveryState, 16))
+    tries: Mapped[int] = mapped_column(Integer)
+    due_at: Mapped[datetime]
+    last_error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("deliveries_state_due", "state", "due_at"),
+        Index("deliveries_settled", "settled_at"),
+    )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
+
+from jobs import access
+from jobs.access import ApiKey
+from jobs.quota import Quota
 
 _PREFIX = "KD_"
 _MIB = 2**20
@@ -26,7 +32,11 @@ def _absolute(path: Path) -> Path:
 
 # Absolute, because a trainer runs in a folder of its own.
 _Folder = Annotated[Path, AfterValidator(_absolute)]
+_File = _Folder
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_KEYS = TypeAdapter(tuple[ApiKey, ...])
+# What these hold stays out of messages: passwords and keys.
+_SECRET = re.compile(r"_URL$|_API_KEYS$|_SECRET$")
 
 
 class Settings(BaseSettings):
@@ -73,6 +83,30 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on; 0 takes a free one.")
     max_body_bytes: int = Field(_MIB, ge=1, description="Largest request body, in bytes.")
     page_size_max: int = Field(200, ge=1, description="Most entries on one page of a list.")
+    max_streams: int = Field(2000, ge=1, le=20_000, description="Most event streams and waiting reads open at once.")
+    allow_open: bool = Field(
+        False, description="Serve without API keys on an address that others reach: for a proxy that asks for its own."
+    )
+    api_keys: tuple[ApiKey, ...] = Field(
+        (),
+        description="JSON list of the keys that let callers in, hashed, as `python -m api new-key` prints them. "
+        "Left out: no key is asked for.",
+        repr=False,
+    )
+    api_keys_file: _File | None = Field(None, description="File with that list, in place of KD_API_KEYS.")
+
+    quota_running: int | None = Field(
+        None, ge=1, description="Jobs of one owner that run at the same time; more wait. Left out: no limit."
+    )
+    quota_queued: int | None = Field(
+        None, ge=1, description="Jobs of one owner that wait or are paused; more are refused. Left out: no limit."
+    )
+    quota_bytes: int | None = Field(
+        None, ge=1, description="Bytes of one owner's files; over it new jobs are refused. Left out: no limit."
+    )
+    quota_epochs: int | None = Field(
+        None, ge=1, description="Epochs planned by one owner's unfinished jobs together. Left out: no limit."
+    )
 
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Device that this machine's workers train on, where a job leaves it open."
@@ -87,13 +121,38 @@ class Settings(BaseSettings):
     stop_after_seconds: _Seconds = Field(
         40.0, description="A worker that could not renew its claim for so long stops its trainer."
     )
-    ring_after_seconds: _Seconds = Field(15.0, description="A queued job that nobody claimed is rung again after this.")
-    sweep_seconds: _Seconds = Field(5.0, description="How often lost and unclaimed jobs are looked for.")
+    sweep_seconds: _Seconds = Field(
+        5.0, description="How often lost jobs are looked for, and by an idle worker those that wait."
+    )
     max_lost_attempts: int = Field(3, ge=1, description="A job whose worker was lost so many times fails.")
     cancel_grace_seconds: _Seconds = Field(10.0, description="Time between asking a trainer to stop and killing it.")
     checkpoint_seconds: _Seconds = Field(
         30.0, description="Longest time between two checkpoints: what a crash can cost."
     )
+    checkpoint_epochs: int | None = Field(
+        None, ge=1, description="A checkpoint also after every so many epochs. Left out: by time alone."
+    )
+    checkpoints_kept: int = Field(
+        2, ge=1, description="Checkpoints kept of a job; the older ones serve where the newest was damaged."
+    )
+    keep_days: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Jobs are deleted so long after their end, where they do not say it themselves. Left out: never.",
+    )
+
+    webhook_secret: str | None = Field(
+        None,
+        description="What messages to webhooks are signed with: `whsec_` and 24 to 64 random bytes in base64. "
+        "Left out: none are sent.",
+        repr=False,
+    )
+    webhook_private: bool = Field(
+        False, description="Whether webhooks may lie on private networks and on this machine."
+    )
+
+    _keys: tuple[ApiKey, ...] = PrivateAttr(())
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -101,7 +160,8 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SettingsError(_explain(error)) from None
         except UnreadableVariable as error:
-            raise SettingsError(str(error)) from None
+            field = re.search(r'field "(\w+)"', str(error))
+            raise SettingsError(f"{variable(field[1])}: expected JSON" if field else str(error)) from None
 
     @model_validator(mode="after")
     def _lease_outlives_its_renewals(self) -> Self:
@@ -113,6 +173,35 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _secret_is_one(self) -> Self:
+        if self.webhook_secret is not None and not _is_webhook_secret(self.webhook_secret):
+            raise ValueError(
+                "KD_WEBHOOK_SECRET is not 'whsec_' and 24 to 64 bytes in base64; make one with: "
+                "echo whsec_$(head -c 32 /dev/urandom | base64)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _keys_are_readable(self) -> Self:
+        if self.api_keys_file is not None and self.api_keys:
+            raise ValueError("KD_API_KEYS and KD_API_KEYS_FILE are both set; keep one of them")
+        self._keys = self.api_keys if self.api_keys_file is None else _read_keys(self.api_keys_file)
+        access.check_keys(self._keys)
+        return self
+
+    @property
+    def keys(self) -> tuple[ApiKey, ...]:
+        """The API keys, from either setting."""
+        return self._keys
+
+    def quota_of(self, owner: str) -> Quota:
+        """What an owner may have."""
+        default = Quota(
+            running=self.quota_running, queued=self.quota_queued, bytes=self.quota_bytes, epochs=self.quota_epochs
+        )
+        return access.quota_of(self._keys, owner, default)
+
     @property
     def trainer_threads(self) -> int:
         """CPU threads of one trainer: `threads`, or this process's cores shared among the machine's workers."""
@@ -122,6 +211,30 @@ class Settings(BaseSettings):
 def variable(field: str) -> str:
     """The name of the environment variable of a field."""
     return f"{_PREFIX}{field.upper()}"
+
+
+def _read_keys(path: Path) -> tuple[ApiKey, ...]:
+    """The entries in a file; raises ValueError, whose message shows none of what the file holds."""
+    try:
+        return _KEYS.validate_json(path.read_bytes())
+    except OSError as error:
+        raise ValueError(f"KD_API_KEYS_FILE: cannot read {path} ({error.strerror})") from None
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise ValueError(f"KD_API_KEYS_FILE: {path}{_place(first['loc'])}: {first['msg']}") from None
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Where in a list of entries, as `[0].scopes`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+
+
+def _is_webhook_secret(text: str) -> bool:
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return False
+    return text.startswith("whsec_") and 24 <= len(key) <= 64
 
 
 def _cores() -> int:
@@ -138,7 +251,6 @@ def _line(detail: ErrorDetails) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     if not detail["loc"]:
         return message
-    # The URLs hold passwords, so their values stay out of messages.
     name = variable(str(detail["loc"][0]))
-    value = "" if name.endswith("_URL") else f" is {detail['input']!r}"
-    return f"{name}{value}: {message}"
+    value = "" if _SECRET.search(name) else f" is {detail['input']!r}"
+    return f"{name}{_place(detail['loc'][1:])}{value}: {message}"

@@ -1,12 +1,15 @@
 """The states of a job, the edges between them, and the reasons for which a job ends.
 
     queued ──claim──> running ──finish──> succeeded | failed | cancelled
-      │ ^               │   │
-      │ └──lost, handed ┘   └──pause──> paused ──resume──> queued
-      │     back, retry                   │
-      └──cancel──> cancelled <──cancel────┘
+      │ │ ^               │  │
+      │ │ └──lost, handed─┘  │
+      │ │       back         │
+      │ └──────pause─────────┴──pause──> paused ──resume──> queued
+      │                                    │
+      └──cancel──> cancelled <───cancel────┘
 
-A wish to cancel or pause a running job is a flag that its worker obeys, not a state. Terminal states never change.
+A wish to cancel or pause a running job is a flag that its worker obeys, not a state. Terminal states never change: a
+retry of a job that ended is a new job.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ class JobState(StrEnum):
 
 
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.PAUSED, JobState.CANCELLED}),
     JobState.RUNNING: frozenset(
         {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.QUEUED, JobState.PAUSED}
     ),
@@ -58,8 +61,14 @@ class EndReason(StrEnum):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same job may succeed on another try, with nothing changed in it."""
-        return self in {EndReason.OUT_OF_MEMORY, EndReason.DISK_FULL, EndReason.WORKER_LOST, EndReason.INTERNAL_ERROR}
+        """Whether the same job may succeed on another try, with nothing changed in it; its checkpoints are kept."""
+        return self in {
+            EndReason.OUT_OF_MEMORY,
+            EndReason.DISK_FULL,
+            EndReason.WORKER_LOST,
+            EndReason.TIMEOUT,
+            EndReason.INTERNAL_ERROR,
+        }
 
 
 def check_transition(source: JobState, target: JobState) -> None:

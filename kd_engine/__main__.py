@@ -3,6 +3,7 @@
 python -m kd_engine run examples/digits.json out/        train what the spec asks for, files in out/
 python -m kd_engine run examples/digits.json out/ --resume   go on from the checkpoint in out/
 python -m kd_engine run spec.json out/ --teacher a/student.safetensors   learn from a finished network, or several
+torchrun --nproc-per-node 2 -m kd_engine run spec.json out/   as with "devices": 2 in the spec, which needs no torchrun
 python -m kd_engine evaluate out/student.safetensors --dataset digits   measure a finished network again
 python -m kd_engine evaluate out/student.safetensors --dataset digits --teacher out/teacher.safetensors --out again/
 """
@@ -95,7 +96,8 @@ def _run(asked: argparse.Namespace) -> int:
     )
     finished = run(spec, options, emit=_show, should_stop=lambda: bool(stop))
     if finished.reason == "completed":
-        print(json.loads((asked.out / "report.json").read_text())["summary"])
+        if finished.artifacts:  # none of torchrun's other processes
+            print(json.loads((asked.out / "report.json").read_text())["summary"])
         return 0
     print(f"{finished.reason}: {finished.detail}", file=sys.stderr)
     return 130 if finished.reason == "interrupted" else 1

@@ -20,6 +20,7 @@ from kd_engine.augmentations import count_views
 from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Dataset
 from kd_engine.data.loader import Batch
+from kd_engine.distributed import ALONE, World
 from kd_engine.logit_store import LogitStore
 from kd_engine.network import Network
 from kd_engine.spec import JobSpec, canonical_hash
@@ -32,7 +33,7 @@ _TOLERANCE = 0.05  # of the largest logit: far above rounding, far below another
 
 
 def cache_for(
-    spec: JobSpec, data: Dataset, teacher: Network, folder: Path, compiler: Compiler | None = None
+    spec: JobSpec, data: Dataset, teacher: Network, folder: Path, compiler: Compiler | None = None, seed: int = 0
 ) -> CachedTeacher | None:
     """The teacher behind a store of its logits for the train split; None where the spec or the method rules it out.
 
@@ -40,9 +41,10 @@ def cache_for(
         spec: resolved.
         folder: shared by all jobs.
         compiler: makes what computes the missing logits faster.
+        seed: the student's, on which the views depend where they are fixed.
     """
     recipe, asked = spec.training, spec.teacher_cache
-    views = count_views(recipe.augmentation, data.shape)
+    views = recipe.fixed_views or count_views(recipe.augmentation, data.shape)
     plain = not any(loss.uses_features for loss in spec.objective()[0])
     if asked == "off" or views is None or not plain:
         return None
@@ -61,6 +63,8 @@ def cache_for(
         "views": [augmentation.model_dump(mode="json") for augmentation in recipe.augmentation],
         "storage": storage,
     }
+    if recipe.fixed_views is not None:  # then a view's number says nothing without the draws that made it
+        identity["drawn"] = {"seed": seed, "batch_size": recipe.batch_size}
     if compiler is not None:
         identity["compiled"] = True  # its logits are rounded differently
     store = LogitStore(
@@ -101,11 +105,18 @@ class CachedTeacher:
         """Makes what was computed survive this process."""
         self._store.flush()
 
-    def stats(self) -> dict[str, Any]:
-        """What the report says of the cache: rows asked for, the share that was there, rows kept now."""
-        rate = self._found / self._asked if self._asked else 0.0
+    def stats(self, world: World = ALONE) -> dict[str, Any]:
+        """What the report says of the cache: rows asked for, the share that was there, rows kept now.
+
+        Of all processes of `world`, which have flushed before.
+        """
+        states = world.collect(torch.tensor([self._asked, self._found]))  # all are here, so all of them have flushed
+        asked, found = torch.stack(states).sum(dim=0).tolist()
+        if world.size > 1:
+            self._store.flush()
+        rate = found / asked if asked else 0.0
         return {
-            "asked": self._asked,
+            "asked": asked,
             "hit_rate": rate,
             "rows": self._store.filled,
             "views": self._store.views,

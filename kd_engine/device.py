@@ -11,11 +11,15 @@ from kd_engine.errors import InvalidSpecError
 from kd_engine.no_compiler import leave_compiler_out
 
 
-def choose_device(asked: str) -> torch.device:
+def choose_device(asked: str, devices: int = 1, rank: int = 0) -> torch.device:
     """The device for `auto`, `cpu` or `cuda`.
 
+    Args:
+        devices: how many processes share the run, each with a GPU of its own.
+        rank: which of them this is.
+
     Raises:
-        InvalidSpecError: `cuda` was asked for and this machine has none.
+        InvalidSpecError: `cuda` was asked for and this machine has none, or there are fewer GPUs than `devices`.
     """
     if asked == "cuda" and not torch.cuda.is_available():
         raise InvalidSpecError(
@@ -23,14 +27,28 @@ def choose_device(asked: str) -> torch.device:
         )
     if asked == "auto":
         asked = "cuda" if torch.cuda.is_available() else "cpu"
+    if asked == "cuda" and devices > 1:
+        if (found := torch.cuda.device_count()) < devices:
+            raise InvalidSpecError(
+                f"resources.devices is {devices}, but this worker sees {found} GPU{'s' * (found > 1)}; ask for at most "
+                f"{found}, or for the device 'cpu'."
+            )
+        return torch.device(asked, rank)
     return torch.device(asked)
 
 
-def set_up(device: torch.device, threads: int | None) -> int:
-    """Makes this process deterministic and gives it its share of the cores; returns the number of threads."""
+def set_up(device: torch.device, threads: int | None, devices: int = 1) -> int:
+    """Makes this process deterministic and gives it its share of the cores; returns the number of its threads.
+
+    Args:
+        threads: of the whole run; all cores if None.
+        devices: how many processes share the run.
+    """
     leave_compiler_out()
-    torch.set_num_threads(threads or os.cpu_count() or 1)
+    torch.set_num_threads(max(1, (threads or os.cpu_count() or 1) // devices))
     if device.type == "cuda":
+        if device.index is not None:
+            torch.cuda.set_device(device)
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
     return torch.get_num_threads()

@@ -11,22 +11,28 @@ import errno
 import json
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
 from kd_engine.checkpoint import load_tree
 from kd_engine.data.dataset import load
 from kd_engine.device import choose_device, set_up
+from kd_engine.distributed import Seat, World, joined, torchrun_seat
 from kd_engine.environment import describe
-from kd_engine.errors import DataError, DiskFullError, EngineError, OutOfMemoryError
+from kd_engine.errors import DataError, DiskFullError, EngineError, InvalidSpecError, OutOfMemoryError
 from kd_engine.events import Event, Finished, RunStarted
 from kd_engine.files import write_atomically
+from kd_engine.launch import launch
+from kd_engine.memory import check_memory
 from kd_engine.options import RunOptions
 from kd_engine.phases import Phases
-from kd_engine.spec import AnySpec, EvaluateSpec
+from kd_engine.spec import AnySpec, EvaluateSpec, JobSpec, parse_spec
 
 log = logging.getLogger(__name__)
 EVENTS_FILE = "events.jsonl"
+# What a checkpoint's spec may have otherwise: it is not of the training.
+_FREE = dict.fromkeys(("name", "labels", "priority", "keep_days", "webhooks"))
 
 
 def run(
@@ -38,6 +44,9 @@ def run(
 ) -> Finished:
     """Trains (or evaluates) what `spec` asks for and writes the artifacts into `options.out_dir`.
 
+    On several devices it starts a process for each, unless torchrun started this one among as many: then each of them
+    is to call this, and the first one writes and tells.
+
     Args:
         emit: hears every event; they are also appended to `events.jsonl`.
         should_stop: asked after each step; once true, a checkpoint is written and the run ends `interrupted`.
@@ -46,22 +55,79 @@ def run(
         The last event: `completed` with the names of the artifacts, or why not.
     """
     options.out_dir.mkdir(parents=True, exist_ok=True)
+    seat = torchrun_seat()
+    if seat is not None and seat.rank > 0:
+        return work(spec, options, seat, should_stop=should_stop)
     with (options.out_dir / EVENTS_FILE).open("a", buffering=1) as lines:
 
         def tell(event: Event) -> None:
             lines.write(event.model_dump_json() + "\n")
             emit(event)
 
-        finished = _guarded(spec, options, tell, should_stop)
+        if seat is None and spec.resources.devices > 1:
+            finished = _guarded(lambda: _launched(spec, options, tell, should_stop))
+        else:
+            finished = work(spec, options, seat or Seat(), emit=tell, should_stop=should_stop)
         tell(finished)
     return finished
 
 
-def _guarded(
+def work(
+    spec: AnySpec,
+    options: RunOptions,
+    seat: Seat,
+    *,
+    emit: Callable[[Event], None] = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Finished:
+    """The part of a run that is done in this process: all of it, or one of several seats.
+
+    The first process writes the files, is the one whose `emit` counts and whose `should_stop` is asked.
+    """
+
+    def tell(event: Event) -> None:
+        if seat.rank == 0:
+            emit(event)
+
+    def run_all() -> Finished:
+        return Finished(reason="completed", artifacts=_run(_seated(spec, seat), options, seat, tell, should_stop))
+
+    return _guarded(run_all)
+
+
+def _launched(
     spec: AnySpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
 ) -> Finished:
+    choose_device(_asked(spec, options), spec.resources.devices)  # too few are noticed before any process is started
+    return launch(spec, options, emit, should_stop)
+
+
+def _same_training(written: dict[str, Any], spec: JobSpec) -> bool:
+    """Whether a checkpoint's spec asks for the same; an earlier version may have written fewer of the defaults."""
+    earlier = parse_spec(written).to_json()
+    return {**earlier, **_FREE} == {**spec.to_json(), **_FREE}
+
+
+def _seated(spec: AnySpec, seat: Seat) -> AnySpec:
+    """The resolved spec, with as many devices as there are processes."""
+    spec = spec.resolved()
+    if spec.resources.devices not in (1, seat.size):
+        raise InvalidSpecError(
+            f"resources.devices is {spec.resources.devices}, but torchrun started {seat.size} processes; start as "
+            "many, or leave 'devices' out."
+        )
+    if seat.size > 1 and not isinstance(spec, JobSpec):
+        raise InvalidSpecError("an evaluation takes one device; run it without torchrun.")
+    return spec.model_copy(update={"resources": spec.resources.model_copy(update={"devices": seat.size})})
+
+
+def _asked(spec: AnySpec, options: RunOptions) -> str:
+    return options.device if spec.resources.device == "auto" else spec.resources.device
+
+
+def _guarded(do: Callable[[], Finished]) -> Finished:
     try:
-        return Finished(reason="completed", artifacts=_run(spec.resolved(), options, emit, should_stop))
+        return do()
     except EngineError as error:
         return Finished(reason=error.code, detail=str(error))
     except torch.OutOfMemoryError as error:
@@ -84,29 +150,50 @@ _FEWER = "the device has too little memory for this job; try a smaller batch_siz
 
 
 def _run(
-    spec: AnySpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
+    spec: AnySpec,
+    options: RunOptions,
+    seat: Seat,
+    emit: Callable[[Event], None],
+    should_stop: Callable[[], bool],
 ) -> tuple[str, ...]:
-    asked = spec.resources.device
-    device = choose_device(options.device if asked == "auto" else asked)
-    threads = set_up(device, options.threads)
+    device = choose_device(_asked(spec, options), seat.size, seat.rank)
+    threads = set_up(device, options.threads, seat.size)
+    with joined(seat, device) as world:
+        return _run_in(world, spec, device, threads, options, emit, should_stop)
+
+
+def _run_in(
+    world: World,
+    spec: AnySpec,
+    device: torch.device,
+    threads: int,
+    options: RunOptions,
+    emit: Callable[[Event], None],
+    should_stop: Callable[[], bool],
+) -> tuple[str, ...]:
     resumed = None if options.resume_from is None else load_tree(options.resume_from)
     emit(RunStarted(device=device.type, threads=threads, resumed=resumed is not None))
-    data = load(spec.dataset, options.data_dir, options.download, options.cache_dir).to(device)
+    with world.first_goes_ahead():
+        data = load(spec.dataset, options.data_dir, options.download, options.cache_dir).to(device)
     if isinstance(spec, EvaluateSpec):
         from kd_engine.evaluation.job import run_evaluation
 
         return run_evaluation(spec, data, device, options, emit, should_stop)
     assert data.facts is not None, "data that was loaded is known"
     spec = spec.settled(data.facts)
-    if resumed is not None and resumed["spec"] != spec.to_json():
+    if resumed is not None and not _same_training(resumed["spec"], spec):
         raise DataError("the checkpoint belongs to another spec, or to other data; start without it.")
-    write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
-    phases = Phases(spec, data, device, options, emit, should_stop)
+    if world.first:
+        write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
+    check_memory(spec, data, device, world.size)
+    phases = Phases(spec, data, device, options, emit, should_stop, world)
     if resumed is not None:
         phases.restore(resumed)
     results = phases.run_all()
+    if not world.first:
+        return ()
     environment = describe(
-        device, threads, seed=spec.seed, data_sha256=data.sha256,
+        device, threads, processes=world.size, seed=spec.seed, data_sha256=data.sha256,
         precision={result.phase: str(result.network.dtype).removeprefix("torch.") for result in results},
     )  # fmt: skip
     if phases.compiler is not None:

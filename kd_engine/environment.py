@@ -12,11 +12,18 @@ _PACKAGES = ("torch", "numpy", "safetensors", "pydantic", "scikit-learn")
 
 
 def describe(
-    device: torch.device, threads: int, *, seed: int | None, data_sha256: str, precision: dict[str, str]
+    device: torch.device,
+    threads: int,
+    *,
+    processes: int = 1,
+    seed: int | None,
+    data_sha256: str,
+    precision: dict[str, str],
 ) -> dict[str, Any]:
     """The environment as JSON data.
 
     Args:
+        threads: of each of the `processes` that trained together.
         seed: None where nothing was drawn.
         precision: the type that each network computes in.
     """
@@ -25,7 +32,7 @@ def describe(
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": {name: version(name) for name in _PACKAGES} | _optional(),
         "cuda": torch.version.cuda,
-        "device": {"type": device.type, "name": _device_name(device), "threads": threads},
+        "device": {"type": device.type, "name": _device_name(device), "threads": threads, "processes": processes},
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "seed": seed,
         "data_sha256": data_sha256,

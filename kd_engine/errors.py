@@ -6,6 +6,7 @@
     ├── DivergedError           diverged         a loss became NaN or infinite; lower the learning rate
     ├── OutOfMemoryError        out_of_memory    the device has too little memory; lower the batch size
     ├── DiskFullError           disk_full        no room for a checkpoint or a result
+    ├── ProcessLost             worker_lost      one of the job's processes is gone; go on from the checkpoint
     └── Interrupted             interrupted      asked to stop; a checkpoint was written, nothing is lost
 
 `code` is what a service stores and a user reads; it never changes once published.
@@ -38,6 +39,10 @@ class OutOfMemoryError(EngineError):
 
 class DiskFullError(EngineError):
     code = "disk_full"
+
+
+class ProcessLost(EngineError):
+    code = "worker_lost"
 
 
 class Interrupted(EngineError):

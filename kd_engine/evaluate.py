@@ -11,6 +11,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from kd_engine.data.dataset import Split
+from kd_engine.distributed import ALONE, World
 from kd_engine.network import Network
 
 _BATCH = 1000
@@ -30,16 +31,23 @@ class Evaluation:
 
 
 @torch.inference_mode()
-def evaluate(network: Network, split: Split) -> Evaluation:
-    """Accuracy and loss of `network` on `split`; the module's mode is put back as it was."""
+def evaluate(network: Network, split: Split, world: World = ALONE) -> Evaluation:
+    """Accuracy and loss of `network` on `split`; the module's mode is put back as it was.
+
+    Each process of `world` takes some of the batches; all of them know the result.
+    """
     was_training = network.module.training
     network.module.eval()
     correct, losses = [], []
-    for start in range(0, len(split), _BATCH):
+    for start in range(0, len(split), _BATCH)[world.rank :: world.size]:
         logits_BK = network.logits(split.images_NCHW[start : start + _BATCH])
         labels_B = split.labels_N[start : start + _BATCH]
         correct.append((logits_BK.argmax(dim=1) == labels_B).sum())
         losses.append(cross_entropy(logits_BK, labels_B, reduction="sum").double())
     network.module.train(was_training)
-    accuracy = int(torch.stack(correct).sum()) / len(split)
-    return Evaluation(accuracy=accuracy, loss=float(torch.stack(losses).sum()) / len(split))
+    total_2 = torch.zeros(2, dtype=torch.float64, device=split.labels_N.device)
+    if correct:
+        total_2 = torch.stack([torch.stack(correct).sum().double(), torch.stack(losses).sum()])
+    world.sum_([total_2])
+    hits, loss = total_2.tolist()
+    return Evaluation(accuracy=hits / len(split), loss=loss / len(split))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import logging
 
+import torch
 from torch import fx, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
@@ -28,6 +29,17 @@ def folded(module: nn.Module) -> nn.Module:
         _replace(copied, convolution, fuse_conv_bn_eval(before, after))
         _replace(copied, norm, nn.Identity())
     return copied
+
+
+def cast_once(module: nn.Module, dtype: torch.dtype) -> None:
+    """Keeps a frozen network's weights in the type that autocast would cast them to at each call: the same numbers.
+
+    Only in plain convolutions and linear layers. Others may compute with their weights before they use them, in the
+    type that these have.
+    """
+    for layer in module.modules():
+        if type(layer) in (nn.Conv2d, nn.Linear):
+            layer.to(dtype)
 
 
 def _pairs(module: nn.Module) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ from kd_engine.data.normalisation import Normalisation
 from kd_engine.errors import DataError
 from kd_engine.features import FeatureTap
 from kd_engine.files import write_atomically
-from kd_engine.fold import folded
+from kd_engine.fold import cast_once, folded
 from kd_engine.losses import Outputs
 from kd_engine.models.ensemble import ENSEMBLE, Ensemble, Part
 from kd_engine.models.weights import WeightsFolder
@@ -114,8 +114,10 @@ class Network:
         return Outputs(logits_BK, tap.take() if tap else ())
 
     def folded(self) -> Network:
-        """The same function for inference, with BatchNorms folded into convolutions; this network stays as it is."""
+        """The same function for inference, with BatchNorms folded into convolutions, and weights in the type that they
+        are used in; this network stays as it is."""
         module = folded(self.module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        cast_once(module, self.dtype)
         return Network(self.architecture, module.requires_grad_(False), self.dtype)
 
     def weights_sha256(self) -> str:

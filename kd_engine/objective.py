@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,19 @@ from kd_engine.cached_teacher import CachedTeacher
 from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import Batch
+from kd_engine.distributed import ALONE, World
 from kd_engine.errors import InvalidSpecError
 from kd_engine.losses import Loss, Outputs, Sizes
 from kd_engine.network import Network
+
+
+class _Compared(NamedTuple):
+    """What a loss is shown of a batch."""
+
+    student: Outputs
+    teacher: Outputs
+    labels_B: Tensor
+    index_B: Tensor
 
 
 class Objective:
@@ -29,6 +39,9 @@ class Objective:
     mode, no gradients; what computes is a copy with its BatchNorms folded (compiled, where there is a `compiler`), or
     the cache of its logits. What a loss learns or remembers is drawn from torch's global generator, on the network's
     device.
+
+    Where `world` is several processes, each has its share of every term: the terms, and their gradients, are those of
+    the whole batch once they are summed over the processes.
     """
 
     def __init__(
@@ -42,8 +55,9 @@ class Objective:
         cache: CachedTeacher | None = None,
         train: Split | None = None,
         compiler: Compiler | None = None,
+        world: World = ALONE,
     ) -> None:
-        self._network = network
+        self._network, self._world = network, world
         self._ce_weight = ce_weight
         self._label_smoothing = label_smoothing
         self._losses = losses
@@ -53,6 +67,8 @@ class Objective:
             _check(losses, network, teacher)
         self._teacher = teacher.folded() if teacher is not None else None
         features = any(loss.uses_features for loss in losses)
+        self._joint = any(not loss.separable for loss in losses)
+        self._joint_features = any(loss.uses_features and not loss.separable for loss in losses)
         self._tap = network.tap() if features else None
         self._teacher_tap = self._teacher.tap() if features and self._teacher is not None else None
         self._modules = self._build(train) if features and train is not None else nn.ModuleDict()
@@ -74,22 +90,47 @@ class Objective:
 
     def terms(self, batch: Batch, epoch: float) -> dict[str, Tensor]:
         """Each term with its weight after `epoch` epochs, by name, as float32 scalars; the objective is their sum."""
-        student = self._network.outputs(batch.images_BCHW, self._tap)
+        with self._world.batch_statistics():
+            student = self._network.outputs(batch.images_BCHW, self._tap)
         terms = {}
         if self._ce_weight > 0:
-            terms["ce"] = self._ce_weight * _hard(student.logits_BK, batch, self._label_smoothing)
+            hard = _hard(student.logits_BK, batch, self._label_smoothing)
+            terms["ce"] = self._ce_weight * _share_of_mean(hard, batch)
         if self._losses:
             teacher = self._teach(batch.images_BCHW) if self._cache is None else Outputs(self._cache.logits(batch))
+            own = _Compared(student, teacher, batch.labels_B, batch.index_B)
+            joint = self._of_all(own, batch) if self._joint else own
             for position, loss in enumerate(self._losses):
-                terms[f"{loss.kind}[{position}]"] = loss.factor(epoch) * self._value(position, student, teacher, batch)
+                terms[f"{loss.kind}[{position}]"] = loss.factor(epoch) * self._share(position, own, joint, batch)
         return terms
 
-    def _value(self, position: int, student: Outputs, teacher: Outputs, batch: Batch) -> Tensor:
+    def _share(self, position: int, own: _Compared, joint: _Compared, batch: Batch) -> Tensor:
+        """This process's share of a loss's value; all of it where it is alone."""
+        if batch.whole is None:
+            return self._value(position, own)
+        if self._losses[position].separable:
+            with self._world.batch_statistics():
+                return _share_of_mean(self._value(position, own), batch)
+        return self._value(position, joint) / self._world.size
+
+    def _value(self, position: int, compared: _Compared) -> Tensor:
         key = str(position)
         if key in self._modules:
-            value: Tensor = self._modules[key](student, teacher, batch.labels_B, batch.index_B)
+            value: Tensor = self._modules[key](*compared)
             return value
-        return self._losses[position](student, teacher, batch.labels_B)
+        return self._losses[position](compared.student, compared.teacher, compared.labels_B)
+
+    def _of_all(self, own: _Compared, batch: Batch) -> _Compared:
+        """What the losses that relate images to each other are shown: the parts of all processes."""
+        if batch.whole is None:
+            return own
+
+        def whole(outputs: Outputs) -> Outputs:
+            features = outputs.features if self._joint_features else ()
+            logits_BK, *maps = (self._world.whole(rows, batch.images) for rows in (outputs.logits_BK, *features))
+            return Outputs(logits_BK, tuple(maps))
+
+        return _Compared(whole(own.student), whole(own.teacher), batch.whole.labels_B, batch.whole.index_B)
 
     def _teach(self, images_BCHW: Tensor) -> Outputs:
         assert self._teacher is not None, "distillation losses need a teacher"
@@ -134,6 +175,15 @@ def _hard(logits_BK: Tensor, batch: Batch, smoothing: float) -> Tensor:
         for labels_B in (batch.labels_B, batch.mixed.partner_labels_B)
     )
     return partners_B.lerp(own_B, batch.mixed.share_B).mean()
+
+
+def _share_of_mean(mean: Tensor, batch: Batch) -> Tensor:
+    """What this process's mean over its images adds to the mean over the whole batch."""
+    if batch.whole is None:
+        return mean
+    images = len(batch.labels_B)
+    # no images have no mean, but the layers' exchanges with the other processes still hang on this
+    return mean * (images / batch.images) if images else mean.nan_to_num(0.0) * 0.0
 
 
 def _check(losses: tuple[Loss, ...], student: Network, teacher: Network) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+_PATHS = ("out_dir", "data_dir", "cache_dir", "model_file", "resume_from")
 
 
 @dataclass(frozen=True)
@@ -16,9 +19,10 @@ class RunOptions:
         teacher_files: the networks of other jobs that the spec's teacher is made of, in its order.
         model_file: the network that `model.job` of an evaluation stands for.
         resume_from: a checkpoint of the same spec to go on from.
-        threads: CPU threads; all cores if None.
+        threads: CPU threads of the whole run; all cores if None.
         device: what a spec's `auto` means here: `auto` (a GPU where there is one), `cpu` or `cuda`.
         checkpoint_seconds: longest time between checkpoints.
+        checkpoint_epochs: also one after so many epochs of a phase; none if None.
     """
 
     out_dir: Path
@@ -31,3 +35,15 @@ class RunOptions:
     threads: int | None = None
     device: str = "auto"
     checkpoint_seconds: float = 30.0
+    checkpoint_epochs: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The options as JSON data, for another process."""
+        data = asdict(self) | {"teacher_files": [str(file) for file in self.teacher_files]}
+        return data | {key: str(data[key]) for key in _PATHS if data[key] is not None}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RunOptions:
+        """What `to_json` gave."""
+        paths = {key: Path(data[key]) for key in _PATHS if data[key] is not None}
+        return cls(**(data | paths | {"teacher_files": tuple(Path(file) for file in data["teacher_files"])}))

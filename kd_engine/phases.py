@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from kd_engine.cached_teacher import CachedTeacher, cache_for
 from kd_engine.checkpoint import save_tree
 from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Dataset
 from kd_engine.device import training_dtype
+from kd_engine.distributed import ALONE, World
+from kd_engine.errors import DataError
 from kd_engine.evaluate import evaluate
 from kd_engine.evaluation.logits import SplitLogits
 from kd_engine.evaluation.outcomes import Outcomes, look
@@ -40,6 +43,7 @@ class Phases:
     Args:
         spec: resolved.
         data: on `device`.
+        world: the processes that run the phases together; the first one writes.
     """
 
     def __init__(
@@ -50,7 +54,9 @@ class Phases:
         options: RunOptions,
         emit: Callable[[Event], None],
         should_stop: Callable[[], bool],
+        world: World = ALONE,
     ) -> None:
+        self._world = world
         self._spec, self._data, self._device, self._options = spec, data, device, options
         self._emit, self._should_stop = emit, should_stop
         self._teachers = TrainedCache(options.cache_dir / "teachers")
@@ -62,7 +68,8 @@ class Phases:
         self._unfinished: dict[str, Any] | None = None
         self._logits: CachedTeacher | None = None
         recipe = spec.training
-        self.compiler = Compiler(options.cache_dir / "compiled", recipe.batch_size) if recipe.compile else None
+        images = len(range(recipe.batch_size)[world.part(recipe.batch_size)])
+        self.compiler = Compiler(options.cache_dir / "compiled", images) if recipe.compile else None
         self.cache_stats: dict[str, dict[str, Any]] = {}  # by repeat; of this attempt, as the cache is not the result's
 
     def run_all(self) -> list[PhaseResult]:
@@ -112,15 +119,28 @@ class Phases:
         name: str,
     ) -> PhaseResult:
         """Trains on the labels alone, or finds the network that an earlier job trained so."""
-        if self._unfinished is None and (cached := cache.find(name)) is not None:
+        if self._unfinished is None and (cached := self._find(cache, name)) is not None:
             network = self._place(cached.network, recipe)
-            return self._found(item, network, "cache", cached.series, {"best_epoch": cached.best_epoch})
+            snapshots = {epoch: self._place(kept, recipe) for epoch, kept in cached.snapshots.items()}
+            extra: dict[str, float] = {"best_epoch": cached.best_epoch}
+            return self._found(item, network, "cache", cached.series, extra, snapshots)
         role = _ROLES[item.phase]
         network = self._build(choice, recipe, seed, role)
-        with Objective(network, label_smoothing=recipe.label_smoothing) as objective:
+        with Objective(network, label_smoothing=recipe.label_smoothing, world=self._world) as objective:
             result = self._fit(item, network, recipe, objective, seed, role)
-        cache.keep(name, Trained(network, result.series, int(result.metrics["best_epoch"])))
+        if self._world.first:
+            cache.keep(name, Trained(network, result.series, int(result.metrics["best_epoch"]), result.snapshots))
         return result
+
+    def _find(self, cache: TrainedCache, name: str) -> Trained | None:
+        """The network of this hash if the first process finds it: all of them go the same way."""
+        cached = cache.find(name) if self._world.first else None
+        [found] = self._world.decide([cached is not None])
+        if found and cached is None:
+            cached = cache.find(name)
+            if cached is None:
+                raise DataError("a network went out of the cache while the run was taking it from there; run it again.")
+        return cached
 
     def _found(
         self,
@@ -129,17 +149,18 @@ class Phases:
         source: Source,
         series: list[dict[str, float]],
         extra: dict[str, float] | None = None,
+        snapshots: dict[int, Network] | None = None,
     ) -> PhaseResult:
         self._pace.skip(item.phase, item.repeat)
         self._emit(PhaseStarted(phase=item.phase, repeat=item.repeat, epochs=0))
-        return self._finish(item, network, self._spec.seed + item.repeat, source, series, extra or {})
+        return self._finish(item, network, self._spec.seed + item.repeat, source, series, extra or {}, snapshots or {})
 
     def _distil(self, item: PlannedPhase) -> PhaseResult:
         recipe, seed = self._spec.training, self._spec.seed + item.repeat
         network = self._build(self._spec.student, recipe, seed, _ROLES[item.phase])
         losses, ce_weight = self._spec.objective()
         teacher = self._teacher_result(item.repeat).network
-        self._logits = cache_for(self._spec, self._data, teacher, self._options.cache_dir, self.compiler)
+        self._logits = cache_for(self._spec, self._data, teacher, self._options.cache_dir, self.compiler, seed)
         with seeded(seed, "student", "losses"):
             objective = Objective(
                 network,
@@ -150,12 +171,13 @@ class Phases:
                 cache=self._logits,
                 train=self._data.train,
                 compiler=self.compiler,
+                world=self._world,
             )
         with objective:
             result = self._fit(item, network, recipe, objective, seed, _ROLES[item.phase])
         if self._logits is not None:
             self._logits.flush()
-            self.cache_stats[str(item.repeat)] = self._logits.stats()
+            self.cache_stats[str(item.repeat)] = self._logits.stats(self._world)
             self._logits = None
         return result
 
@@ -170,15 +192,26 @@ class Phases:
             save=self._save,
             should_stop=self._should_stop,
             checkpoint_seconds=self._options.checkpoint_seconds,
+            checkpoint_epochs=self._options.checkpoint_epochs,
+            world=self._world,
         )
-        trainer = Trainer(network, self._data, recipe, objective, seed, role, watch)
+        trainer = Trainer(network, self._data, recipe, objective, seed, role, watch, self._world)
         if self._unfinished is not None:
             trainer.restore(self._unfinished)
             self._unfinished = None
         self._emit(PhaseStarted(phase=item.phase, repeat=item.repeat, epochs=recipe.epochs, first_epoch=trainer.epoch))
         best = trainer.fit()
         self._pace.at(item.phase, item.repeat, item.epochs)  # also when it ran out of patience before
-        return self._finish(item, network, seed, "trained", trainer.series, {"best_epoch": best.epoch})
+        snapshots = {epoch: self._with_state(network, state) for epoch, state in trainer.snapshots.items()}
+        return self._finish(item, network, seed, "trained", trainer.series, {"best_epoch": best.epoch}, snapshots)
+
+    def _with_state(self, network: Network, state: dict[str, Tensor]) -> Network:
+        """A network like this one with other weights, frozen."""
+        other = build(network.architecture)
+        other.module.load_state_dict(state)
+        other.dtype = network.dtype
+        other.freeze()
+        return other
 
     def _finish(
         self,
@@ -188,18 +221,19 @@ class Phases:
         source: Source,
         series: list[dict[str, float]],
         extra: dict[str, float],
+        snapshots: dict[int, Network],
     ) -> PhaseResult:
         """Freezes the network and measures it: validation, and the test split this once."""
         trainable = sum(number.numel() for number in network.module.parameters() if number.requires_grad)
         network.freeze()
-        val = evaluate(network, self._data.validation)
+        val = evaluate(network, self._data.validation, self._world)
         is_teacher = item.phase == "teacher"
         logits = SplitLogits(network, self._data.test, keep=is_teacher)
         outcomes, measured = look(logits, None if is_teacher else self._teacher_result(item.repeat).logits)
         metrics = {"val_accuracy": val.accuracy, "val_loss": val.loss, **measured, **extra}
         return PhaseResult(
             item.phase, item.repeat, seed, source, network, metrics, outcomes, logits,
-            trainable if source == "trained" else None, series,
+            trainable if source == "trained" else None, series, snapshots,
         )  # fmt: skip
 
     def _build(self, choice: Any, recipe: TrainingSpec, seed: int, role: str) -> Network:
@@ -232,10 +266,13 @@ class Phases:
         """Writes a checkpoint of the run: the finished phases, and the training in progress if there is one."""
         if self._logits is not None:
             self._logits.flush()
+        state = None if trainer is None else trainer.state_tree()
+        if not self._world.first:
+            return
         tree = {
             "spec": self._spec.to_json(),
             "results": [result.to_tree() for result in self._results],
-            "trainer": None if trainer is None else trainer.state_tree(),
+            "trainer": state,
         }
         save_tree(tree, self._options.out_dir / CHECKPOINT_FILE)
         last = self._results[-1] if trainer is None else None
@@ -248,10 +285,12 @@ class Phases:
         network.module.load_state_dict(kept["module"])
         recipe = self._spec.teacher.training if kept["phase"] == "teacher" else None
         self._place(network, recipe or self._spec.training).freeze()
+        snapshots = {int(epoch): self._with_state(network, state) for epoch, state in kept["snapshots"].items()}
         return PhaseResult(
             kept["phase"], kept["repeat"], kept["seed"], kept["source"], network, kept["metrics"],
             Outcomes.from_tree(kept["outcomes"], self._data.test.labels_N),
             SplitLogits(network, self._data.test, keep=kept["phase"] == "teacher"), kept["trainable"], kept["series"],
+            snapshots,
         )  # fmt: skip
 
 

@@ -15,13 +15,10 @@ from kd_engine.network import save_network
 from kd_engine.report import NAMES, make_report, published
 from kd_engine.report_file import report_text
 from kd_engine.result import PhaseResult
-from kd_engine.spec import JobSpec, canonical_hash
+from kd_engine.spec import JobSpec, canonical_hash, network_file
 
-_WEIGHTS: dict[Phase, str] = {
-    "student": "student.safetensors",
-    "teacher": "teacher.safetensors",
-    "baseline": "baseline.safetensors",
-}
+_WEIGHTS: dict[Phase, str] = {phase: network_file(phase) for phase in ("student", "teacher", "baseline")}
+_NOT_OF_THE_TRAINING = {"name", "labels", "priority", "keep_days", "webhooks", "resources"}
 
 
 def publish(
@@ -38,6 +35,9 @@ def publish(
     for phase, result in chosen.items():
         save_network(result.network, out_dir / _WEIGHTS[phase], _provenance(spec, data, result))
         names.append(_WEIGHTS[phase])
+        for epoch, network in result.snapshots.items():
+            names.append(network_file(phase, epoch))
+            save_network(network, out_dir / names[-1], _provenance(spec, data, result) | {"epoch": epoch})
     title = spec.name or f"{spec.student.model} on {spec.dataset.name}"
     write_csv(results, out_dir / "metrics.csv")
     draw_curves(results, out_dir / "curves.png", title)
@@ -70,7 +70,7 @@ def _best_repeat(results: list[PhaseResult]) -> int:
 
 def _provenance(spec: JobSpec, data: Dataset, result: PhaseResult) -> dict[str, Any]:
     """Where a network comes from. Nothing here depends on when, where or under what name: equal runs, equal files."""
-    asked = {key: value for key, value in spec.to_json().items() if key not in ("name", "labels")}
+    asked = {key: value for key, value in spec.to_json().items() if key not in _NOT_OF_THE_TRAINING}
     return {
         "phase": result.phase,
         "seed": result.seed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kd_engine.evaluation.logits import SplitLogits
@@ -25,6 +25,7 @@ class PhaseResult:
         logits: its outputs on the test split, for others to be compared with; a teacher's are kept in memory.
         trainable: how many parameters were trained; None when the network was not trained here.
         series: metrics of each epoch; empty when the network was given.
+        snapshots: the network as it was after some epochs.
     """
 
     phase: Phase
@@ -37,6 +38,7 @@ class PhaseResult:
     logits: SplitLogits
     trainable: int | None
     series: list[dict[str, float]]
+    snapshots: dict[int, Network] = field(default_factory=dict)
 
     def to_tree(self) -> dict[str, Any]:
         """The result as a checkpoint's tree; `phases.Phases.restore` puts it together again."""
@@ -51,4 +53,5 @@ class PhaseResult:
             "outcomes": self.outcomes.to_tree(),
             "trainable": self.trainable,
             "series": self.series,
+            "snapshots": {str(epoch): dict(network.module.state_dict()) for epoch, network in self.snapshots.items()},
         }

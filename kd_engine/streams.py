@@ -23,6 +23,8 @@ def generator(seed: int, *names: str | int) -> torch.Generator:
 @contextmanager
 def seeded(seed: int, *names: str | int) -> Iterator[None]:
     """torch's global generators at the start of the stream, and as they were afterwards (network initialisation)."""
-    with torch.random.fork_rng():
+    # this process's GPU alone: the others belong to other processes
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices):
         torch.manual_seed(stream(seed, *names))
         yield

@@ -17,6 +17,7 @@ from kd_engine.average import Average
 from kd_engine.checkpoint import optimizer_state, restore_optimizer
 from kd_engine.data.dataset import Dataset
 from kd_engine.data.loader import Batch, batches
+from kd_engine.distributed import ALONE, World
 from kd_engine.errors import DivergedError
 from kd_engine.evaluate import evaluate
 from kd_engine.network import Network
@@ -50,8 +51,10 @@ class Trainer:
     Attributes:
         role: names the random streams. The student alone and the distilled student share one role, so both start from
             the same weights and see the same batches.
+        world: the processes that train the network together, each with the same trainer and an objective of this world.
         epoch: epochs that are done; `step` of `steps` are done in the present one.
         series: metrics of each epoch that is done.
+        snapshots: the weights as they counted after the epochs that the recipe names.
     """
 
     network: Network
@@ -61,10 +64,12 @@ class Trainer:
     seed: int
     role: str
     watcher: Watcher
+    world: World = ALONE
     epoch: int = 0
     step: int = 0
     series: list[dict[str, float]] = field(default_factory=list)
     best: Best | None = None
+    snapshots: dict[int, dict[str, Tensor]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.optimizer = self.recipe.optimizer.build(self._groups())
@@ -98,23 +103,25 @@ class Trainer:
         self.network.module.train()
         start, first_step = time.perf_counter(), self.step
         self._seed_epoch()
-        draws = generator(self.seed, self.role, self.epoch, "batches")
+        turn = self.recipe.turn(self.epoch)
+        draws = generator(self.seed, self.role, turn, "batches")
         epoch_batches = batches(
-            self.data.train, self.recipe.batch_size, draws, self.recipe.augmentation, drop_last=self._drop_last
-        )
+            self.data.train, self.recipe.batch_size, draws, self.recipe.augmentation,
+            drop_last=self._drop_last, world=self.world, view=None if self.recipe.fixed_views is None else turn,
+        )  # fmt: skip
         for position, batch in enumerate(epoch_batches):
             if position < first_step:
                 continue  # done before the interruption; drawn again so that the stream goes on where it was
             loss = self.train_step(batch)
-            self._loss_sum += loss * len(batch.labels_B)
-            self._seen += len(batch.labels_B)
+            self._loss_sum += loss * batch.images
+            self._seen += batch.images
             self.step += 1
             if self.step < self.steps:
                 self.watcher.after_step(self)
         self._end_epoch(time.perf_counter() - start, self.step - first_step)
 
     def train_step(self, batch: Batch) -> Tensor:
-        """One step of the optimiser on one batch; returns the objective, detached.
+        """One step of the optimiser on one batch; returns the objective on the whole of it, detached.
 
         Raises:
             DivergedError: the objective is not finite.
@@ -123,15 +130,26 @@ class Trainer:
         self._set_rate(now)
         terms = self.objective.terms(batch, now)
         loss = torch.stack(list(terms.values())).sum()
-        self._stop_if_diverged(loss, terms)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if self.world.size > 1:
+            terms = self._summed(terms)
+            loss = torch.stack(list(terms.values())).sum()
+        self._stop_if_diverged(loss, terms)
         if self.recipe.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.network.module.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
         if self._average is not None:
             self._average.update(self.network.module)
         return loss.detach()
+
+    def _summed(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The terms of all processes, and in place the gradients, in one exchange."""
+        values = torch.stack(list(terms.values())).detach()
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        self.world.sum_([values, *gradients])
+        return dict(zip(terms, values, strict=True))
 
     def _stop_if_diverged(self, loss: Tensor, terms: dict[str, Tensor]) -> None:
         """On the CPU raises at once. On a GPU reading the loss would wait for the device at each step: there the fused
@@ -162,7 +180,7 @@ class Trainer:
             raise self._diverged({})
         rate = self.optimizer.param_groups[0]["lr"]
         seen_here = self._seen * steps / self.steps
-        val = evaluate(self._counting, self.data.validation)
+        val = evaluate(self._counting, self.data.validation, self.world)
         metrics = {
             "train_loss": float(self._loss_sum) / max(self._seen, 1),
             "val_loss": val.loss,
@@ -175,6 +193,8 @@ class Trainer:
         self._loss_sum, self._seen = torch.zeros_like(self._loss_sum), 0
         self.series.append(metrics)
         self._keep(val.accuracy, val.loss)
+        if self.epoch in self.recipe.snapshots:
+            self.snapshots[self.epoch] = self._state()
         self.watcher.after_epoch(self, metrics)
 
     @property
@@ -185,8 +205,11 @@ class Trainer:
     def _keep(self, accuracy: float, loss: float) -> None:
         better = self.best is None or (accuracy, -loss) > (self.best.val_accuracy, -self.best.val_loss)
         if better or self.recipe.keep == "last":
-            state = {name: tensor.detach().clone() for name, tensor in self._counting.module.state_dict().items()}
-            self.best = Best(self.epoch, accuracy, loss, state)
+            self.best = Best(self.epoch, accuracy, loss, self._state())
+
+    def _state(self) -> dict[str, Tensor]:
+        """A copy of the weights that count now."""
+        return {name: tensor.detach().clone() for name, tensor in self._counting.module.state_dict().items()}
 
     def _set_rate(self, epoch: float) -> None:
         rate = self.recipe.optimizer.lr * self.recipe.schedule.factor(epoch, self.recipe.epochs)
@@ -194,8 +217,12 @@ class Trainer:
             group["lr"] = rate * group["factor"]
 
     def _seed_epoch(self) -> None:
-        """Starts the epoch's stream for dropout, or goes on with it where an interrupted epoch stopped."""
-        torch.manual_seed(stream(self.seed, self.role, self.epoch, "dropout"))
+        """Starts the epoch's stream for dropout, or goes on with it where an interrupted epoch stopped.
+
+        Each process has a stream of its own: one stream for all would drop the same units of different images.
+        """
+        names = (self.world.rank,) if self.world.size > 1 else ()
+        torch.manual_seed(stream(self.seed, self.role, self.epoch, "dropout", *names))
         if self._random_state is not None:
             _set_random_state(self._random_state, self.data.train.images_NCHW.device)
             self._random_state = None
@@ -209,7 +236,10 @@ class Trainer:
         )
 
     def state_tree(self) -> dict[str, Any]:
-        """Everything that a new trainer needs to go on exactly here, also inside an epoch."""
+        """Everything that a new trainer needs to go on exactly here, also inside an epoch.
+
+        For all processes of the world to call together: it holds what each of them needs.
+        """
         best = self.best
         return {
             "epoch": self.epoch,
@@ -221,8 +251,9 @@ class Trainer:
             "optimizer": optimizer_state(self.optimizer),
             "objective": self.objective.state(),
             "average": None if self._average is None else dict(self._average.network.module.state_dict()),
-            "random": _random_state(self.data.train.images_NCHW.device),
+            "random": self.world.collect(_random_state(self.data.train.images_NCHW.device)),
             "best": None if best is None else dict(vars(best)),
+            "snapshots": {str(epoch): state for epoch, state in self.snapshots.items()},
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
@@ -235,8 +266,9 @@ class Trainer:
         self.objective.restore(tree["objective"])
         if self._average is not None:
             self._average.network.module.load_state_dict(tree["average"])
-        self._random_state = tree["random"] if self.step > 0 else None
+        self._random_state = tree["random"][self.world.rank] if self.step > 0 else None
         self.best = None if tree["best"] is None else Best(**tree["best"])
+        self.snapshots = {int(epoch): state for epoch, state in tree["snapshots"].items()}
 
 
 def _random_state(device: torch.device) -> Tensor:

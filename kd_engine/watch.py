@@ -6,12 +6,15 @@ import math
 import time
 from collections.abc import Callable
 
+from kd_engine.distributed import ALONE, World
 from kd_engine.errors import Interrupted
 from kd_engine.events import EpochEnd, Event, Phase, Progress
 from kd_engine.pace import Pace
 from kd_engine.trainer import Trainer
 
 _PROGRESS_SECONDS = 1.0
+_LOOK_SECONDS = 0.1
+_MOST_STEPS = 100
 
 
 class Watch:
@@ -21,6 +24,9 @@ class Watch:
         save: writes a checkpoint of the run, this trainer's state included.
         should_stop: whether somebody asked the run to end.
         checkpoint_seconds: at most so much work is lost to a crash, give or take a step.
+        checkpoint_epochs: also a checkpoint after so many epochs.
+        world: whose first process decides for all when to save and to stop. That takes an exchange, so they look up
+            some ten times a second and not after each step.
     """
 
     def __init__(
@@ -33,23 +39,38 @@ class Watch:
         save: Callable[[Trainer], None],
         should_stop: Callable[[], bool],
         checkpoint_seconds: float,
+        checkpoint_epochs: int | None = None,
+        world: World = ALONE,
     ) -> None:
         self._phase, self._repeat = phase, repeat
         self._pace, self._emit, self._save, self._should_stop = pace, emit, save, should_stop
-        self._checkpoint_seconds = checkpoint_seconds
+        self._checkpoint_seconds, self._world = checkpoint_seconds, world
+        self._checkpoint_epochs = checkpoint_epochs
+        self._looked, self._between, self._steps_left = time.monotonic(), 1, 1
         self._epoch_began = self._saved = time.monotonic()
         self._told = -math.inf  # the first step is told at once: it shows that the job moves
 
     def after_step(self, trainer: Trainer) -> None:
+        self._steps_left -= 1
+        if self._steps_left > 0:
+            return
         now = time.monotonic()
-        if self._should_stop():
-            self._save(trainer)
-            raise Interrupted(f"stopped as asked, after step {trainer.step} of epoch {trainer.epoch + 1}.")
-        if now - self._saved >= self._checkpoint_seconds:
+        due = now - self._saved >= self._checkpoint_seconds
+        stop, save, self._between = self._world.decide([self._should_stop(), due, self._pause(now)])
+        self._looked, self._steps_left = now, self._between
+        if stop or save:
             self._save(trainer)
             self._saved = time.monotonic()
+        if stop:
+            raise Interrupted(f"stopped as asked, after step {trainer.step} of epoch {trainer.epoch + 1}.")
         if now - self._told >= _PROGRESS_SECONDS:
             self._tell(trainer)
+
+    def _pause(self, now: float) -> int:
+        """Steps until the next look."""
+        if self._world.size == 1:
+            return 1
+        return round(min(_MOST_STEPS, max(1.0, _LOOK_SECONDS * self._between / max(now - self._looked, 1e-9))))
 
     def after_epoch(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         now = time.monotonic()
@@ -65,6 +86,9 @@ class Watch:
             )
         )
         self._tell(trainer)
+        if self._checkpoint_epochs is not None and trainer.epoch % self._checkpoint_epochs == 0:
+            self._save(trainer)
+            self._saved = time.monotonic()
         self.after_step(trainer)
 
     def _tell(self, trainer: Trainer) -> None:

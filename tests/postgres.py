@@ -28,6 +28,8 @@ _OPTIONS = {
     "shared_buffers": "32MB",
     "autovacuum": "off",
 }
+# As a server that must not lose what it committed when it is killed.
+_DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 
 class NoPostgres(Exception):
@@ -62,9 +64,14 @@ def _major(folder: Path) -> float:
 
 
 class Postgres:
-    """One server. `start` and `stop` may be called in turns; `close` also removes its folder."""
+    """One server. `start` and `stop` may be called in turns; `close` also removes its folder.
 
-    def __init__(self) -> None:
+    Args:
+        durable: what it committed outlives a kill.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._options = _OPTIONS | (_DURABLE if durable else {})
         self._binaries = find_binaries()
         self._process: subprocess.Popen[bytes] | None = None
         # Not below pytest's folders: those are closed to the account that the server runs under, and too deep for a
@@ -104,7 +111,7 @@ class Postgres:
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
-        options = [part for key, value in _OPTIONS.items() for part in ("-c", f"{key}={value}")]
+        options = [part for key, value in self._options.items() for part in ("-c", f"{key}={value}")]
         log = self.folder / "log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(

@@ -12,11 +12,11 @@ from worker.app import WorkerProcess
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        settings = Settings()
+        process = WorkerProcess(Settings())
     except SettingsError as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
-    WorkerProcess(settings).run()
+    process.run()
     return 0
 
 

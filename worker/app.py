@@ -6,25 +6,37 @@ no pool, and `kill -9` of the worker leaves nothing that could go on pretending 
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import threading
+import time
 from typing import Any
 
 from celery import Celery, signals
 
 from jobs.artifacts import LocalStore
-from jobs.bell import QUEUE, TASK
+from jobs.bell import QUEUE, heard_by
 from jobs.db import Database
 from jobs.settings import Settings
-from worker.execute import Services
+from worker.courier import Courier
+from worker.device import find_device
+from worker.janitor import Janitor
+from worker.rounds import Rounds, Step
+from worker.services import Services
+from worker.shift import Shift
 from worker.sweeper import Sweeper
 from worker.tasks import register
 
+log = logging.getLogger(__name__)
 _BROKER_SECONDS = 2.0
+_PURGE_SECONDS = 60.0
+_COLLECT_SECONDS = 600.0
+_GOODBYE_SECONDS = 5.0
 
 
 def make_app(settings: Settings) -> Celery:
-    """A Celery application that takes job ids from the broker, and can ring them."""
+    """A Celery application that hears the rings of the broker."""
     app = Celery("distillery-worker", broker=settings.broker_url)
     app.conf.update(
         accept_content=["json"],
@@ -46,7 +58,11 @@ def make_app(settings: Settings) -> Celery:
 
 
 class WorkerProcess:
-    """This process as a worker: its services, its sweeper and the task that it answers to."""
+    """This process as a worker: what it works with, its shift, its rounds and the task that it answers to.
+
+    Raises:
+        jobs.settings.SettingsError: it shall train on a GPU, and there is none.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.app = make_app(settings)
@@ -55,28 +71,65 @@ class WorkerProcess:
             database=Database(settings.database_url),
             store=LocalStore(settings.artifacts_dir),
             worker_id=f"{socket.gethostname()}-{os.getpid()}",
+            device=find_device(settings.device),
         )
-        self.sweeper = Sweeper(self.services, self._ring)
-        register(self.app, self.services)
+        self.shift = Shift(self.services)
+        self.sweeper = Sweeper(self.services, self.shift.wake)
+        self.rounds = make_rounds(self.services, self.sweeper)
+        register(self.app, self.shift.answer)
 
     def run(self) -> None:
         """Works until SIGTERM or SIGINT; then the job in hand is checkpointed and handed back."""
-        signals.worker_ready.connect(self._arrive)
+        # Not only once the broker answers: what waits is found in the database, with or without it.
+        signals.celeryd_after_setup.connect(self._arrive)
         signals.worker_shutting_down.connect(self._leave)
+        queues = ",".join(heard_by(self.services.device.kind))
         try:
             self.app.worker_main(
                 ["worker", "--pool=solo", "--loglevel=INFO", "--without-gossip", "--without-mingle",
-                 "--without-heartbeat", f"--queues={QUEUE}", f"--hostname={self.services.worker_id}"]
+                 "--without-heartbeat", f"--queues={queues}", f"--hostname={self.services.worker_id}"]
             )  # fmt: skip
         finally:
-            self.sweeper.stop()
-            self.services.database.dispose()
+            self._close()
 
     def _arrive(self, **_: Any) -> None:
-        self.sweeper.start()
+        for rounds in self.rounds:
+            rounds.start()
+        self.shift.start()
 
     def _leave(self, **_: Any) -> None:
         self.services.leaving.set()
+        self.shift.wake()
+        threading.Thread(target=self._end_anyway, name="goodbye", daemon=True).start()
 
-    def _ring(self, job_id: str) -> None:
-        self.app.send_task(TASK, args=[job_id], queue=QUEUE, ignore_result=True, retry=False)
+    def _end_anyway(self) -> None:
+        """Celery says goodbye to the broker before it ends; a broker that is frozen would keep it for ever."""
+        self._close()
+        time.sleep(_GOODBYE_SECONDS)
+        log.warning("the broker does not let go; ending without it")
+        os._exit(0)
+
+    def _close(self) -> None:
+        """Hands the job in hand back and ends all threads; harmless when it was done before."""
+        self.shift.stop()
+        for rounds in self.rounds:
+            rounds.stop()
+        self.sweeper.forget_if_possible()
+        self.services.database.dispose()
+
+
+def make_rounds(services: Services, sweeper: Sweeper) -> tuple[Rounds, ...]:
+    """What a worker does beside its job; what may take long has a thread of its own."""
+    settings, janitor = services.settings, Janitor(services)
+    rounds = [
+        Rounds("sweeper", Step(sweeper.beat, settings.heartbeat_seconds), Step(sweeper.sweep, settings.sweep_seconds)),
+        Rounds(
+            "janitor",
+            Step(janitor.purge, _PURGE_SECONDS),
+            Step(janitor.forget_workers, _PURGE_SECONDS),
+            Step(janitor.collect, _COLLECT_SECONDS),
+        ),
+    ]
+    if settings.webhook_secret is not None:
+        rounds.append(Rounds("courier", Courier(services, settings.webhook_secret).step()))
+    return tuple(rounds)

@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from jobs.artifacts import ArtifactInfo, ArtifactStore, media_type_of
-from jobs.db import Database
+from jobs.artifacts import ArtifactInfo, media_type_of
 from jobs.errors import ArtifactNotFound, JobNotFound
 from jobs.models import Artifact, Job
-from jobs.settings import Settings
-from kd_engine.errors import DataError
+from kd_engine.errors import DataError, DiskFullError
+from kd_engine.files import DISK_FULL
 from kd_engine.options import RunOptions
 from kd_engine.spec import Source, parse_spec
 from worker.process import write_request
+from worker.services import Services
 
 log = logging.getLogger(__name__)
-CHECKPOINT = "checkpoint.safetensors"
+_CHECKPOINT = "checkpoint.safetensors"  # as the trainer calls it
+_RESUME = "resume.safetensors"
+_CHUNK_BYTES = 2**20
 
 
 class Attempt:
-    """The files of one attempt of a job, in a folder that no other attempt uses."""
+    """The files of one attempt of a job, in a folder that no other attempt uses.
 
-    def __init__(self, job: Job, settings: Settings, database: Database, store: ArtifactStore) -> None:
+    Attributes:
+        warnings: what the job's user should know, for its log.
+    """
+
+    def __init__(self, job: Job, services: Services) -> None:
         self.job, self.job_id, self.token = job, job.id, job.token
-        self._settings, self._database, self._store = settings, database, store
-        self.folder = settings.runs_dir / job.id / str(job.token)
+        self._services = services
+        self._settings, self._database, self._store = services.settings, services.database, services.store
+        self.folder = self._settings.runs_dir / job.id / str(job.token)
+        self.warnings: list[str] = []
         self._checkpoints = 0
+
+    @property
+    def timeout_seconds(self) -> float | None:
+        """How long all attempts of the job may run together."""
+        timeout: float | None = self.job.spec.get("resources", {}).get("timeout_seconds")
+        return timeout
 
     def prepare(self) -> None:
         """Makes the folder and the request that the trainer reads.
@@ -48,20 +63,22 @@ class Attempt:
             download=settings.download,
             teacher_files=tuple(file for key, file in given.items() if key != "model"),
             model_file=given.get("model"),
-            resume_from=self._latest_checkpoint(),
+            resume_from=self._newest_checkpoint(),
             threads=settings.trainer_threads,
-            device=settings.device,
+            device=self._services.device.kind,
             checkpoint_seconds=settings.checkpoint_seconds,
+            checkpoint_epochs=settings.checkpoint_epochs,
         )
         write_request(self.folder, spec, options)
 
     def list_checkpoint(self) -> None:
-        """Stores the trainer's newest checkpoint, lists it in place of the last one, and lets that one go."""
+        """Stores and lists the trainer's newest checkpoint, and lets the oldest go."""
         self._checkpoints += 1
-        info = self._store_file(CHECKPOINT, "checkpoint", f"{self._checkpoints}-{CHECKPOINT}")
+        # its number, of the attempt and within it: the names of two are never the same
+        stored = self._store_file(_CHECKPOINT, "checkpoint", f"checkpoint-{self.token}-{self._checkpoints}.safetensors")
         with self._database.write() as repository:
-            replaced = repository.list_artifact(self.job_id, self.token, info)
-        self.drop([replaced] if replaced else [])
+            dropped = repository.list_checkpoint(self.job_id, self.token, stored, self._settings.checkpoints_kept)
+        self.drop(dropped)
 
     def store_results(self, names: Sequence[str]) -> list[ArtifactInfo]:
         """Stores the files of a finished run; they exist for readers once they are listed."""
@@ -86,26 +103,66 @@ class Attempt:
     def _store_file(self, name: str, kind: str, stored_as: str) -> ArtifactInfo:
         key = f"{self.job_id}/{self.token}/{stored_as}"
         size, sha256 = self._store.put(self.folder / name, key)
-        return ArtifactInfo(name, kind, media_type_of(name), size, sha256, key)
+        called = stored_as if kind == "checkpoint" else name
+        return ArtifactInfo(called, kind, media_type_of(name), size, sha256, key)
 
-    def _latest_checkpoint(self) -> Path | None:
+    def _newest_checkpoint(self) -> Path | None:
+        """The newest that is whole, of this job or of the one that it is a retry of."""
+        for listed in self._listed_checkpoints():
+            try:
+                return self._bring(listed, _RESUME)
+            except (OSError, DataError) as error:
+                self._warn(f"the checkpoint '{listed.name}' cannot be used ({error}); trying an older one")
+        return None
+
+    def _listed_checkpoints(self) -> Iterator[Artifact]:
+        """Newest first; those of the job that this one is a retry of come after its own, and so on."""
+        job: Job | None = self.job
+        while job is not None:
+            with self._database.read() as repository:
+                listed = repository.artifacts(job.id, kind="checkpoint")
+            yield from sorted(listed, key=lambda artifact: (artifact.created_at, artifact.name), reverse=True)
+            job = self._retried(job)
+
+    def _retried(self, job: Job) -> Job | None:
+        if job.retry_of is None:
+            return None
         try:
             with self._database.read() as repository:
-                listed = repository.artifact(self.job_id, CHECKPOINT, kind="checkpoint")
-        except ArtifactNotFound:
+                return repository.get(job.retry_of)
+        except JobNotFound:
             return None
-        return self._bring(listed, "resume.safetensors")
 
     def _network(self, source: Source) -> Path:
         try:
             with self._database.read() as repository:
-                listed = repository.artifact(source.job, f"{source.role}.safetensors")
-        except (JobNotFound, ArtifactNotFound) as error:
+                listed = repository.artifact(source.job, source.file)
+            return self._bring(listed, f"given-{source.key.replace('/', '-')}.safetensors")
+        except (JobNotFound, ArtifactNotFound, FileNotFoundError, DataError) as error:
             raise DataError(f"the {source.key} cannot be had: {error}.") from error
-        return self._bring(listed, f"given-{source.key.replace('/', '-')}.safetensors")
 
     def _bring(self, listed: Artifact, name: str) -> Path:
-        target = self.folder / name
-        with self._store.open(listed.key) as source, target.open("wb") as copy:
-            shutil.copyfileobj(source, copy, 2**20)
+        """A copy of a stored file.
+
+        Raises:
+            DataError: it is not what was listed.
+            DiskFullError: there is no room for it.
+            OSError: it cannot be read.
+        """
+        target, digest = self.folder / name, hashlib.sha256()
+        try:
+            with self._store.open(listed.key) as source, target.open("wb") as copy:
+                while chunk := source.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+                    copy.write(chunk)
+        except OSError as error:
+            if error.errno in DISK_FULL:
+                raise DiskFullError(f"no room for '{listed.name}' in the scratch folder: free some space.") from error
+            raise
+        if digest.hexdigest() != listed.sha256:
+            raise DataError(f"the stored file of '{listed.name}' was damaged: its sha256 is not the listed one")
         return target
+
+    def _warn(self, message: str) -> None:
+        log.warning("job %s: %s", self.job_id, message)
+        self.warnings.append(message)

@@ -14,30 +14,25 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from kd_engine.options import RunOptions
 from kd_engine.spec import AnySpec, parse_spec
+from worker.narrator import narrate
 
 REQUEST_FILE = "request.json"
-_PATHS = ("out_dir", "data_dir", "cache_dir", "model_file", "resume_from")
 
 
 def write_request(folder: Path, spec: AnySpec, options: RunOptions) -> None:
     """Leaves in `folder` what the child is to do."""
-    request = {"spec": spec.to_json(), "options": asdict(options)}
-    (folder / REQUEST_FILE).write_text(json.dumps(request, default=os.fspath))
+    request = {"spec": spec.to_json(), "options": options.to_json()}
+    (folder / REQUEST_FILE).write_text(json.dumps(request))
 
 
 def read_request(folder: Path) -> tuple[AnySpec, RunOptions]:
     """What `write_request` left."""
     request = json.loads((folder / REQUEST_FILE).read_text())
-    options: dict[str, Any] = request["options"]
-    paths = {key: Path(options[key]) for key in _PATHS if options[key] is not None}
-    teachers = tuple(Path(file) for file in options["teacher_files"])
-    return parse_spec(request["spec"]), RunOptions(**(options | paths | {"teacher_files": teachers}))
+    return parse_spec(request["spec"]), RunOptions.from_json(request["options"])
 
 
 def main(folder: Path) -> int:
@@ -50,7 +45,7 @@ def main(folder: Path) -> int:
     spec, options = read_request(folder)
     from kd_engine.engine import run  # after the signal handlers: importing torch takes a second
 
-    run(spec, options, should_stop=stop.is_set)
+    run(spec, options, emit=narrate, should_stop=stop.is_set)
     return 0
 
 

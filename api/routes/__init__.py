@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.routes import artifacts, catalog, health, history, jobs
+from api.routes import actions, artifacts, catalog, events, health, jobs, logs, metrics, usage
 
-ROUTERS: tuple[APIRouter, ...] = (jobs.router, history.router, artifacts.router, catalog.router, health.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    jobs.router, actions.router, events.router, metrics.router, logs.router, artifacts.router, usage.router,
+    catalog.router, health.router,
+)  # fmt: skip

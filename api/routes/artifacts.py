@@ -6,11 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from api.access import caller_of
 from api.answers import answer, problems
 from api.deps import ContextDep
 from api.errors import Problem
 from api.files import send_artifact
-from api.schemas import ArtifactList, artifact_view
+from api.schemas import ArtifactList
+from api.views import artifact_view
 from jobs.errors import ArtifactNotFound
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["artifacts"])
@@ -46,7 +48,7 @@ _DOWNLOAD: dict[int | str, dict[str, Any]] = {
 def read_report(job_id: str, request: Request, context: ContextDep) -> Response:
     """`report.json` of a job that has succeeded; 409 with its state before, 404 when it ended without one."""
     with context.database.read() as repository:
-        job = repository.get(job_id)
+        job = repository.get(job_id, caller_of(request).sees)
         if not job.state.terminal:
             message = (
                 f"job '{job_id}' is {job.state}; its report is written when it ends. Read /jobs/{job_id} until then."
@@ -61,10 +63,10 @@ def read_report(job_id: str, request: Request, context: ContextDep) -> Response:
 
 
 @router.get("/artifacts", summary="Files of a job", responses={200: {"model": ArtifactList}, **problems(404)})
-def list_artifacts(job_id: str, context: ContextDep) -> Response:
+def list_artifacts(job_id: str, request: Request, context: ContextDep) -> Response:
     """By name, each with its size in bytes and its sha256. Empty until the job has written something."""
     with context.database.read() as repository:
-        repository.get(job_id)
+        repository.get(job_id, caller_of(request).sees)
         return answer(ArtifactList(artifacts=[artifact_view(row) for row in repository.artifacts(job_id)]))
 
 
@@ -86,6 +88,6 @@ def download(job_id: str, name: str, request: Request, context: ContextDep) -> R
     if not name.isprintable() or len(name) > _LONGEST_NAME:
         raise ArtifactNotFound(job_id, name)
     with context.database.read() as repository:
-        repository.get(job_id)
+        repository.get(job_id, caller_of(request).sees)
         artifact = repository.artifact(job_id, name)
     return send_artifact(request, artifact, context.store.path(artifact.key))

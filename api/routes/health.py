@@ -12,21 +12,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.answers import answer, problems
 from api.deps import Context, ContextDep
 from api.errors import Problem
-from api.schemas import Health, Part, Readiness, workers_part
+from api.schemas import Health, Part, Readiness
+from api.views import workers_part
+from jobs.repository.waiting import HEARD_SECONDS
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])
 
-WORKER_SECONDS = 60.0  # workers beat every KD_HEARTBEAT_SECONDS, 10 by default
 
-
-@router.get("/healthz", summary="Alive?", responses={200: {"model": Health}, **problems()})
+@router.get("/healthz", summary="Alive?", responses={200: {"model": Health}, **problems(free=True)})
 async def read_health() -> Response:
     """Says only that the process answers: async, so that it does even when every thread is taken."""
     return answer(Health(status="alive"))
 
 
-@router.get("/readyz", summary="Ready?", responses={200: {"model": Readiness}, **problems()})
+@router.get("/readyz", summary="Ready?", responses={200: {"model": Readiness}, **problems(free=True)})
 def read_readiness(context: ContextDep) -> Response:
     """Database, broker, and workers heard within 60 s; 503 with the state of each when one is missing."""
     parts = {
@@ -57,6 +57,6 @@ def _part(ping: Callable[[], None], what: str) -> Part:
 def _workers(context: Context) -> Part:
     try:
         with context.database.read() as repository:
-            return workers_part(repository.workers_seen(WORKER_SECONDS), WORKER_SECONDS)
+            return workers_part(repository.workers_seen(HEARD_SECONDS), HEARD_SECONDS)
     except SQLAlchemyError:
         return Part(ok=False, detail="unknown while the database does not answer.")

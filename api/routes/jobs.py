@@ -1,27 +1,34 @@
-"""Jobs: create, list, read, cancel, delete."""
+"""Jobs: create, list, read, delete."""
 
 from __future__ import annotations
 
 import logging
 import re
+from functools import partial
 from typing import Any
+from zlib import crc32
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
 
+from api.access import caller_of
 from api.answers import answer, problems
 from api.body import RawBody, parse_object
 from api.conditional import quoted, unchanged
+from api.created import created, created_again, note
 from api.deps import Context, ContextDep
 from api.errors import Problem, invalid_body
 from api.openapi import SPEC_BODY
 from api.paging import make_token, read_token
-from api.query import ListQuery, SubmitQuery
-from api.schemas import JobPage, JobView, Resolved, created_view, job_summary, job_view, resolved_view
-from api.submit import check_data, check_sources
+from api.query import JobQuery, ListQuery, SubmitQuery
+from api.schemas import JobPage, JobView, Resolved
+from api.submit import check_data, check_sources, check_webhooks
+from api.views import job_summary, job_view, resolved_view
+from api.watch import wait_for_change
+from jobs.access import Caller
 from jobs.models import Job
-from jobs.repository import JobFilter
-from jobs.states import JobState
+from jobs.repository import JobFilter, Waiting
 from kd_engine.spec import AnySpec, canonical_hash, parse_spec
 
 log = logging.getLogger(__name__)
@@ -36,6 +43,7 @@ _KEY_PARAMETER = {
 }
 _ETAG = {"ETag": {"description": "Strong; changes with everything in the body.", "schema": {"type": "string"}}}
 _LOCATION = {"Location": {"description": "Path of the new job.", "schema": {"type": "string"}}}
+_NO_WAIT = JobQuery()
 _IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
 
 
@@ -46,31 +54,37 @@ _IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "s
     responses={
         201: {"model": JobView, "description": "Recorded, and queued.", "headers": _LOCATION},
         200: {"model": Resolved, "description": "With `validate_only`: the resolved spec; nothing was stored."},
-        **problems(400, 413, 415, 422),
+        **problems(400, 413, 415, 422, 429),
     },
     openapi_extra={"requestBody": SPEC_BODY, "parameters": [*SubmitQuery.openapi(), _KEY_PARAMETER]},
 )
 def create_job(request: Request, raw: RawBody, context: ContextDep) -> Response:
     """Checks the whole spec, records it resolved, and rings a worker. Recorded means durable, whatever happens next."""
     query = SubmitQuery.read(request.query_params)
+    caller = caller_of(request)
     key = _idempotency_key(request)
     body = parse_object(raw)
     if query.validate_only:
-        return _validate_only(body, context)
+        return _validate_only(body, context, caller)
     idempotency = None if key is None else (key, canonical_hash(body))
     if idempotency is not None:
         # before the checks, because what they look at may have changed since the first answer
         with context.database.read() as repository:
-            earlier = repository.find_by_key(*idempotency)
+            earlier = repository.find_by_key(*idempotency, owner=caller.owner)
             if earlier is not None:
-                return _created(earlier)
+                return created_again(earlier, repository)
     spec = _checked_spec(body, context)
+    quota = context.settings.quota_of(caller.owner)
     with context.database.write() as repository:
-        check_sources(spec, repository)
-        job = repository.create(spec.resolved(), idempotency=idempotency)
-        created = _created(job)
-    context.doorbell.ring(job.id)
-    return created
+        check_sources(spec, repository, caller.sees)
+        waiting = repository.why_waiting(spec.resources.device, caller.owner, quota)
+        job = repository.create(
+            spec.resolved(), owner=caller.owner, quota=quota, idempotency=idempotency, note=note(waiting)
+        )
+        # with a key it may be one that another process has made at this very moment
+        answered = created(job, waiting) if idempotency is None else created_again(job, repository)
+    context.doorbell.ring(job.id, job.device)
+    return answered
 
 
 @router.get(
@@ -92,6 +106,7 @@ def list_jobs(request: Request, context: ContextDep) -> Response:
         dataset=query.dataset,
         student=query.student,
         created_after=query.created_after,
+        owner=caller_of(request).sees,
     )
     with context.database.read() as repository:
         jobs = repository.list_jobs(wanted, before=before, limit=size + 1)  # one more tells whether a page follows
@@ -103,32 +118,26 @@ def list_jobs(request: Request, context: ContextDep) -> Response:
 @router.get(
     "/jobs/{job_id}",
     summary="Read a job",
-    responses={200: {"model": JobView, "headers": _ETAG}, 304: {"description": "Unchanged."}, **problems(404)},
-    openapi_extra={"parameters": [_IF_NONE_MATCH]},
+    responses={200: {"model": JobView, "headers": _ETAG}, 304: {"description": "Unchanged."}, **problems(400, 404)},
+    openapi_extra={"parameters": [*JobQuery.openapi(), _IF_NONE_MATCH]},
 )
-def read_job(job_id: str, request: Request, context: ContextDep) -> Response:
-    """State, phase, progress, the latest metrics, times, and the resolved spec. Cheap to poll with `If-None-Match`."""
-    job = context.database.look(job_id)
-    headers = {"ETag": quoted(str(job.version)), "Cache-Control": "private, no-cache"}
-    if unchanged(request.headers.get("if-none-match"), headers["ETag"]):
+async def read_job(job_id: str, request: Request, context: ContextDep) -> Response:
+    """State, phase, progress, the latest metrics, times, and the resolved spec.
+
+    Cheap to poll with `If-None-Match`; with `wait`, the answer comes as soon as the job changes.
+    """
+    query = JobQuery.read(request.query_params) if request.scope["query_string"] else _NO_WAIT
+    look = partial(context.database.look, job_id, caller_of(request).sees, context.settings.quota_of)
+    job, waiting = await run_in_threadpool(look)
+    known = request.headers.get("if-none-match")
+    if query.wait and not job.state.terminal and (known is None or unchanged(known, _etag(job, waiting))):
+        await wait_for_change(request, context.watcher, job, query.wait)
+        job, waiting = await run_in_threadpool(look)
+    etag = _etag(job, waiting)
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if unchanged(known, etag):
         return Response(status_code=304, headers=headers)
-    return answer(job_view(job), headers=headers)
-
-
-@router.post(
-    "/jobs/{job_id}/cancel",
-    summary="Cancel a job",
-    responses={
-        200: {"model": JobView, "description": "It is cancelled."},
-        202: {"model": JobView, "description": "It runs; its worker was asked to stop it."},
-        **problems(404, 409),
-    },
-)
-def cancel_job(job_id: str, context: ContextDep) -> Response:
-    """May be repeated. A job that has succeeded or failed stays as it is: 409, with its state."""
-    with context.database.write() as repository:
-        job = repository.request_cancel(job_id)
-        return answer(job_view(job), status=202 if job.state is JobState.RUNNING else 200)
+    return answer(job_view(job, waiting), headers=headers)
 
 
 @router.delete(
@@ -137,9 +146,10 @@ def cancel_job(job_id: str, context: ContextDep) -> Response:
     summary="Delete a job",
     responses={204: {"description": "Gone, with its files."}, **problems(404, 409)},
 )
-def delete_job(job_id: str, context: ContextDep) -> Response:
+def delete_job(job_id: str, request: Request, context: ContextDep) -> Response:
     """Only a job that has ended; cancel it first."""
     with context.database.write() as repository:
+        repository.get(job_id, caller_of(request).sees)
         keys = repository.delete(job_id)
     for key in keys:
         try:
@@ -159,10 +169,10 @@ def _idempotency_key(request: Request) -> str | None:
     return key
 
 
-def _validate_only(body: dict[str, Any], context: Context) -> Response:
+def _validate_only(body: dict[str, Any], context: Context, caller: Caller) -> Response:
     spec = _checked_spec(body, context)
     with context.database.read() as repository:
-        check_sources(spec, repository)
+        check_sources(spec, repository, caller.sees)
     return answer(resolved_view(spec.resolved()))
 
 
@@ -172,8 +182,12 @@ def _checked_spec(body: dict[str, Any], context: Context) -> AnySpec:
     except ValidationError as error:
         raise invalid_body(error, body) from None
     check_data(spec, context.settings)
+    check_webhooks(spec, context.settings)
     return spec
 
 
-def _created(job: Job) -> Response:
-    return answer(created_view(job), status=201, headers={"Location": f"/jobs/{job.id}"})
+def _etag(job: Job, waiting: Waiting | None) -> str:
+    """Of the job's version and, as that is no part of it, of why it waits."""
+    if waiting is None:
+        return quoted(str(job.version))
+    return quoted(f"{job.version}-{crc32(waiting.detail.encode()):08x}")

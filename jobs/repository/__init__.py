@@ -4,28 +4,39 @@ Each edge between states is one guarded UPDATE that names the state it starts fr
 the attempt's token. No row changed means that somebody else was first. Times come from the database's clock.
 
     edges.py      the guarded update that all changes of a job go through, and its events
-    lifecycle.py  creation under an idempotency key, cancelling, deletion
+    lifecycle.py  creation under an idempotency key, retry, cancelling, pausing, deletion
     queries.py    jobs, lists, events, metrics, artifacts
+    queue.py      whose turn it is
     attempts.py   what a worker does to a job that it holds
-    sweeps.py     lost and unclaimed jobs; who is at work
+    logs.py       the lines that its trainer wrote
+    sweeps.py     lost jobs; who is at work
+    usage.py      what an owner has, and may have
+    waiting.py    why a queued job waits
+    deliveries.py messages to webhooks
+    retention.py  what may go
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from jobs.artifacts import ArtifactInfo
-from jobs.models import Artifact, Job, JobEvent, Metric, Worker
-from jobs.repository import attempts, lifecycle, queries, sweeps
+from jobs.models import LOCAL, Artifact, Delivery, Job, JobEvent, LogLine, Metric, Worker
+from jobs.quota import NO_QUOTA, Quota
+from jobs.repository import attempts, deliveries, lifecycle, logs, queries, queue, retention, sweeps, usage, waiting
 from jobs.repository.attempts import Renewal
 from jobs.repository.queries import JobFilter
+from jobs.repository.usage import Usage
+from jobs.repository.waiting import Waiting
 from jobs.states import EndReason
 from kd_engine.events import Event
 from kd_engine.spec import AnySpec
 
-__all__ = ["JobFilter", "Renewal", "Repository"]
+__all__ = ["JobFilter", "Renewal", "Repository", "Usage", "Waiting"]
 
 
 class Repository:
@@ -40,26 +51,58 @@ class Repository:
 
     # Jobs, for the API
 
-    def create(self, spec: AnySpec, *, idempotency: tuple[str, str] | None = None) -> Job:
+    def create(
+        self,
+        spec: AnySpec,
+        *,
+        owner: str = LOCAL,
+        quota: Quota = NO_QUOTA,
+        idempotency: tuple[str, str] | None = None,
+        note: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Job:
         """A new queued job with its first event.
 
         Args:
             spec: resolved.
-            idempotency: the key (at most 255 characters) and the sha256 of the body. When the key came before with the
-                same body, the job made then is returned; also when that happens at this very moment in another process.
+            quota: what its owner may have.
+            idempotency: the key (at most 255 characters) and the sha256 of the body. When the owner's key came before
+                with the same body, the job made then is returned; also when that happens at this very moment in
+                another process.
+            note: more for the data of its first event.
 
         Raises:
             KeyReused: the key came before with another body.
+            OverQuota: the owner has as much as it may have.
         """
-        return lifecycle.create(self._session, spec, idempotency)
+        return lifecycle.create(self._session, spec, owner, quota, idempotency, None, note)
 
-    def find_by_key(self, key: str, body_sha256: str) -> Job | None:
+    def find_by_key(self, key: str, body_sha256: str, owner: str = LOCAL) -> Job | None:
         """The job that was made with an idempotency key; raises KeyReused when the body was another one."""
-        return lifecycle.find_by_key(self._session, key, body_sha256)
+        return lifecycle.find_by_key(self._session, owner, key, body_sha256)
 
-    def get(self, job_id: str) -> Job:
-        """The job as it is now; raises JobNotFound."""
-        return queries.get(self._session, job_id)
+    def retry(
+        self, job_id: str, quota: Quota = NO_QUOTA, note: Mapping[str, Any] = MappingProxyType({})
+    ) -> tuple[Job, bool]:
+        """A new job with the spec of one that failed or was cancelled; it goes on from that one's last checkpoint.
+
+        A job is retried once: asked again, the same new job is returned. (That one may be retried in turn.)
+
+        Returns:
+            The new job, and whether it was made just now.
+
+        Raises:
+            JobNotFound, OverQuota: as for a new job.
+            WrongState: it has not ended, or has succeeded.
+        """
+        return lifecycle.retry(self._session, job_id, quota, note)
+
+    def get(self, job_id: str, owner: str | None = None) -> Job:
+        """The job as it is now; raises JobNotFound, also when it is not the `owner`'s (None: anybody's)."""
+        return queries.get(self._session, job_id, owner)
+
+    def why_waiting(self, device: str, owner: str, quota: Quota) -> Waiting:
+        """Why a queued job of this owner that asks for this device does not run, as things are now."""
+        return waiting.why(self._session, device, owner, quota)
 
     def list_jobs(self, filters: JobFilter, *, before: str | None, limit: int) -> list[Job]:
         """At most `limit` jobs, newest first, that were made before the job `before`."""
@@ -74,6 +117,24 @@ class Repository:
         """
         return lifecycle.request_cancel(self._session, job_id)
 
+    def request_pause(self, job_id: str) -> Job:
+        """Pauses a queued job at once and asks the worker of a running one to; idempotent.
+
+        Raises:
+            JobNotFound: no such job.
+            WrongState: it has ended.
+        """
+        return lifecycle.request_pause(self._session, job_id)
+
+    def resume(self, job_id: str) -> Job:
+        """Queues a paused job again, where it stood; idempotent.
+
+        Raises:
+            JobNotFound: no such job.
+            WrongState: it has ended.
+        """
+        return lifecycle.resume(self._session, job_id)
+
     def delete(self, job_id: str) -> list[str]:
         """Deletes a job that has ended, and all that belongs to it. Returns the store's keys of its files.
 
@@ -86,6 +147,26 @@ class Repository:
     def events(self, job_id: str, after: int, limit: int) -> list[JobEvent]:
         """At most `limit` events with numbers above `after`, in order."""
         return queries.events(self._session, job_id, after, limit)
+
+    def versions(self, job_ids: Collection[str]) -> dict[str, int]:
+        """The present version of each of these jobs that exists."""
+        return queries.versions(self._session, job_ids)
+
+    def log(self, job_id: str, after: int, limit: int) -> list[LogLine]:
+        """At most `limit` lines of the job's log with numbers above `after`, in order."""
+        return logs.read(self._session, job_id, after, limit)
+
+    def log_tail(self, job_id: str, count: int) -> list[LogLine]:
+        """The last `count` lines of the job's log, in order."""
+        return logs.tail(self._session, job_id, count)
+
+    def usage(self, owner: str) -> Usage:
+        """What an owner has now."""
+        return usage.usage(self._session, owner)
+
+    def deliveries(self, job_id: str) -> Sequence[Delivery]:
+        """The messages to webhooks about a job."""
+        return deliveries.of_job(self._session, job_id)
 
     def metrics(self, job_id: str) -> list[Metric]:
         """The metrics of all epochs, by phase as they run, repeat and epoch."""
@@ -105,6 +186,17 @@ class Repository:
         """Takes a queued job for a new attempt with a new token; None when it is not queued (any more)."""
         return attempts.claim(self._session, job_id, worker, lease_seconds)
 
+    def claim_next(
+        self, worker: str, device: str, lease_seconds: float, quota_of: Callable[[str], Quota] = lambda owner: NO_QUOTA
+    ) -> Job | None:
+        """Takes the job whose turn it is, as `claim`; None when there is none for this device.
+
+        Args:
+            device: `cpu` or `cuda`; jobs that ask for it or for `auto` are taken.
+            quota_of: of an owner, by name; who has as many running jobs as it may is passed over.
+        """
+        return queue.claim_next(self._session, worker, device, lease_seconds, quota_of)
+
     def renew(self, job_id: str, token: int, lease_seconds: float) -> Renewal:
         """Holds on to the job for another `lease_seconds`; the answer says what its user wishes."""
         return attempts.renew(self._session, job_id, token, lease_seconds)
@@ -117,6 +209,10 @@ class Repository:
         """
         attempts.record(self._session, job_id, token, events)
 
+    def write_log(self, job_id: str, token: int, lines: Sequence[str]) -> None:
+        """Adds lines to the job's log; no more than `logs.MOST_LINES` in all."""
+        logs.write(self._session, job_id, token, lines)
+
     def list_artifact(self, job_id: str, token: int, info: ArtifactInfo) -> str | None:
         """Lists a file that lies whole in the store, in place of one of the same name.
 
@@ -125,10 +221,18 @@ class Repository:
         """
         return attempts.list_artifact(self._session, job_id, token, info)
 
+    def list_checkpoint(self, job_id: str, token: int, info: ArtifactInfo, keep: int) -> list[str]:
+        """Lists a checkpoint, and the newest `keep` alone with it.
+
+        Returns:
+            The store's keys of those that nobody can reach any more.
+        """
+        return attempts.list_checkpoint(self._session, job_id, token, info, keep)
+
     def finish(
         self, job_id: str, token: int, reason: EndReason, detail: str = "", artifacts: Sequence[ArtifactInfo] = ()
     ) -> list[str]:
-        """Ends the job, lists its last files and forgets its checkpoints.
+        """Ends the job, lists its last files and forgets its checkpoints, unless a retry may go on from them.
 
         Returns:
             The store's keys of files that nobody can reach any more: the checkpoints.
@@ -136,13 +240,14 @@ class Repository:
         return attempts.finish(self._session, job_id, token, reason, detail, artifacts)
 
     def hand_back(self, job_id: str, token: int, why: str) -> None:
-        """Queues a running job again, as after a deploy; not counted as lost. Cancelled instead if that was asked."""
+        """Queues a running job again, as after a deploy; not counted as lost. Cancelled or paused if that was asked."""
         attempts.hand_back(self._session, job_id, token, why)
 
     def lose(self, job_id: str, token: int, max_lost: int, why: str) -> None:
         """Counts the attempt as lost, because its trainer died.
 
-        It is queued again; cancelled if that was asked; failed with `worker_lost` when it is the `max_lost`-th time.
+        It is queued again; cancelled or paused if that was asked; failed with `worker_lost` when it is the
+        `max_lost`-th time.
         """
         attempts.lose(self._session, job_id, token, max_lost, why)
 
@@ -151,30 +256,49 @@ class Repository:
     def expire_leases(self, max_lost: int) -> list[str]:
         """Takes running jobs from workers that let their lease end.
 
-        They are queued again; cancelled if that was asked; failed with `worker_lost` when it is the `max_lost`-th time.
-        Returns the ids of all of them.
+        They are queued again; cancelled or paused if that was asked; failed with `worker_lost` when it is the
+        `max_lost`-th time. Returns the ids of all of them.
         """
         return sweeps.expire_leases(self._session, max_lost)
 
-    def due_for_ringing(self, after_seconds: float, limit: int) -> list[str]:
-        """Queued jobs that were not rung in the last `after_seconds`, least recently rung first; marks them as rung.
-
-        Two sweepers at the same time never get the same job.
-        """
-        return sweeps.due_for_ringing(self._session, after_seconds, limit)
-
-    def mark_rung(self, *job_ids: str) -> None:
-        """Notes that the queue was rung for these jobs just now."""
-        sweeps.mark_rung(self._session, job_ids)
-
-    def beat(self, worker_id: str, device: str, job_id: str | None) -> None:
-        """Notes that a worker is alive, and which job it holds."""
-        sweeps.beat(self._session, worker_id, device, job_id)
+    def beat(self, worker_id: str, device: str, job_id: str | None, memory_bytes: int | None = None) -> None:
+        """Notes that a worker is alive, which job it holds, and how much memory its device has."""
+        sweeps.beat(self._session, worker_id, device, job_id, memory_bytes)
 
     def workers_seen(self, within_seconds: float) -> list[Worker]:
         """Workers heard in the last `within_seconds`, by id."""
         return sweeps.workers_seen(self._session, within_seconds)
 
+    def forget_silent_workers(self, after_seconds: float) -> None:
+        """Forgets workers that were not heard for so long."""
+        sweeps.forget_silent_workers(self._session, after_seconds)
+
     def forget_worker(self, worker_id: str) -> None:
         """Forgets a worker that leaves on purpose."""
         sweeps.forget_worker(self._session, worker_id)
+
+    def purge_ended(self, keep_seconds: float | None, limit: int) -> tuple[list[str], list[str]]:
+        """Deletes jobs that ended longer ago than they are kept; their ids, and the store's keys of their files.
+
+        Args:
+            keep_seconds: of jobs that name no time themselves; None: for ever.
+        """
+        return retention.purge_ended(self._session, keep_seconds, limit)
+
+    def unnamed(self, keys: Collection[str]) -> set[str]:
+        """Those of the store's `keys` that belong to no job."""
+        return retention.unnamed(self._session, keys)
+
+    # Messages to webhooks
+
+    def take_deliveries(self, limit: int) -> list[Delivery]:
+        """Messages to deliver now; what is not settled within a minute comes up again."""
+        return deliveries.take_due(self._session, limit)
+
+    def purge_deliveries(self, after_seconds: float, limit: int) -> int:
+        """Deletes at most `limit` messages that were settled so long ago; how many."""
+        return deliveries.purge_settled(self._session, after_seconds, limit)
+
+    def settle_delivery(self, delivery_id: str, error: str | None, again_seconds: float | None) -> None:
+        """A message was taken (no `error`), is to be tried again after `again_seconds`, or (None) is given up."""
+        deliveries.settle(self._session, delivery_id, error, again_seconds)

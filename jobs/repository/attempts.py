@@ -14,7 +14,7 @@ from jobs.artifacts import ArtifactInfo
 from jobs.clock import now
 from jobs.errors import LeaseLost
 from jobs.ids import is_job_id
-from jobs.models import Artifact, Job, JobEvent, Metric
+from jobs.models import Artifact, Job, JobEvent, Metric, Owner
 from jobs.repository import edges, queries, sweeps
 from jobs.repository.upsert import insert_or_skip, insert_or_update
 from jobs.states import EndReason, JobState
@@ -37,6 +37,7 @@ def claim(session: Session, job_id: str, worker: str, lease_seconds: float) -> J
         "token": Job.token + 1,
         "worker": worker,
         "lease_expires": now(lease_seconds),
+        "claimed_at": now(),
         "started_at": func.coalesce(Job.started_at, now()),
     }
     if not edges.move(session, job_id, JobState.QUEUED, JobState.RUNNING, values=values, entries=[]):
@@ -44,6 +45,7 @@ def claim(session: Session, job_id: str, worker: str, lease_seconds: float) -> J
     # The attempt's number, which the event tells, is known only now that the row is ours.
     job = queries.get(session, job_id)
     _write(session, job_id, job.token, {}, [("claimed", {"worker": worker, "attempt": job.attempt})])
+    session.execute(update(Owner).where(Owner.name == job.owner).values(served_at=now()))
     session.refresh(job)
     return job
 
@@ -117,6 +119,16 @@ def list_artifact(session: Session, job_id: str, token: int, info: ArtifactInfo)
     return replaced
 
 
+def list_checkpoint(session: Session, job_id: str, token: int, info: ArtifactInfo, keep: int) -> list[str]:
+    replaced = list_artifact(session, job_id, token, info)
+    of_job = (Artifact.job_id == job_id, Artifact.kind == "checkpoint")
+    newest_first = select(Artifact.name).where(*of_job).order_by(Artifact.created_at.desc(), Artifact.name.desc())
+    old = session.scalars(newest_first.offset(keep)).all()
+    statement = delete(Artifact).where(*of_job, Artifact.name.in_(old)).returning(Artifact.key)
+    dropped = session.scalars(statement, execution_options={"synchronize_session": False})
+    return [*dropped, *([replaced] if replaced else [])]
+
+
 def _list(session: Session, job_id: str, info: ArtifactInfo) -> str | None:
     before = session.scalar(select(Artifact.key).where(Artifact.job_id == job_id, Artifact.name == info.name))
     insert_or_update(session, Artifact, {"job_id": job_id, "created_at": now(), **asdict(info)})
@@ -129,17 +141,18 @@ def finish(
     if not edges.end(session, job_id, JobState.RUNNING, reason, detail, Job.token == token):
         raise LeaseLost(job_id, token)
     unlisted = [_list(session, job_id, info) for info in artifacts]
-    checkpoints = delete(Artifact).where(Artifact.job_id == job_id, Artifact.kind == "checkpoint")
-    statement = checkpoints.returning(Artifact.key).execution_options(synchronize_session=False)
-    return [*session.scalars(statement), *(key for key in unlisted if key is not None)]
+    forgotten = [] if reason.retryable else _forget_checkpoints(session, job_id)
+    return [*forgotten, *(key for key in unlisted if key is not None)]
+
+
+def _forget_checkpoints(session: Session, job_id: str) -> list[str]:
+    statement = delete(Artifact).where(Artifact.job_id == job_id, Artifact.kind == "checkpoint").returning(Artifact.key)
+    return list(session.scalars(statement, execution_options={"synchronize_session": False}))
 
 
 def hand_back(session: Session, job_id: str, token: int, why: str) -> None:
     job = edges.held(session, job_id, token)
-    if job.cancel_requested:
-        edges.end(session, job_id, JobState.RUNNING, EndReason.CANCELLED, why, Job.token == token)
-    else:
-        edges.requeue(session, job_id, why, Job.token == token)
+    edges.put_back(session, job, why, Job.token == token)
 
 
 def lose(session: Session, job_id: str, token: int, max_lost: int, why: str) -> None:

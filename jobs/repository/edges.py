@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Table, func, insert, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from jobs.clock import now
 from jobs.errors import JobNotFound, LeaseLost
 from jobs.ids import is_job_id
 from jobs.models import Job, JobEvent
+from jobs.repository.deliveries import announce
 from jobs.states import EndReason, JobState, check_transition
 
 _DETAIL_LENGTH = 4000
@@ -70,6 +71,8 @@ def move(
     """Follows one edge of the transition table; False when the job is not in `source` or the guard does not hold."""
     check_transition(source, target)
     values = {"state": target, **values}
+    if source is JobState.RUNNING:
+        values |= {"ran_ms": Job.ran_ms + _ran(), "lease_expires": None, "claimed_at": None}
     return change(session, job_id, Job.state == source, *guard, values=values, entries=entries)
 
 
@@ -84,16 +87,38 @@ def end(
 ) -> bool:
     """Ends a job for `reason`, with its one terminal event."""
     detail = storable(detail)[:_DETAIL_LENGTH]
-    values |= {"end_reason": reason, "end_detail": detail, "finished_at": now(), "lease_expires": None}
+    expires = type_coerce(now(), BigInteger) + Job.keep_seconds * 1000  # NULL where the job names no time
+    values |= {"end_reason": reason, "end_detail": detail, "finished_at": now(), "expires_at": expires}
     entry = ("ended", {"state": reason.state, "reason": reason, "detail": detail})
-    return move(session, job_id, source, reason.state, *guard, values=values, entries=[entry])
+    ended = move(session, job_id, source, reason.state, *guard, values=values, entries=[entry])
+    if ended:
+        announce(session, job_id)
+    return ended
 
 
 def requeue(session: Session, job_id: str, why: str, *guard: ColumnElement[bool], **values: Any) -> bool:
-    """Puts a running job back into the queue, to be rung at once."""
-    values |= {"queued_at": now(), "rung_at": None, "worker": None, "lease_expires": None}
+    """Puts a running job back into the queue."""
+    values |= {"queued_at": now(), "worker": None}
     entry = ("requeued", {"why": storable(why)})
     return move(session, job_id, JobState.RUNNING, JobState.QUEUED, *guard, values=values, entries=[entry])
+
+
+def pause(
+    session: Session, job_id: str, source: JobState, why: str, *guard: ColumnElement[bool], **values: Any
+) -> bool:
+    """Takes a queued or running job out of the queue until its user wishes it to go on."""
+    values |= {"pause_requested": False, "worker": None}
+    entry = ("paused", {"why": storable(why)})
+    return move(session, job_id, source, JobState.PAUSED, *guard, values=values, entries=[entry])
+
+
+def put_back(session: Session, job: Job, why: str, *guard: ColumnElement[bool], **values: Any) -> bool:
+    """What becomes of a running job whose attempt is over before its end: what its user wished, or queued again."""
+    if job.cancel_requested:
+        return end(session, job.id, JobState.RUNNING, EndReason.CANCELLED, why, *guard)
+    if job.pause_requested:
+        return pause(session, job.id, JobState.RUNNING, why, *guard, **values)
+    return requeue(session, job.id, why, *guard, **values)
 
 
 def locked(session: Session, job_id: str) -> Job:
@@ -119,6 +144,11 @@ def held(session: Session, job_id: str, token: int) -> Job:
 def holds(token: int) -> tuple[ColumnElement[bool], ...]:
     """The guard of every write of an attempt."""
     return Job.state == JobState.RUNNING, Job.token == token
+
+
+def _ran() -> ColumnElement[int]:
+    """Milliseconds since the present attempt began; 0 for one that an earlier version of this program claimed."""
+    return type_coerce(now(), BigInteger) - type_coerce(func.coalesce(Job.claimed_at, now()), BigInteger)
 
 
 def storable(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,6 +27,7 @@ class JobFilter:
     dataset: str | None = None
     student: str | None = None
     created_after: datetime | None = None
+    owner: str | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -37,18 +38,27 @@ class JobFilter:
 
 # Made once: it is the query of every poll, and making it takes longer than running it.
 _LOOK = select(*Job.__table__.columns).where(Job.id == bindparam("job_id"))
+_LOOK_OF = _LOOK.where(Job.owner == bindparam("owner"))
 
 
-def get(session: Session, job_id: str) -> Job:
-    job = session.get(Job, job_id, populate_existing=True) if is_job_id(job_id) else None
+def get(session: Session, job_id: str, owner: str | None = None) -> Job:
+    job = None
+    if is_job_id(job_id):
+        # the owner is part of the query, so that somebody else's job takes as long as one that does not exist
+        of_owner = () if owner is None else (Job.owner == owner,)
+        statement = select(Job).where(Job.id == job_id, *of_owner)
+        job = session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
     if job is None:
         raise JobNotFound(job_id)
     return job
 
 
-def look(connection: Connection, job_id: str) -> Job:
+def look(connection: Connection, job_id: str, owner: str | None) -> Job:
     """The job, belonging to no session: the session's bookkeeping would take longer than all the rest of a poll."""
-    row = connection.execute(_LOOK, {"job_id": job_id}).one_or_none() if is_job_id(job_id) else None
+    row = None
+    if is_job_id(job_id):
+        statement = _LOOK if owner is None else _LOOK_OF
+        row = connection.execute(statement, {"job_id": job_id, "owner": owner}).one_or_none()
     if row is None:
         raise JobNotFound(job_id)
     job = Job()
@@ -73,6 +83,7 @@ def _conditions(filters: JobFilter) -> list[ColumnElement[bool]]:
             (Job.name, filters.name),
             (Job.dataset, filters.dataset),
             (Job.student, filters.student),
+            (Job.owner, filters.owner),
         )
         if value is not None
     ]
@@ -87,6 +98,11 @@ def _conditions(filters: JobFilter) -> list[ColumnElement[bool]]:
 def events(session: Session, job_id: str, after: int, limit: int) -> list[JobEvent]:
     statement = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.seq > after)
     return list(session.scalars(statement.order_by(JobEvent.seq).limit(limit)))
+
+
+def versions(session: Session, job_ids: Collection[str]) -> dict[str, int]:
+    rows = session.execute(select(Job.id, Job.version).where(Job.id.in_(job_ids)))
+    return {row.id: row.version for row in rows}
 
 
 def metrics(session: Session, job_id: str) -> list[Metric]:

@@ -1,10 +1,8 @@
-"""Lost jobs, jobs that nobody came for, and the workers that are at work. Safe to run in several places at once."""
+"""Lost jobs, and the workers that are at work. Safe to run in several places at once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from jobs.clock import now
@@ -28,38 +26,33 @@ def _expire(session: Session, job: Job, max_lost: int) -> bool:
 
 
 def give_up(session: Session, job: Job, max_lost: int, why: str, *guard: ColumnElement[bool]) -> bool:
-    """Counts the job's attempt as lost: queued again, failed at the `max_lost`-th time, cancelled if that was asked."""
+    """Counts the job's attempt as lost: put back, failed at the `max_lost`-th time, cancelled if that was asked."""
     lost = job.lost_attempts + 1
-    if job.cancel_requested:
-        return edges.end(session, job.id, JobState.RUNNING, EndReason.CANCELLED, why, *guard)
-    if lost < max_lost:
-        return edges.requeue(session, job.id, why, *guard, lost_attempts=lost)
+    if job.cancel_requested or lost < max_lost:
+        return edges.put_back(session, job, why, *guard, lost_attempts=lost)
     detail = f"{lost} attempts were lost; the last time, {why}"
     return edges.end(session, job.id, JobState.RUNNING, EndReason.WORKER_LOST, detail, *guard, lost_attempts=lost)
 
 
-def due_for_ringing(session: Session, after_seconds: float, limit: int) -> list[str]:
-    due = (Job.state == JobState.QUEUED, or_(Job.rung_at.is_(None), Job.rung_at <= now(-after_seconds)))
-    least_recent = select(Job.id).where(*due).order_by(Job.rung_at.nulls_first(), Job.id).limit(limit)
-    # Not a subquery of the UPDATE: PostgreSQL may run one with a limit more than once, and so go beyond it.
-    ids = list(session.scalars(least_recent.with_for_update(skip_locked=True)))
-    statement = update(Job).where(Job.id.in_(ids), *due).values(rung_at=now()).returning(Job.id)
-    rung = set(session.scalars(statement, execution_options={"synchronize_session": False}))
-    return [job_id for job_id in ids if job_id in rung]
-
-
-def mark_rung(session: Session, job_ids: Sequence[str]) -> None:
-    statement = update(Job).where(Job.id.in_(job_ids), Job.state == JobState.QUEUED).values(rung_at=now())
-    session.execute(statement, execution_options={"synchronize_session": False})
-
-
-def beat(session: Session, worker_id: str, device: str, job_id: str | None) -> None:
-    row = {"id": worker_id, "device": device, "job_id": job_id, "started_at": now(), "seen_at": now()}
+def beat(session: Session, worker_id: str, device: str, job_id: str | None, memory_bytes: int | None) -> None:
+    row = {
+        "id": worker_id,
+        "device": device,
+        "job_id": job_id,
+        "memory_bytes": memory_bytes,
+        "started_at": now(),
+        "seen_at": now(),
+    }
     insert_or_update(session, Worker, row, keep={"started_at"})
 
 
 def workers_seen(session: Session, within_seconds: float) -> list[Worker]:
     return list(session.scalars(select(Worker).where(Worker.seen_at >= now(-within_seconds)).order_by(Worker.id)))
+
+
+def forget_silent_workers(session: Session, after_seconds: float) -> None:
+    silent = delete(Worker).where(Worker.seen_at < now(-after_seconds))
+    session.execute(silent, execution_options={"synchronize_session": False})
 
 
 def forget_worker(session: Session, worker_id: str) -> None:

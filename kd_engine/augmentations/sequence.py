@@ -47,10 +47,20 @@ def count_views(augmentations: Sequence[Augmentation], shape: Shape) -> int | No
     return total if len(finite) == len(counts) and total <= MOST_VIEWS else None
 
 
-def augment(images_BCHW: Tensor, augmentations: Sequence[Augmentation], generator: torch.Generator) -> Augmented:
-    """Draws for every image, and shows it so; everything stays on the images' device."""
+_ALL = slice(None)
+
+
+def augment(
+    images_BCHW: Tensor, augmentations: Sequence[Augmentation], generator: torch.Generator, part: slice = _ALL
+) -> Augmented:
+    """Draws for every image, and shows it so; everything stays on the images' device.
+
+    Only the images of `part` are in the result; `partner_B` still counts in the whole batch.
+    """
     shape, device = _shape(images_BCHW), images_BCHW.device
     draws = [augmentation.draw(len(images_BCHW), shape, generator) for augmentation in augmentations]
+    if part != _ALL and not any(augmentation.mixes for augmentation in augmentations):
+        images_BCHW, draws, part = images_BCHW[part], [draw[part] for draw in draws], _ALL
     view_B = None
     if count_views(augmentations, shape) is not None:
         view_B = _combined(augmentations, draws, shape, len(images_BCHW)).to(device)
@@ -58,7 +68,7 @@ def augment(images_BCHW: Tensor, augmentations: Sequence[Augmentation], generato
     for augmentation, draw in zip(augmentations, draws, strict=True):
         if isinstance(augmentation, Mixing):
             partner_B, share_B = augmentation.partner(draw).to(device), augmentation.share(draw, shape).to(device)
-            return Augmented(shown_BCHW, view_B, partner_B, share_B)
+            return Augmented(shown_BCHW[part], view_B, partner_B[part], share_B[part])
     return Augmented(shown_BCHW, view_B)
 
 
@@ -107,6 +117,8 @@ def _combined(augmentations: Sequence[Augmentation], draws: list[Tensor], shape:
 
 def _apply(images_BCHW: Tensor, augmentations: Sequence[Augmentation], draws: list[Tensor]) -> Tensor:
     """Geometric neighbours are sampled once: faster, and each sampling blurs."""
+    if len(images_BCHW) == 0:
+        return images_BCHW
     steps = zip(augmentations, draws, strict=True)
     for fill, run in groupby(steps, key=lambda step: step[0].fill if isinstance(step[0], Geometric) else None):
         together = list(run)

@@ -56,7 +56,7 @@ def _guarded(reader: Callable[[Path], dict[str, _Array]], place: Path, shown: st
         raise DataError(f"{shown} does not hold {error.args[0]}; expected {', '.join(NAMES)}.") from error
     except OSError as error:
         raise DataError(f"{shown} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError) as error:
         raise DataError(
             f"{shown} cannot be read: {error}. Write it with numpy.savez or numpy.save, numbers only."
         ) from error

@@ -22,6 +22,7 @@ class AT(FeatureLoss):
     kind: Literal["at"] = "at"
     weight: float = Field(1000.0, ge=0, le=1e6, description="Factor of this term.")
     pairs_stages: ClassVar[bool] = True
+    separable: ClassVar[bool] = True
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
         per_stage = [_stage_loss(*pair) for pair in map_pairs(student, teacher)]

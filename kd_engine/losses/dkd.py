@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,6 +26,7 @@ class DKD(LogitLoss):
     temperature: float = Field(4.0, gt=0, le=1000, description="Softens both distributions; 1 leaves them as they are.")
     alpha: float = Field(1.0, ge=0, le=1e6, description="Factor of the part on the target class against the rest.")
     beta: float = Field(8.0, ge=0, le=1e6, description="Factor of the part on the classes that are not the target.")
+    separable: ClassVar[bool] = True
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
         student_BK, teacher_BK = self.prepared(student, teacher)

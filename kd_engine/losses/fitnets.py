@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,7 @@ class FitNets(FeatureLoss):
     kind: Literal["fitnets"] = "fitnets"
     weight: float = Field(100.0, ge=0, le=1e6, description="Factor of this term.")
     stage: int = Field(2, ge=1, le=64, description="Which stage's map is the hint; 1 is the first after the stem.")
+    separable: ClassVar[bool] = True
 
     def misfit(self, student_stages: int, teacher_stages: int) -> str | None:
         problem = super().misfit(student_stages, teacher_stages)

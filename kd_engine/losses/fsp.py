@@ -26,6 +26,7 @@ class FSP(FeatureLoss):
     kind: Literal["fsp"] = "fsp"
     weight: float = Field(1.0, ge=0, le=1e6, description="Factor of this term.")
     pairs_stages: ClassVar[bool] = True
+    separable: ClassVar[bool] = True
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
         pairs = map_pairs(student, teacher)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ class KL(LogitLoss):
     kind: Literal["kl"] = "kl"
     weight: float = Field(0.9, ge=0, le=1e6, description="Factor of this term; `alpha` in the short form.")
     temperature: float = Field(4.0, gt=0, le=1000, description="Softens both distributions; 1 leaves them as they are.")
+    separable: ClassVar[bool] = True
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
         student_BK, teacher_BK = self.prepared(student, teacher)

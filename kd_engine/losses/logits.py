@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ class Logits(LogitLoss):
 
     kind: Literal["logits"] = "logits"
     weight: float = Field(0.1, ge=0, le=1e6, description="Factor of this term.")
+    separable: ClassVar[bool] = True
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
         student_BK, teacher_BK = self.prepared(student, teacher)

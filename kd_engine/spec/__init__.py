@@ -14,7 +14,7 @@ from kd_engine.spec.evaluate import EvaluateSpec
 from kd_engine.spec.hashes import alone_hash, canonical_hash, teacher_hash
 from kd_engine.spec.job import JobSpec, Resources
 from kd_engine.spec.kinds import AnySpec, parse_spec
-from kd_engine.spec.networks import NetworkOfJob, Source, StudentSpec, TeacherSpec
+from kd_engine.spec.networks import NetworkOfJob, Source, StudentSpec, TeacherSpec, network_file
 from kd_engine.spec.training import TrainingSpec
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "TrainingSpec",
     "alone_hash",
     "canonical_hash",
+    "network_file",
     "parse_spec",
     "teacher_hash",
 ]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from kd_engine.spec.dataset import DatasetSpec
+from kd_engine.spec.handling import Handled
 from kd_engine.spec.job import Labels, Resources, Text
 from kd_engine.spec.networks import NetworkOfJob, Source
 from kd_engine.spec.wrong import wrong
-from kd_engine.strict import Strict
 
 
-class EvaluateSpec(Strict):
+class EvaluateSpec(Handled):
     """One evaluation: all that can be measured of a network on a data set's test images."""
 
     kind: Literal["evaluate"]
@@ -32,20 +32,32 @@ class EvaluateSpec(Strict):
                 raise wrong("not_used", message + "was trained; leave it out.", "dataset", key)
         return self
 
+    @model_validator(mode="after")
+    def _one_device(self) -> Self:
+        if self.resources.devices > 1:
+            message = "an evaluation takes one device; leave 'devices' out."
+            raise wrong("not_used", message, "resources", "devices")
+        return self
+
     @property
     def student_name(self) -> str:
         """Empty: only the job that the network comes from knows what it is."""
         return ""
 
+    @property
+    def planned_epochs(self) -> int:
+        """None: nothing is trained."""
+        return 0
+
     def sources(self) -> tuple[Source, ...]:
         """The networks of other jobs that this one needs."""
         given = {"model": self.model, "teacher": self.teacher}
-        return tuple(Source(key, network.job, network.role) for key, network in given.items() if network is not None)
+        return tuple(
+            Source(key, network.job, network.role, network.epoch)
+            for key, network in given.items()
+            if network is not None
+        )
 
     def resolved(self) -> EvaluateSpec:
         """The same: an evaluation leaves nothing to default."""
         return self
-
-    def to_json(self) -> dict[str, Any]:
-        """The spec as JSON data, keys that say nothing left out; `model_validate` reads it back."""
-        return self.model_dump(mode="json", exclude_none=True)

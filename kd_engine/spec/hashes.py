@@ -10,7 +10,14 @@ from kd_engine.spec.dataset import DatasetSpec
 from kd_engine.spec.networks import StudentSpec, TeacherSpec
 from kd_engine.spec.training import TrainingSpec
 
-_NOT_OF_THE_NETWORK: Any = {"per_repeat": True, "job": True, "role": True, "ensemble": True, "training": {"compile"}}
+_NOT_OF_THE_NETWORK: Any = {
+    "per_repeat": True,
+    "job": True,
+    "role": True,
+    "epoch": True,
+    "ensemble": True,
+    "training": {"compile"},
+}
 
 
 def canonical_hash(data: Any) -> str:

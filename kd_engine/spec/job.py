@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -11,6 +11,7 @@ from kd_engine.catalog import Facts
 from kd_engine.losses import LossSpec
 from kd_engine.losses.kl import KL
 from kd_engine.spec.dataset import DatasetSpec
+from kd_engine.spec.handling import Handled
 from kd_engine.spec.networks import Source, StudentSpec, TeacherSpec
 from kd_engine.spec.training import TrainingSpec
 from kd_engine.spec.wrong import as_invalid_spec, wrong
@@ -33,6 +34,10 @@ class Resources(Strict):
     """Where the job runs."""
 
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto`: a GPU where the worker has one.")
+    devices: int = Field(1, ge=1, le=64, description="Train on so many GPUs, or in so many processes on the CPU.")
+    timeout_seconds: float | None = Field(
+        None, gt=0, le=1e8, description="The job fails when its attempts have run so long in all. Left out: no limit."
+    )
 
 
 def _check_labels(labels: dict[str, str]) -> dict[str, str]:
@@ -45,7 +50,7 @@ def _check_labels(labels: dict[str, str]) -> dict[str, str]:
 Labels = Annotated[dict[str, Text], AfterValidator(_check_labels)]
 
 
-class JobSpec(Strict):
+class JobSpec(Handled):
     """One distillation job."""
 
     kind: Literal["distill"] = Field("distill", description="`evaluate` is the other kind, with keys of its own.")
@@ -124,6 +129,15 @@ class JobSpec(Strict):
         """The student's network, by its name in the catalogue."""
         return self.student.model
 
+    @property
+    def planned_epochs(self) -> int:
+        """Epochs of all trainings together, at most."""
+        students = self.repeats * self.training.epochs * (2 if self.baseline else 1)
+        if self.teacher.model is None:
+            return students
+        teacher = self.teacher.training or TrainingSpec()
+        return students + teacher.epochs * (self.repeats if self.teacher.per_repeat else 1)
+
     def sources(self) -> tuple[Source, ...]:
         """The networks of other jobs that this one needs."""
         return self.teacher.sources()
@@ -164,7 +178,3 @@ class JobSpec(Strict):
             "alpha": None,
         }
         return self.model_copy(update=changes)
-
-    def to_json(self) -> dict[str, Any]:
-        """The spec as JSON data, keys that say nothing left out; `model_validate` reads it back."""
-        return self.model_dump(mode="json", exclude_none=True)

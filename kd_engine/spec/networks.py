@@ -25,6 +25,20 @@ class Source(NamedTuple):
     key: str
     job: str
     role: str
+    epoch: int | None = None
+
+    @property
+    def file(self) -> str:
+        """The artifact of the job that holds the network."""
+        return network_file(self.role, self.epoch)
+
+
+def network_file(role: str, epoch: int | None = None) -> str:
+    """The name of a published network: of the weights that count, or as they were after an epoch."""
+    return f"{role}.safetensors" if epoch is None else f"{role}-epoch-{epoch}.safetensors"
+
+
+_EPOCH = "The weights after this epoch, one of the `snapshots` of its training. Left out: those that count."
 
 
 class NetworkOfJob(Strict):
@@ -35,6 +49,7 @@ class NetworkOfJob(Strict):
     role: Literal["teacher", "baseline", "student"] = Field(
         "student", description="Which network of `job`; `baseline` is the student trained alone."
     )
+    epoch: int | None = Field(None, ge=1, description=_EPOCH)
 
 
 class ModelChoice(Strict):
@@ -122,6 +137,7 @@ class TeacherSpec(ModelChoice):
     per_repeat: bool = Field(False, description="Train a teacher for each repeat, with that repeat's seed.")
     job: str | None = Field(None, pattern=JOB_ID, description="A succeeded job to take the network from.")
     role: Literal["teacher", "student"] | None = Field(None, description="Which network of `job`; its student.")
+    epoch: int | None = Field(None, ge=1, description=_EPOCH)
     ensemble: tuple[NetworkOfJob, ...] | None = Field(
         None,
         min_length=2,
@@ -135,34 +151,37 @@ class TeacherSpec(ModelChoice):
             message = "a teacher is 'model' (trained first), 'job' (taken from it) or 'ensemble' (of several jobs)"
             raise wrong("one_of", f"{message}; give one.")
         if self.model is None and (self.training or self.params or self.per_repeat or self.seed is not None):
-            keys = "'job' and 'role'" if self.job is not None else "'ensemble'"
+            keys = "'job', 'role' and 'epoch'" if self.job is not None else "'ensemble'"
             raise wrong("one_of", f"a teacher taken from a job is not trained: leave out all but {keys}.")
         if self.training is not None and self.training.compile:
             message = "'compile' is of the network that teaches, and nothing teaches a teacher; "
             raise wrong("not_used", message + "set it in the job's own 'training'.", "training", "compile")
-        if self.job is None and self.role is not None:
-            raise wrong("one_of", "'role' says which network of 'job' to take; without 'job' it means nothing.")
+        for key in ("role", "epoch"):
+            if self.job is None and getattr(self, key) is not None:
+                raise wrong("one_of", f"'{key}' says which network of 'job' to take; without 'job' it means nothing.")
         return self
 
     @field_validator("ensemble")
     @classmethod
     def _no_member_twice(cls, members: tuple[NetworkOfJob, ...] | None) -> tuple[NetworkOfJob, ...] | None:
-        if members is not None and len({(member.job, member.role) for member in members}) < len(members):
+        if members is not None and len({(member.job, member.role, member.epoch) for member in members}) < len(members):
             raise wrong("listed_twice", "a network is in the ensemble twice; list each once.")
         return members
 
     def sources(self) -> tuple[Source, ...]:
         """The networks of other jobs that it is made of, in order."""
         if self.job is not None:
-            return (Source("teacher", self.job, self.role or "student"),)
+            return (Source("teacher", self.job, self.role or "student", self.epoch),)
         members = enumerate(self.ensemble or ())
-        return tuple(Source(f"teacher/ensemble/{place}", member.job, member.role) for place, member in members)
+        return tuple(
+            Source(f"teacher/ensemble/{place}", member.job, member.role, member.epoch) for place, member in members
+        )
 
     def resolved(self, dataset: Facts, seed: int) -> TeacherSpec:
         if self.ensemble is not None:
             return self
         if self.job is not None:
-            return TeacherSpec(job=self.job, role=self.role or "student")
+            return TeacherSpec(job=self.job, role=self.role or "student", epoch=self.epoch)
         return TeacherSpec(
             model=self.model,
             params=self.resolved_params(dataset),

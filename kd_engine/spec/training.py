@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -35,6 +35,16 @@ class TrainingSpec(Strict):
     ema: float | None = Field(
         None, gt=0, lt=1, description="Decay per step of a moving average of the weights, which is then what counts."
     )
+    fixed_views: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="After so many epochs the same ones come again, image by image: not the method as published, and "
+        "known to overfit, but the teacher's logits can then be kept whatever the augmentation.",
+    )
+    snapshots: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field(
+        (), max_length=20, description="Epochs after which the weights are published too, as `teacher-epoch-3`."
+    )
     head_lr_factor: float = Field(1.0, gt=0, le=1000, description="Factor on the learning rate of the last layer.")
 
     compile: bool = Field(
@@ -42,6 +52,20 @@ class TrainingSpec(Strict):
         description="Compile the teacher's forward pass while it teaches: some seconds first, faster steps then. Needs "
         "a C++ compiler on the worker's machine.",
     )
+
+    @model_validator(mode="after")
+    def _snapshots_come_up(self) -> Self:
+        for position, epoch in enumerate(self.snapshots):
+            if epoch > self.epochs:
+                message = f"there is no epoch {epoch} to keep: the training has {self.epochs}."
+                raise wrong("out_of_range", message, "snapshots", str(position))
+        if len(set(self.snapshots)) < len(self.snapshots):
+            raise wrong("listed_twice", "an epoch is listed twice; list each once.", "snapshots")
+        return self
+
+    def turn(self, epoch: int) -> int:
+        """Which epoch's order and augmentations epoch `epoch` (from 0) has: its own, or one that came before."""
+        return epoch if self.fixed_views is None else epoch % self.fixed_views
 
     @model_validator(mode="after")
     def _patience_needs_a_best(self) -> Self:

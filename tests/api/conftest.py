@@ -14,6 +14,7 @@ import httpx
 import pytest
 import uvicorn
 
+from api.__main__ import EndsStreams
 from api.deps import Context
 from api.main import create_app
 from jobs.artifacts import ArtifactInfo, media_type_of
@@ -34,6 +35,14 @@ class Service:
     def port(self) -> int:
         assert self.client.base_url.port is not None
         return self.client.base_url.port
+
+    @contextmanager
+    def caller(self, key: str) -> Iterator[httpx.Client]:
+        """A client that sends this API key."""
+        headers = {"Authorization": f"Bearer {key}"}
+        with httpx.Client(base_url=self.client.base_url, headers=headers, timeout=30) as client:
+            client.event_hooks["response"].append(documented_answers(self.openapi))
+            yield client
 
     def create(self, **changes: Any) -> str:
         answer = self.client.post("/jobs", json=SPEC | changes)
@@ -81,6 +90,8 @@ class Service:
             self.start(job_id)
         elif state is JobState.CANCELLED:
             assert self.client.post(f"/jobs/{job_id}/cancel").status_code == 200
+        elif state is JobState.PAUSED:
+            assert self.client.post(f"/jobs/{job_id}/pause").status_code == 200
         elif state is not JobState.QUEUED:
             reasons = {JobState.SUCCEEDED: EndReason.COMPLETED, JobState.FAILED: EndReason.DIVERGED}
             self.end(job_id, reasons[state])
@@ -93,7 +104,8 @@ def serving(settings: Settings) -> Iterator[Service]:
     app = create_app(settings)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(app, ws="none", lifespan="on", log_config=None))
+        config = uvicorn.Config(app, ws="none", lifespan="on", log_config=None, timeout_graceful_shutdown=10)
+        server = EndsStreams(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -22,7 +22,9 @@ def trained(service: Service) -> str:
 def test_events_page_by_page_without_gaps(service: Service, trained: str) -> None:
     seen, after = [], 0
     while True:
-        answer = service.client.get(f"/jobs/{trained}/events", params={"after": after, "page_size": 2})
+        query = {"after": after, "page_size": 2}
+        answer = service.client.get(f"/jobs/{trained}/events", params=query, headers={"Accept": "application/json"})
+        assert answer.headers["vary"] == "Accept"
         page = EventPage.model_validate(answer.json())
         seen += page.events
         if page.next_after is None:
@@ -35,7 +37,7 @@ def test_events_page_by_page_without_gaps(service: Service, trained: str) -> Non
 
 
 def test_events_after_the_last_one_are_an_empty_page(service: Service, trained: str) -> None:
-    answer = service.client.get(f"/jobs/{trained}/events?after={2**63 - 1}")
+    answer = service.client.get(f"/jobs/{trained}/events?after={2**63 - 1}&format=json")
     assert answer.json() == {"events": [], "next_after": None}
 
 

@@ -13,11 +13,17 @@ ENDPOINTS = {
     "/jobs": {"get", "post"},
     "/jobs/{job_id}": {"get", "delete"},
     "/jobs/{job_id}/cancel": {"post"},
+    "/jobs/{job_id}/pause": {"post"},
+    "/jobs/{job_id}/resume": {"post"},
+    "/jobs/{job_id}/retry": {"post"},
+    "/jobs/{job_id}/deliveries": {"get"},
     "/jobs/{job_id}/events": {"get"},
+    "/jobs/{job_id}/logs": {"get"},
     "/jobs/{job_id}/metrics": {"get"},
     "/jobs/{job_id}/report": {"get"},
     "/jobs/{job_id}/artifacts": {"get"},
     "/jobs/{job_id}/artifacts/{name}": {"get", "head"},
+    "/usage": {"get"},
     "/catalog": {"get"},
     "/healthz": {"get"},
     "/readyz": {"get"},
@@ -38,7 +44,10 @@ def test_every_error_is_a_documented_problem(document: dict[str, Any]) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             errors = {status: answer for status, answer in operation["responses"].items() if int(status) >= 400}
+            free = path in {"/healthz", "/readyz"}
             assert {"500", "503"} <= set(errors), (method, path)
+            assert ({"401", "403"} & set(errors)) == (set() if free else {"401", "403"}), (method, path)
+            assert operation["security"] == [{}, {"key": []}]
             for answer in errors.values():
                 schema = answer["content"]["application/problem+json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/ProblemView"}

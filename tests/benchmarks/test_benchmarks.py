@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 
-from benchmarks import api, download, start, training
+from benchmarks import api, download, start
 from benchmarks.service import Service
 
 pytestmark = pytest.mark.service
@@ -58,13 +57,3 @@ def test_the_account_of_a_start(working: Service) -> None:
     assert all(math.isfinite(moment) for moment in account)
     trainer = account[start.STAGES.index("trainer process started") :]
     assert trainer == sorted(trainer)
-
-
-def test_the_training_step(tmp_path: Path) -> None:
-    pair = training.Pair("resnet14", "resnet8", steps=1, floors={})
-
-    measured = training.measure(pair, tmp_path, rounds=1)
-
-    assert set(measured.seconds) == {"plain loop", "float32", "auto", "warm cache"}
-    assert all(seconds > 0 for rounds in measured.seconds.values() for seconds in rounds)
-    assert training._flops_per_image(pair) > training._flops_per_image(training.Pair("resnet8", "resnet8", 1, {}))

@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any, TypeVar
 
-from sqlalchemy import create_engine, text
-
 from jobs.artifacts import ArtifactInfo
 from jobs.db import Database
 from jobs.models import Artifact, Base, Job, JobEvent, Metric
@@ -94,11 +92,9 @@ def a_file(name: str = "report.json", kind: str = "result", key: str = "job_1/1/
 
 
 def pause(database: Database, job_id: str) -> None:
-    """Makes a job paused, which the repository has no way to yet."""
-    engine = create_engine(database.url)
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE jobs SET state = 'paused' WHERE id = :id"), {"id": job_id})
-    engine.dispose()
+    """Makes a queued job paused."""
+    with database.write() as repository:
+        repository.request_pause(job_id)
 
 
 def all_at_once(database: Database, acts: Sequence[Callable[[Repository], _T]]) -> list[_T]:

@@ -159,7 +159,7 @@ def test_a_look_at_a_job_shows_what_reading_it_shows(database: Database) -> None
         repository.record(job_id, token, [an_epoch(1)])
     with database.read() as repository:
         job = repository.get(job_id)
-    looked = database.look(job_id)
+    looked, _ = database.look(job_id)
     columns = Job.__table__.columns.keys()
     assert {name: getattr(looked, name) for name in columns} == {name: getattr(job, name) for name in columns}
     assert looked.labels == {"a": "b"}
@@ -175,8 +175,8 @@ def test_a_look_does_not_wait_for_a_writer_and_sees_its_commit_at_once(database:
     job_id = create(database)
     with database.write() as repository:
         repository.claim(job_id, "worker", 60)
-        assert database.look(job_id).version == 1
-    assert database.look(job_id).version > 1
+        assert database.look(job_id)[0].version == 1
+    assert database.look(job_id)[0].version > 1
 
 
 def test_a_writer_that_fails_gives_its_turn_away(database: Database) -> None:

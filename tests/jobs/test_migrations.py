@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import PIPE, STDOUT
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from jobs.db import Database
 from jobs.errors import SchemaTooNew
@@ -127,3 +129,44 @@ def test_the_revisions_are_one_chain_named_after_their_files() -> None:
     revisions = list(scripts.walk_revisions())
     assert scripts.get_heads() == [upgrade.NEWEST]
     assert all(Path(one.path).name.startswith(f"{one.revision}_") for one in revisions)
+
+
+def test_jobs_of_the_first_revision_go_forward_and_back(empty_database_url: str) -> None:
+    """Rows that were written before there were owners are kept, also on the way back."""
+    engine = engine_of(empty_database_url)
+    if engine.url.get_backend_name() == "sqlite":
+        Path(str(engine.url.database)).parent.mkdir(parents=True)
+    with engine.begin() as connection:
+        _alembic(connection, command.upgrade, "0001")
+        for statement in _FIRST_ROWS:
+            connection.execute(text(statement))
+        _alembic(connection, command.upgrade, "head")
+    database = Database(empty_database_url)
+    with database.write() as repository:
+        assert repository.find_by_key("key", "b" * 64) is not None
+        job = repository.claim_next("worker", "cpu", 60)
+        assert job is not None
+        assert (job.id, job.owner, job.ran_ms, job.priority) == ("job_1", "local", 0, 0)
+        repository.write_log("job_1", job.token, ["a line"])
+    database.dispose()
+    with engine.begin() as connection:
+        _alembic(connection, command.downgrade, "0001")
+        assert connection.execute(text("SELECT id, state FROM jobs")).all() == [("job_1", "running")]
+        assert connection.execute(text("SELECT key, job_id FROM idempotency_keys")).all() == [("key", "job_1")]
+        _alembic(connection, command.upgrade, "head")
+    engine.dispose()
+
+
+_FIRST_ROWS = (
+    "INSERT INTO jobs (id, name, state, spec, dataset, student, device, version, last_event, attempt, lost_attempts, "
+    "token, cancel_requested, pause_requested, created_at, queued_at) VALUES ('job_1', 'old', 'queued', '{}', 'mnist', "
+    "'mlp', 'auto', 1, 0, 0, 0, 0, FALSE, FALSE, 1, 1)",
+    f"INSERT INTO idempotency_keys (key, body_sha256, job_id, created_at) VALUES ('key', '{'b' * 64}', 'job_1', 1)",
+)
+
+
+def _alembic(connection: Connection, act: Callable[[Config, str], None], revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "jobs" / "migrations"))
+    config.attributes["connection"] = connection
+    act(config, revision)

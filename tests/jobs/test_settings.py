@@ -106,3 +106,19 @@ def test_the_default_database_can_be_opened(tmp_path: Path) -> None:
     database.migrate()
     database.dispose()
     assert (tmp_path / "a b%20ü#?x" / "distillery.db").exists()
+
+
+@pytest.mark.parametrize("secret", ["hush", "whsec_hush!", "whsec_aHVzaA==", "aHVzaA" * 8])
+def test_a_secret_that_is_none_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setenv("KD_WEBHOOK_SECRET", secret)
+    with pytest.raises(SettingsError) as caught:
+        Settings()
+    assert "KD_WEBHOOK_SECRET is not 'whsec_'" in str(caught.value)
+    assert secret not in str(caught.value)
+
+
+def test_a_secret_is_not_shown() -> None:
+    secret = "whsec_" + "aHVzaA" * 6
+    settings = Settings(webhook_secret=secret)
+    assert settings.webhook_secret == secret
+    assert secret not in repr(settings) + str(settings)

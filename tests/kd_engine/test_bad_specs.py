@@ -39,7 +39,7 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
         "at most 500,000,000",
     ),
     ({"temperatur": 3}, "/temperatur", "unknown_key", "did you mean 'temperature'?"),
-    ({"zzz": 3}, "/zzz", "unknown_key", "Known keys here: kind, name, dataset, teacher"),
+    ({"zzz": 3}, "/zzz", "unknown_key", "kind, name, dataset, teacher"),
     ({"a/b~c": 3}, "/a~1b~0c", "unknown_key", "unknown key 'a/b~c'."),
     ({"training": {"epoch": 3}}, "/training/epoch", "unknown_key", "did you mean 'epochs'?"),
     (
@@ -131,9 +131,9 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
         "not_used",
         "in the job's own 'training'",
     ),
-    ({"teacher": {"job": "job_1", "epoch": 3}}, "/teacher/epoch", "unknown_key", "Known keys here: model, params"),
+    ({"teacher": {"job": "job_1", "epocs": 3}}, "/teacher/epocs", "unknown_key", "did you mean 'epoch'?"),
     ({"teacher": {"model": "mlp", "job": "job_1"}}, "/teacher", "one_of", "give one"),
-    ({"teacher": {"job": "job_1", "seed": 3}}, "/teacher", "one_of", "leave out all but 'job' and 'role'"),
+    ({"teacher": {"job": "job_1", "seed": 3}}, "/teacher", "one_of", "leave out all but 'job', 'role' and 'epoch'"),
     ({"teacher": {"model": "mlp", "role": "student"}}, "/teacher", "one_of", "without 'job' it means nothing"),
     ({"teacher": {"job": "../../etc"}}, "/teacher/job", "string_pattern_mismatch", "got '../../etc'."),
     ({"dataset": {"name": "mnist", "validation": 0}}, "/dataset/validation", "greater_than", "got 0."),
@@ -154,6 +154,7 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"name": "x" * 201}, "/name", "string_too_long", "at most 200 characters"),
     ({"labels": {"": "x"}}, "/labels", "bad_label", "1 to 63 characters"),
     ({"resources": {"device": "tpu"}}, "/resources/device", "literal_error", "'auto', 'cpu' or 'cuda'"),
+    ({"resources": {"devices": 0}}, "/resources/devices", "greater_than_equal", "got 0."),
 ]
 
 

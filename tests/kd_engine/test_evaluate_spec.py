@@ -51,6 +51,7 @@ def test_sources_of_both_kinds() -> None:
         ({"dataset": {"name": "digits", "mean": [0.1]}}, "/dataset/mean", "normalised as the network was trained"),
         ({"dataset": {"name": "digits", "validation": 0.2}}, "/dataset/validation", "no use for 'validation'"),
         ({"labels": {"": "x"}}, "/labels", "1 to 63"),
+        ({"resources": {"devices": 2}}, "/resources/devices", "takes one device"),
     ],
 )
 def test_mistakes_are_explained(changes: dict[str, Any], pointer: str, says: str) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from kd_engine.build import build_network
 from kd_engine.features import FeatureTap
-from kd_engine.fold import folded
+from kd_engine.fold import cast_once, folded
 
 
 def _with_statistics(module: nn.Module) -> nn.Module:
@@ -67,3 +67,29 @@ def test_what_cannot_be_folded_is_left_alone(make: type[nn.Module]) -> None:
     images_BCHW = torch.rand(2, 3, 8, 8)
     assert any(isinstance(layer, nn.BatchNorm2d) for layer in copied.modules())
     assert copied(images_BCHW).equal(module(images_BCHW))
+
+
+@pytest.mark.parametrize("model", ["resnet20", "mnist_cnn", "mobilenetv2"])
+def test_weights_cast_once_are_those_that_autocast_uses(model: str) -> None:
+    module = _with_statistics(build_network(model, {}, (3, 32, 32), 10))
+    copied = folded(module)
+    images_BCHW = torch.randn(8, 3, 32, 32)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        expected = copied(images_BCHW)
+        cast_once(copied, torch.bfloat16)
+        assert copied(images_BCHW).equal(expected)
+    assert {weight.dtype for weight in copied.parameters()} == {torch.bfloat16}
+    assert {weight.dtype for weight in module.parameters()} == {torch.float32}
+
+
+class _Standardised(nn.Conv2d):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weight = (self.weight - self.weight.mean()) / self.weight.std()
+        return nn.functional.conv2d(x, weight, self.bias)
+
+
+def test_a_layer_that_computes_with_its_weights_keeps_them_as_they_are() -> None:
+    module = nn.Sequential(_Standardised(3, 4, 3), nn.Conv2d(4, 4, 3), nn.LayerNorm(4))
+    cast_once(module, torch.bfloat16)
+
+    assert [next(layer.parameters()).dtype for layer in module] == [torch.float32, torch.bfloat16, torch.float32]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kd_engine.checkpoint import load_tree, save_tree
 from kd_engine.files import sha256_of
 from kd_engine.phases import CHECKPOINT_FILE
 from tests.kd_engine.runs import LONG, Recorder, run_spec
@@ -91,3 +92,17 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
     ended = run_spec(BODY, tmp_path / "other", resume_from=tmp_path / "cut")
     assert ended.reason == "data_error"
     assert "not a whole checkpoint" in ended.detail
+
+
+def test_a_checkpoint_with_fewer_defaults_or_another_name_is_of_the_same_run(undisturbed: Path, tmp_path: Path) -> None:
+    """As one that an earlier version wrote, which knew fewer keys; or that of a job which is run again."""
+    assert run_spec(BODY, tmp_path, Recorder(stop_after=9)).reason == "interrupted"
+    checkpoint = tmp_path / CHECKPOINT_FILE
+    tree = load_tree(checkpoint)
+    for key in ("priority", "webhooks", "teacher_cache"):
+        del tree["spec"][key]
+    del tree["spec"]["training"]["snapshots"]
+    save_tree(tree, checkpoint)
+    again = run_spec(BODY | {"name": "again", "priority": 5}, tmp_path, resume_from=checkpoint)
+    assert again.reason == "completed", again.detail
+    assert sha256_of(tmp_path / "student.safetensors") == sha256_of(undisturbed / "student.safetensors")

@@ -17,10 +17,15 @@ from jobs.models import Job
 from jobs.settings import Settings
 from kd_engine.spec import parse_spec
 from tests.kd_engine.runs import DIGITS
-from worker.execute import Services, execute
+from worker.device import Device
+from worker.execute import execute
+from worker.services import Services
 
 # about ten seconds of training, far longer than any test lets it run
 SLOW: dict[str, Any] = DIGITS | {"student": "resnet20", "training": {"epochs": 200, "batch_size": 128}}
+
+# ends at once, without a trainer: the network that it is to measure is gone
+QUICK: dict[str, Any] = {"kind": "evaluate", "dataset": "digits", "model": {"job": "job_0"}}
 
 
 @pytest.fixture
@@ -28,6 +33,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(
         home=tmp_path / "home",
         threads=1,
+        device="cpu",
         heartbeat_seconds=0.2,
         stop_after_seconds=5,
         lease_seconds=6,
@@ -41,7 +47,8 @@ def settings(tmp_path: Path) -> Settings:
 def services(settings: Settings) -> Iterator[Services]:
     database = Database(settings.database_url)
     database.migrate()
-    yield Services(settings, database, LocalStore(settings.artifacts_dir), worker_id="test-worker")
+    store = LocalStore(settings.artifacts_dir)
+    yield Services(settings, database, store, worker_id="test-worker", device=Device("cpu", None))
     database.dispose()
     assert not trainers(settings), "a trainer was left behind"
 
@@ -57,12 +64,31 @@ def submit(services: Services) -> Callable[[dict[str, Any]], str]:
     return make
 
 
+def claim(services: Services) -> Job | None:
+    """The job whose turn it is, as a worker's shift claims it."""
+    with services.database.write() as repository:
+        return repository.claim_next(
+            services.worker_id, services.device.kind, services.settings.lease_seconds, services.settings.quota_of
+        )
+
+
+def run_next(services: Services) -> Job:
+    """Runs one attempt of the job whose turn it is; the job as it is then."""
+    job = claim(services)
+    assert job is not None, "no job waits"
+    execute(job, services)
+    return look(services, job.id)
+
+
 class Running:
-    """`execute` in a thread, as the worker's main thread would do it."""
+    """One attempt in a thread, as a worker's shift runs it."""
 
     def __init__(self, job_id: str, services: Services) -> None:
         self.job_id, self._services = job_id, services
-        self._thread = threading.Thread(target=execute, args=(job_id, services))
+        job = claim(services)
+        assert job is not None
+        assert job.id == job_id
+        self._thread = threading.Thread(target=execute, args=(job, services))
         self._thread.start()
 
     def wait_for(self, event: str) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from jobs.states import EndReason, JobState
 from tests.kd_engine.runs import DIGITS
-from tests.worker.conftest import look
-from worker.execute import Services, execute
+from tests.worker.conftest import look, run_next
+from worker.services import Services
 
 Submit = Callable[[dict[str, Any]], str]
 
@@ -23,12 +23,12 @@ def _report(services: Services, job_id: str) -> dict[str, Any]:
 
 def test_a_finished_network_is_measured_again(services: Services, submit: Submit) -> None:
     trained = submit(DIGITS)
-    execute(trained, services)
+    run_next(services)
     evaluation = submit(
         {"kind": "evaluate", "dataset": "digits", "model": {"job": trained, "role": "baseline"},
          "teacher": {"job": trained, "role": "teacher"}}
     )  # fmt: skip
-    execute(evaluation, services)
+    run_next(services)
     job = look(services, evaluation)
     assert (job.state, job.end_reason) == (JobState.SUCCEEDED, EndReason.COMPLETED)
     assert job.progress is not None
@@ -45,8 +45,8 @@ def test_an_ensembles_members_are_brought_from_their_jobs(services: Services, su
     first, second = submit(DIGITS), submit(DIGITS | {"seed": 1, "student": "softmax_regression"})
     members = [{"job": first, "role": "teacher"}, {"job": second, "role": "student"}]
     taught = submit(DIGITS | {"teacher": {"ensemble": members}, "baseline": False})
-    for job_id in (first, second, taught):
-        execute(job_id, services)
+    for _ in (first, second, taught):
+        run_next(services)
     parameters = [_report(services, first)["rows"][0]["parameters"], _report(services, second)["rows"][2]["parameters"]]
     teacher = _report(services, taught)["rows"][0]
     assert (teacher["model"], teacher["parameters"]) == ("ensemble", sum(parameters))
@@ -54,7 +54,7 @@ def test_an_ensembles_members_are_brought_from_their_jobs(services: Services, su
 
 def test_a_network_that_is_gone_fails_the_job(services: Services, submit: Submit) -> None:
     evaluation = submit({"kind": "evaluate", "dataset": "digits", "model": {"job": "job_0"}})
-    execute(evaluation, services)
+    run_next(services)
     job = look(services, evaluation)
     assert (job.state, job.end_reason) == (JobState.FAILED, EndReason.DATA_ERROR)
     assert job.end_detail is not None

@@ -15,8 +15,8 @@ from jobs.errors import LeaseLost
 from jobs.states import EndReason, JobState
 from kd_engine.files import sha256_of
 from tests.kd_engine.runs import DIGITS, run_spec
-from tests.worker.conftest import SLOW, Running, look, trainers
-from worker.execute import Services, execute
+from tests.worker.conftest import SLOW, Running, claim, look, run_next, trainers
+from worker.services import Services
 
 Submit = Callable[[dict[str, Any]], str]
 Start = Callable[[str], Running]
@@ -29,7 +29,7 @@ def _artifacts(services: Services, job_id: str, kind: str = "result") -> dict[st
 
 def test_a_job_succeeds_and_its_files_are_the_engines(services: Services, submit: Submit, tmp_path: Path) -> None:
     job_id = submit(DIGITS)
-    execute(job_id, services)
+    run_next(services)
     job = look(services, job_id)
     assert (job.state, job.end_reason, job.attempt) == (JobState.SUCCEEDED, EndReason.COMPLETED, 1)
     assert job.progress is not None
@@ -44,18 +44,9 @@ def test_a_job_succeeds_and_its_files_are_the_engines(services: Services, submit
     assert not _artifacts(services, job_id, "checkpoint")
 
 
-def test_a_second_message_is_dropped(services: Services, submit: Submit) -> None:
-    job_id = submit(DIGITS)
-    execute(job_id, services)
-    before = look(services, job_id)
-    execute(job_id, services)
-    after = look(services, job_id)
-    assert (after.version, after.attempt) == (before.version, 1)
-
-
 def test_a_failing_run_fails_the_job_with_its_reason(services: Services, submit: Submit) -> None:
     job_id = submit(DIGITS | {"dataset": "mnist"})
-    execute(job_id, services)
+    run_next(services)
     job = look(services, job_id)
     assert (job.state, job.end_reason) == (JobState.FAILED, EndReason.DATA_ERROR)
     assert "looked for" in (job.end_detail or "")
@@ -93,7 +84,7 @@ def test_a_killed_trainer_is_tried_again_and_gives_the_same_student(
     trainers(services.settings)[0].kill()
     job = running.join()
     assert (job.state, job.lost_attempts) == (JobState.QUEUED, 1)
-    execute(job.id, services)
+    run_next(services)
     job = look(services, job.id)
     assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2)
     with services.database.read() as repository:
@@ -118,8 +109,7 @@ def test_a_trainer_that_always_dies_fails_the_job_at_the_cap(services: Services,
     job = look(services, job_id)
     assert (job.state, job.end_reason) == (JobState.FAILED, EndReason.WORKER_LOST)
     assert "SIGKILL" in (job.end_detail or "")
-    execute(job_id, services)
-    assert look(services, job_id).attempt == services.settings.max_lost_attempts
+    assert claim(services) is None, "it is tried again"
 
 
 def test_a_worker_that_leaves_hands_its_job_back(services: Services, submit: Submit, start: Start) -> None:
@@ -150,9 +140,9 @@ def test_an_attempt_that_lost_its_lease_writes_nothing(services: Services, submi
 
 def test_a_student_teaches_the_next_job(services: Services, submit: Submit) -> None:
     first = submit(DIGITS)
-    execute(first, services)
+    run_next(services)
     second = submit(DIGITS | {"teacher": {"job": first}, "student": "softmax_regression"})
-    execute(second, services)
+    run_next(services)
     assert look(services, second).state == JobState.SUCCEEDED
     report = json.loads(services.store.path(_artifacts(services, second)["report.json"].key).read_text())
     assert report["rows"][0]["model"] == "mlp"
@@ -165,7 +155,7 @@ def test_a_teacher_job_that_was_deleted_is_a_data_error(services: Services, subm
     with services.database.write() as repository:
         repository.request_cancel(first)
         repository.delete(first)
-    execute(second, services)
+    run_next(services)
     job = look(services, second)
     assert (job.state, job.end_reason) == (JobState.FAILED, EndReason.DATA_ERROR)
     assert "the teacher cannot be had" in (job.end_detail or "")
@@ -199,7 +189,7 @@ def test_a_store_without_room_ends_the_job_with_disk_full(
 
     monkeypatch.setattr(jobs.artifacts, "_copy", copy_to_a_full_disk)
     job_id = submit(DIGITS)
-    execute(job_id, services)
+    run_next(services)
     job = look(services, job_id)
     assert (job.state, job.end_reason) == (JobState.FAILED, EndReason.DISK_FULL)
     assert not _artifacts(services, job_id)

@@ -9,8 +9,8 @@ from typing import Any
 
 from jobs.settings import Settings
 from tests.kd_engine.runs import DIGITS
-from worker.execute import Services
 from worker.lease import Lease
+from worker.services import Services
 
 
 def test_a_lease_that_another_attempt_took_is_lost(services: Services, submit: Callable[[dict[str, Any]], str]) -> None:
@@ -60,3 +60,21 @@ def test_a_renewed_lease_hears_the_users_wish(services: Services, submit: Callab
             assert time.monotonic() < deadline
             time.sleep(0.02)
         assert not lease.lost
+
+
+def test_a_wish_is_heard_long_before_the_next_renewal(
+    services: Services, submit: Callable[[dict[str, Any]], str]
+) -> None:
+    job_id = submit(DIGITS)
+    with services.database.write() as repository:
+        job = repository.claim(job_id, "me", 3600)
+        assert job is not None
+    slow = services.settings.model_copy(update={"heartbeat_seconds": 600.0, "stop_after_seconds": 1200.0})
+    with Lease(services.database, slow, job_id, job.token) as lease:
+        with services.database.write() as repository:
+            repository.request_pause(job_id)
+        deadline = time.monotonic() + 30
+        while not lease.pause_requested:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert not lease.cancel_requested

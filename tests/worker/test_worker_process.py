@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.queue import make_producer
+from jobs.bell import TASK, queue_for
+from jobs.models import DeliveryState
 from jobs.settings import Settings, variable
 from jobs.states import JobState
 from kd_engine.files import sha256_of
 from standalone.errors import CannotStart
 from standalone.redis_server import RedisServer
 from tests.kd_engine.runs import DIGITS, run_spec
-from tests.worker.conftest import look, trainers
-from worker.execute import Services
+from tests.worker.conftest import QUICK, look, trainers
+from tests.worker.hooks import listening
+from worker.services import Services
 
 pytestmark = pytest.mark.service
 ROOT = Path(__file__).resolve().parents[2]
+Submit = Callable[[dict[str, Any]], str]
 BODY: dict[str, Any] = DIGITS | {"student": "resnet20", "training": {"epochs": 12, "batch_size": 128}}
 
 
+@dataclass
+class Broker:
+    url: str
+    process: subprocess.Popen[bytes]
+
+
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[str]:
+def broker(tmp_path: Path) -> Iterator[Broker]:
     with RedisServer(tmp_path / "redis") as server:
         try:
             command = server.program({}).command
@@ -39,20 +52,24 @@ def broker(tmp_path: Path) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
             _wait(server.ping)
-            yield server.url
+            yield Broker(server.url, process)
         finally:
+            process.send_signal(signal.SIGCONT)
             process.terminate()
             process.wait(10)
 
 
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
 @pytest.fixture
-def start_worker(settings: Settings, broker: str, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """Starts `python -m worker` with this test's settings; what still runs at the end is killed."""
-    chosen = settings.model_dump(exclude_none=True) | {"broker_url": broker, "sweep_seconds": 0.5}
-    env = os.environ | {variable(field): str(value) for field, value in chosen.items()}
+def start_worker(settings: Settings, tmp_path: Path) -> Iterator[Start]:
+    """Starts `python -m worker` with this test's settings and more; what still runs at the end is killed."""
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start() -> subprocess.Popen[bytes]:
+    def start(broker_url: str, **more: Any) -> subprocess.Popen[bytes]:
+        chosen = settings.model_dump(exclude_unset=True) | {"broker_url": broker_url, "sweep_seconds": 0.5} | more
+        env = os.environ | {variable(field): str(value) for field, value in chosen.items()}
         with (tmp_path / "worker.log").open("ab") as log:
             process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=env, stdout=log, stderr=log)
         processes.append(process)
@@ -82,19 +99,20 @@ def _epochs(services: Services, job_id: str) -> int:
 def test_another_worker_goes_on_and_the_student_is_the_same(
     services: Services,
     submit: Callable[[dict[str, Any]], str],
-    start_worker: Callable[[], subprocess.Popen[bytes]],
+    start_worker: Start,
+    broker: Broker,
     tmp_path: Path,
     end: signal.Signals,
 ) -> None:
-    """Nobody rings for the job: the idle worker's sweeper finds it, as after a broker that forgot everything."""
+    """Nobody rings for the job: the idle worker finds it by itself, as after a broker that forgot everything."""
     job_id = submit(BODY)
-    first = start_worker()
+    first = start_worker(broker.url, checkpoint_seconds=0.5)
     _wait(lambda: _epochs(services, job_id) >= 5)
     first.send_signal(end)
     first.wait(30)
     _wait(lambda: not trainers(services.settings), 10)
     assert look(services, job_id).state == (JobState.RUNNING if end == signal.SIGKILL else JobState.QUEUED)
-    start_worker()
+    start_worker(broker.url)
     _wait(lambda: look(services, job_id).state.terminal)
     job = look(services, job_id)
     assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2), job.end_detail
@@ -105,3 +123,97 @@ def test_another_worker_goes_on_and_the_student_is_the_same(
         resumed = [event.data["resumed"] for event in repository.events(job_id, 0, 1000) if event.type == "run_started"]
     assert student.sha256 == sha256_of(tmp_path / "undisturbed" / "student.safetensors")
     assert resumed == [False, True]
+
+
+def _ring(broker: Broker, job_id: str, device: str, times: int = 1) -> None:
+    """As the api does."""
+    producer = make_producer(broker.url)
+    for _ in range(times):
+        producer.send_task(TASK, args=[job_id], queue=queue_for(device), ignore_result=True, retry=False)
+
+
+def _seen(services: Services) -> int:
+    with services.database.read() as repository:
+        return len(repository.workers_seen(60))
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_a_ring_is_heard_at_once(
+    services: Services, submit: Submit, start_worker: Start, broker: Broker, device: str
+) -> None:
+    """The workers look by themselves once an hour, so it is the ring that tells them."""
+    start_worker(broker.url, sweep_seconds=3600)
+    first = submit(QUICK)
+    _wait(lambda: look(services, first).state.terminal)  # found at the start
+    second = submit(QUICK | {"resources": {"device": device}})
+    _ring(broker, second, device)
+    _wait(lambda: look(services, second).state.terminal)
+
+
+def test_a_hundred_rings_are_one_attempt(
+    services: Services, submit: Submit, start_worker: Start, broker: Broker
+) -> None:
+    for _ in range(2):
+        start_worker(broker.url, sweep_seconds=0.1)
+    _wait(lambda: _seen(services) == 2)
+    ids = [submit(QUICK) for _ in range(5)]
+    _ring(broker, ids[0], "auto", times=100)
+    _wait(lambda: all(look(services, job_id).state.terminal for job_id in ids))
+    time.sleep(1)  # for what may still come of the other rings
+    for job_id in ids:
+        with services.database.read() as repository:
+            claims = [event for event in repository.events(job_id, 0, 100) if event.type == "claimed"]
+        assert len(claims) == look(services, job_id).attempt == 1
+
+
+@pytest.mark.parametrize("state", ["absent", "frozen"])
+def test_a_worker_works_and_leaves_without_a_broker(
+    services: Services, submit: Submit, start_worker: Start, broker: Broker, state: str
+) -> None:
+    """The database knows the jobs; told to stop, the worker hands its own back and ends, whoever does not answer."""
+    ready = submit(QUICK)
+    worker = start_worker(broker.url if state == "frozen" else "redis://127.0.0.1:1/0")
+    _wait(lambda: look(services, ready).state.terminal)
+    if state == "frozen":
+        broker.process.send_signal(signal.SIGSTOP)
+    job_id = submit(BODY)
+    _wait(lambda: _epochs(services, job_id) >= 1)
+    worker.send_signal(signal.SIGTERM)
+    _wait(lambda: look(services, job_id).state is JobState.QUEUED, 30)
+    assert look(services, job_id).lost_attempts == 0
+    worker.wait(30)
+
+
+def test_a_message_whose_courier_was_killed_comes_again(
+    services: Services, submit: Submit, start_worker: Start, broker: Broker
+) -> None:
+    """Killed when the webhook has the message and has not answered yet; the minute of the claim is made to pass."""
+    workers: list[subprocess.Popen[bytes]] = []
+
+    def answer(before: int) -> tuple[int, dict[str, str]]:
+        if before == 0:
+            workers[0].kill()
+            workers[0].wait(10)
+        return 200, {}
+
+    more = {"webhook_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "webhook_private": True}
+    with listening(answer) as hook:
+        job_id = submit(QUICK | {"webhooks": [{"url": hook.url}]})
+        workers.append(start_worker(broker.url, **more))
+        hook.wait_for_one()
+        with services.database.read() as repository:
+            [delivery] = repository.deliveries(job_id)
+        assert delivery.state is DeliveryState.DUE
+        assert services.database.url.database is not None
+        with sqlite3.connect(services.database.url.database) as connection:
+            connection.execute("UPDATE deliveries SET due_at = 0")
+        connection.close()
+        workers.append(start_worker(broker.url, **more))
+        hook.wait_for_one()
+
+        def delivered() -> bool:
+            with services.database.read() as repository:
+                return repository.deliveries(job_id)[0].state is DeliveryState.DELIVERED
+
+        _wait(delivered)
+    assert [headers["webhook-id"] for _, headers, _ in hook.received] == [delivery.id] * 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -41,7 +42,7 @@ def test_a_new_job_is_queued_and_holds_its_spec(database: Database) -> None:
     assert job.labels == {"team": "vision", "ü": "ß 😀"}
     assert (job.name, job.dataset, job.student, job.device) == ("first", "mnist", "softmax_regression", "auto")
     assert (job.version, job.attempt, job.token, job.lost_attempts, job.last_event) == (1, 0, 0, 0, 1)
-    assert (job.progress, job.metrics, job.end_reason, job.rung_at, job.lease_expires) == (None,) * 5
+    assert (job.progress, job.metrics, job.end_reason, job.lease_expires) == (None,) * 4
     assert [(event.seq, event.type) for event in events_of(database, job.id)] == [(1, "created")]
 
 
@@ -212,3 +213,104 @@ def test_deleting_a_job_gives_the_keys_of_its_checkpoints_too(database: Database
         repository.expire_leases(max_lost=1)
     with database.write() as repository:
         assert repository.delete(job_id) == ["left behind"]
+
+
+def test_a_queued_job_pauses_at_once_and_goes_on_when_told(database: Database) -> None:
+    job_id = create(database)
+    with database.write() as repository:
+        assert repository.request_pause(job_id).state is JobState.PAUSED
+        assert repository.request_pause(job_id).version == 2, "asked again, nothing changes"
+        assert repository.claim(job_id, "worker", 60) is None
+        assert repository.resume(job_id).state is JobState.QUEUED
+        assert repository.resume(job_id).version == 3
+    assert [event.type for event in events_of(database, job_id)] == ["created", "paused", "resumed"]
+
+
+def test_a_running_job_pauses_when_its_worker_obeys(database: Database) -> None:
+    job_id, token = running(database)
+    with database.write() as repository:
+        assert repository.request_pause(job_id).state is JobState.RUNNING
+        assert repository.renew(job_id, token, 60).pause_requested
+        repository.hand_back(job_id, token, "stopped as asked")
+    job = read(database, job_id)
+    assert (job.state, job.pause_requested, job.worker, job.lost_attempts) == (JobState.PAUSED, False, None, 0)
+
+
+def test_a_wish_to_pause_can_be_taken_back(database: Database) -> None:
+    job_id, token = running(database)
+    with database.write() as repository:
+        repository.request_pause(job_id)
+        assert not repository.resume(job_id).pause_requested
+        repository.hand_back(job_id, token, "deploy")
+    assert read(database, job_id).state is JobState.QUEUED
+
+
+def test_a_wish_to_cancel_goes_before_one_to_pause(database: Database) -> None:
+    job_id, token = running(database)
+    with database.write() as repository:
+        repository.request_pause(job_id)
+        repository.request_cancel(job_id)
+        repository.hand_back(job_id, token, "stopped as asked")
+    assert read(database, job_id).state is JobState.CANCELLED
+
+
+def test_a_job_that_ended_neither_pauses_nor_goes_on(database: Database) -> None:
+    job_id, token = running(database)
+    with database.write() as repository:
+        repository.finish(job_id, token, EndReason.COMPLETED)
+        for wish in (repository.request_pause, repository.resume, repository.retry):
+            with pytest.raises(WrongState):
+                wish(job_id)
+
+
+def test_a_retry_is_a_new_job_and_there_is_one_of_it(database: Database) -> None:
+    job_id, token = running(database, name="again", labels={"a": "b"})
+    with database.write() as repository:
+        repository.finish(job_id, token, EndReason.DISK_FULL, "full")
+    before = everything(database, job_id)
+    found = all_at_once(database, [lambda repository: repository.retry(job_id)] * 8)
+    (again,) = {job.id for job, _ in found}
+    assert [made for _, made in found].count(True) == 1
+    assert everything(database, job_id) == before
+    job = read(database, again)
+    assert (job.state, job.retry_of, job.labels, job.spec) == (
+        JobState.QUEUED, job_id, {"a": "b"}, read(database, job_id).spec,
+    )  # fmt: skip
+    assert events_of(database, again)[0].data == {"name": "again", "retry_of": job_id}
+
+
+def test_how_long_a_job_ran_is_summed_over_its_attempts(database: Database) -> None:
+    job_id, token = running(database)
+    time.sleep(0.05)
+    with database.write() as repository:
+        repository.hand_back(job_id, token, "deploy")
+    first = read(database, job_id)
+    assert first.ran_ms >= 45
+    assert first.claimed_at is None
+    token = claim(database, job_id)
+    time.sleep(0.05)
+    with database.write() as repository:
+        repository.finish(job_id, token, EndReason.COMPLETED)
+    assert read(database, job_id).ran_ms >= first.ran_ms + 45
+
+
+def test_two_owners_may_use_the_same_idempotency_key(database: Database) -> None:
+    with database.write() as repository:
+        ours = repository.create(a_spec(), owner="a", idempotency=("key", BODY))
+        theirs = repository.create(a_spec(), owner="b", idempotency=("key", OTHER_BODY))
+        assert ours.id != theirs.id
+        assert repository.find_by_key("key", BODY, "a") is not None
+        assert repository.find_by_key("key", BODY, "c") is None
+
+
+@pytest.mark.parametrize("reason", [EndReason.WORKER_LOST, EndReason.DIVERGED])
+def test_a_retry_that_goes_on_from_a_checkpoint_has_the_epochs_before_it(database: Database, reason: EndReason) -> None:
+    job_id, token = running(database)
+    with database.write() as repository:
+        repository.record(job_id, token, [an_epoch(1), an_epoch(2)])
+        repository.finish(job_id, token, reason)
+        again, made = repository.retry(job_id)
+        assert made
+        taken = [(row.phase, row.epoch, row.values) for row in repository.metrics(again.id)]
+        before = [(row.phase, row.epoch, row.values) for row in repository.metrics(job_id)]
+    assert taken == (before if reason.retryable else [])

@@ -12,7 +12,16 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from jobs.db import Database
 from jobs.errors import JobNotFound, LeaseLost, WrongState
@@ -33,7 +42,9 @@ class Expected:
     lost: int = 0
     lapsed: bool = False
     cancel_asked: bool = False
+    pause_asked: bool = False
     reason: EndReason | None = None
+    retried_as: str | None = None
     epochs: set[int] = field(default_factory=set)
 
     def go(self, target: JobState) -> None:
@@ -47,8 +58,14 @@ class Expected:
     def back_to_the_queue(self) -> None:
         if self.cancel_asked:
             self.end(EndReason.CANCELLED)
+        elif self.pause_asked:
+            self.pause()
         else:
             self.go(JobState.QUEUED)
+
+    def pause(self) -> None:
+        self.go(JobState.PAUSED)
+        self.pause_asked = False
 
     def be_lost(self) -> None:
         if not self.cancel_asked:
@@ -136,6 +153,61 @@ class Jobs(RuleBasedStateMachine):
         elif job.state is not JobState.CANCELLED:
             job.end(EndReason.CANCELLED)
 
+    @rule(job_id=jobs)
+    def request_pause(self, job_id: str) -> None:
+        job = self.expected[job_id]
+        try:
+            with self.database.write() as repository:
+                repository.request_pause(job_id)
+        except WrongState:
+            assert job.state.terminal
+            return
+        if job.state is JobState.RUNNING:
+            job.pause_asked = True
+        elif job.state is not JobState.PAUSED:
+            job.pause()
+
+    @rule(job_id=jobs)
+    def resume(self, job_id: str) -> None:
+        job = self.expected[job_id]
+        try:
+            with self.database.write() as repository:
+                repository.resume(job_id)
+        except WrongState:
+            assert job.state.terminal
+            return
+        job.pause_asked = False
+        if job.state is JobState.PAUSED:
+            job.go(JobState.QUEUED)
+
+    @rule(target=jobs, job_id=jobs)
+    def retry(self, job_id: str) -> str | MultipleResults[str]:
+        job = self.expected[job_id]
+        try:
+            with self.database.write() as repository:
+                again, _ = repository.retry(job_id)
+        except WrongState:
+            assert job.state not in {JobState.FAILED, JobState.CANCELLED}
+            return multiple()
+        assert job.state in {JobState.FAILED, JobState.CANCELLED}
+        assert (job.retried_as or again.id) == again.id
+        if job.retried_as is not None:
+            return multiple()
+        job.retried_as = again.id
+        self.expected[again.id] = Expected()
+        return again.id
+
+    @rule()
+    def claim_next(self) -> None:
+        with self.database.write() as repository:
+            claimed = repository.claim_next("worker", "cpu", 60)
+        waiting = [key for key, job in self.expected.items() if job.state is JobState.QUEUED]
+        assert (claimed.id if claimed else None) == min(waiting, default=None)
+        if claimed is not None:
+            job = self.expected[claimed.id]
+            job.go(JobState.RUNNING)
+            job.attempt, job.lapsed = job.attempt + 1, False
+
     @rule()
     def expire_leases(self) -> None:
         with self.database.write() as repository:
@@ -144,12 +216,6 @@ class Jobs(RuleBasedStateMachine):
         assert sorted(taken) == sorted(lost)
         for job_id in lost:
             self.expected[job_id].be_lost()
-
-    @rule()
-    def ring(self) -> None:
-        with self.database.write() as repository:
-            due = repository.due_for_ringing(-1, 100)
-        assert sorted(due) == sorted(key for key, job in self.expected.items() if job.state is JobState.QUEUED)
 
     @rule(job_id=consumes(jobs))
     def delete(self, job_id: str) -> None:
@@ -160,6 +226,8 @@ class Jobs(RuleBasedStateMachine):
             assert not self.expected[job_id].state.terminal
             return
         assert self.expected.pop(job_id).state.terminal
+        for other in self.expected.values():
+            other.retried_as = None if other.retried_as == job_id else other.retried_as
         with self.database.read() as repository:
             try:
                 repository.get(job_id)
@@ -196,7 +264,7 @@ class Jobs(RuleBasedStateMachine):
 
     def check_version(self, job_id: str, stored: dict[str, Any]) -> None:
         """The version goes up exactly when something changed that a reader can see."""
-        unseen = {"version", "lease_expires", "rung_at"}
+        unseen = {"version", "lease_expires"}
         seen = {**stored, "job": {key: value for key, value in stored["job"].items() if key not in unseen}}
         seen["version"] = stored["job"]["version"]
         before = self.last_seen.get(job_id, seen)

@@ -64,9 +64,13 @@ def scans(steps: list[str]) -> list[str]:
     ("act", "index"),
     [
         (lambda repository: repository.expire_leases(3), "jobs_state_lease (state=? AND lease_expires<?)"),
-        (lambda repository: repository.due_for_ringing(15, 100), "jobs_state_rung (state=?"),
-        (lambda repository: repository.mark_rung("job_1"), "(id=?)"),
         (lambda repository: repository.claim("job_1", "worker", 60), "(id=?)"),
+        (lambda repository: repository.purge_ended(60, 10), "jobs_expires (expires_at<?)"),
+        (lambda repository: repository.purge_ended(60, 10), "jobs_finished (finished_at<?)"),
+        (lambda repository: repository.take_deliveries(10), "deliveries_state_due (state=? AND due_at<?)"),
+        (lambda repository: repository.usage("local"), "jobs_queue (state=? AND owner=?)"),
+        (lambda repository: repository.versions(["job_1"]), "(id=?)"),
+        (list_jobs(owner="vision"), "jobs_owner (owner=?)"),
         (list_jobs(state=JobState.RUNNING), "jobs_state_id (state=?)"),
         (list_jobs(state=JobState.RUNNING, before="job_9"), "jobs_state_id (state=? AND id<?)"),
         (list_jobs(before="job_9"), "(id<?)"),
@@ -78,6 +82,13 @@ def test_an_index_serves(sqlite_database: Database, act: Callable[[Repository], 
     assert any(index in step for step in steps), steps
     # Ids are looked up in the list that the subquery made; the order of ids in it is the primary key's.
     assert scans(steps) == [], steps
+
+
+def test_the_first_of_each_queue_is_found_without_looking_at_the_rest(sqlite_database: Database) -> None:
+    steps = plans(sqlite_database, lambda repository: repository.claim_next("worker", "cpu", 60))
+    assert sum("jobs_queue (state=? AND owner=? AND device=?)" in step for step in steps) == 2, steps
+    # the table of owners is small, and gone through whole
+    assert [step for step in scans(steps) if step != "SCAN owners"] == [], steps
 
 
 def test_a_list_without_filters_walks_down_the_ids(sqlite_database: Database) -> None:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from jobs.db import Database
 from jobs.repository import Repository
 from jobs.states import EndReason, JobState
-from tests.jobs.samples import LAPSED, all_at_once, claim, create, events_of, everything, pause, read
+from tests.jobs.samples import LAPSED, all_at_once, claim, create, events_of, everything, read
 
 
 def expire(database: Database, max_lost: int = 3) -> list[str]:
     with database.write() as repository:
         return repository.expire_leases(max_lost)
-
-
-def ring(database: Database, after_seconds: float = 15, limit: int = 100) -> list[str]:
-    with database.write() as repository:
-        return repository.due_for_ringing(after_seconds, limit)
 
 
 def test_a_lease_that_has_time_left_is_left_alone(database: Database) -> None:
@@ -29,17 +23,14 @@ def test_a_lease_that_has_time_left_is_left_alone(database: Database) -> None:
     assert everything(database, job_id) == before
 
 
-def test_a_lost_job_is_queued_again_and_due_at_once(database: Database) -> None:
+def test_a_lost_job_is_queued_again(database: Database) -> None:
     job_id = create(database)
     claim(database, job_id, "worker-1", LAPSED)
-    with database.write() as repository:
-        repository.mark_rung(job_id)
     assert expire(database) == [job_id]
     job = read(database, job_id)
     assert (job.state, job.lost_attempts, job.worker, job.lease_expires) == (JobState.QUEUED, 1, None, None)
     event = events_of(database, job_id)[-1]
     assert (event.type, event.data) == ("requeued", {"why": "worker 'worker-1' was lost in attempt 1"})
-    assert ring(database) == [job_id]
 
 
 def test_a_lease_ends_by_the_databases_clock_unless_it_is_renewed(database: Database) -> None:
@@ -113,56 +104,6 @@ def test_sweepers_at_once_take_a_lost_job_once(database: Database) -> None:
     # What one sweeper was at, another passed over, and nobody took twice.
     assert sorted(taken) == ids
     assert {read(database, job_id).lost_attempts for job_id in ids} == {1}
-
-
-def test_a_new_job_is_due_and_a_rung_one_only_after_a_while(database: Database) -> None:
-    job_id = create(database)
-    version = read(database, job_id).version
-    assert ring(database) == [job_id]
-    assert read(database, job_id).rung_at is not None
-    assert ring(database) == []
-    assert ring(database, after_seconds=-1) == [job_id]
-    assert read(database, job_id).version == version
-
-
-def test_a_job_that_was_rung_by_its_maker_is_not_rung_again_at_once(database: Database) -> None:
-    job_id = create(database)
-    with database.write() as repository:
-        repository.mark_rung(job_id)
-    assert ring(database) == []
-
-
-def test_only_queued_jobs_are_rung(database: Database) -> None:
-    running, paused, cancelled, queued = (create(database) for _ in range(4))
-    claim(database, running)
-    pause(database, paused)
-    with database.write() as repository:
-        repository.request_cancel(cancelled)
-        for job_id in (running, paused, cancelled):
-            repository.mark_rung(job_id)
-    assert read(database, running).rung_at is None
-    assert ring(database) == [queued]
-
-
-def test_the_least_recently_rung_come_first(database: Database) -> None:
-    ids = [create(database) for _ in range(4)]
-    with database.write() as repository:
-        repository.mark_rung(ids[0])
-    assert ring(database, -1, limit=2) == ids[1:3]
-    assert ring(database, -1, limit=1) == ids[3:]
-    time.sleep(0.002)
-    assert ring(database, -1, limit=1) == ids[:1]
-
-
-def test_sweepers_at_once_ring_each_job_once(database: Database) -> None:
-    ids = [create(database) for _ in range(30)]
-
-    def sweep(limit: int) -> Callable[[Repository], list[str]]:
-        return lambda repository: repository.due_for_ringing(60, limit)
-
-    rung = [job_id for due in all_at_once(database, [sweep(20), sweep(20), sweep(20)]) for job_id in due]
-    assert len(rung) == len(set(rung)) <= 30
-    assert sorted(rung + ring(database, 60)) == ids
 
 
 def test_workers_come_and_go(database: Database) -> None:

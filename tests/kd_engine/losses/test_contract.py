@@ -108,6 +108,26 @@ def test_gradient_reaches_what_the_loss_compares_and_is_finite(loss: Loss) -> No
     assert all(gradient.abs().max() > 0 for gradient in gradients)
 
 
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if LOSSES[name.split(",")[0]].separable])
+def test_a_separable_value_is_the_mean_of_its_parts(variant: str) -> None:
+    """What lets processes that train together take some of a batch's images each."""
+    loss = LOSSES[variant.split(",")[0]].model_validate(VARIANTS[variant])
+    module = built(loss)
+    if module is not None:
+        module.eval()  # BatchNorm in training relates the images, and is taken care of by itself
+    student, teacher = outputs(1), outputs(2)
+
+    def part(rows: slice) -> float:
+        one, other = (
+            Outputs(out.logits_BK[rows], tuple(feature[rows] for feature in out.features)) for out in (student, teacher)
+        )
+        if module is not None:
+            return float(module(one, other, LABELS_B[rows], INDEX_B[rows]).detach())
+        return loss(one, other, LABELS_B[rows]).item()
+
+    assert (2 * part(slice(0, 2)) + 4 * part(slice(2, B))) / B == pytest.approx(part(slice(B)), rel=1e-5)
+
+
 def test_no_gradient_reaches_the_teacher(loss: Loss) -> None:
     teacher = outputs(2)
     tensors = leaves(teacher)

@@ -1,4 +1,4 @@
-"""What happened in a job: its events and its metrics."""
+"""What a job measured."""
 
 from __future__ import annotations
 
@@ -8,29 +8,14 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 
-from api.answers import answer, problems
+from api.access import caller_of
+from api.answers import accepts, answer, problems
 from api.deps import ContextDep
-from api.query import EventsQuery, MetricsQuery
-from api.schemas import EventPage, MetricSeries, MetricView, event_view, metric_view
+from api.query import MetricsQuery
+from api.schemas import MetricSeries, MetricView
+from api.views import metric_view
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
-
-
-@router.get(
-    "/events",
-    summary="Events of a job",
-    responses={200: {"model": EventPage}, **problems(400, 404)},
-    openapi_extra={"parameters": EventsQuery.openapi()},
-)
-def read_events(job_id: str, request: Request, context: ContextDep) -> Response:
-    """Oldest first. `next_after` is the `after` of the next page; null when there is none yet."""
-    query = EventsQuery.read(request.query_params)
-    size = min(query.page_size, context.settings.page_size_max)
-    with context.database.read() as repository:
-        repository.get(job_id)
-        events = repository.events(job_id, query.after, size + 1)
-        shown = [event_view(event) for event in events[:size]]
-    return answer(EventPage(events=shown, next_after=shown[-1].seq if len(events) > size else None))
 
 
 @router.get(
@@ -50,9 +35,9 @@ def read_metrics(job_id: str, request: Request, context: ContextDep) -> Response
     """The whole series; as CSV with `Accept: text/csv` or `?format=csv`."""
     query = MetricsQuery.read(request.query_params)
     with context.database.read() as repository:
-        repository.get(job_id)
+        repository.get(job_id, caller_of(request).sees)
         rows = [metric_view(metric) for metric in repository.metrics(job_id)]
-    wants_csv = query.format == "csv" if query.format else "text/csv" in request.headers.get("accept", "").lower()
+    wants_csv = query.format == "csv" if query.format else accepts(request, "text/csv")
     headers = {"Vary": "Accept"}
     if wants_csv:
         return Response(_csv(rows), headers=headers, media_type="text/csv")

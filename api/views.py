@@ -1,0 +1,120 @@
+"""What the database holds, as the answers show it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from api.schemas import (
+    ArtifactView,
+    DeliveryView,
+    EventView,
+    JobSummary,
+    JobView,
+    Links,
+    LogLineView,
+    MetricView,
+    Part,
+    Resolved,
+    Times,
+    UsageView,
+    WaitingFor,
+)
+from jobs.models import Artifact, Delivery, DeliveryState, Job, JobEvent, LogLine, Metric, Worker
+from jobs.quota import Quota
+from jobs.repository import Usage, Waiting
+from jobs.states import JobState
+from kd_engine.spec import AnySpec
+
+
+def job_summary(job: Job) -> JobSummary:
+    return JobSummary(**_summary(job), labels=job.spec.get("labels", {}))
+
+
+def job_view(job: Job, waiting: Waiting | None) -> JobView:
+    return JobView(**_summary(job), labels=job.spec.get("labels", {}), waiting_for=_waiting_for(waiting), spec=job.spec)
+
+
+def _waiting_for(waiting: Waiting | None) -> WaitingFor | None:
+    return None if waiting is None else WaitingFor(code=waiting.code, detail=waiting.detail)
+
+
+def created_view(job: Job, waiting: Waiting) -> JobView:
+    """The job as it was when it was made, whatever happened since: a repeated POST gets the first answer again."""
+    times = Times(created=job.created_at, queued=job.created_at, started=None, finished=None)
+    first = {"state": JobState.QUEUED, "cancel_requested": False, "pause_requested": False, "phase": None}
+    first |= {"progress": None, "metrics": None, "attempt": 0, "reason": None, "detail": None, "times": times}
+    return job_view(job, waiting).model_copy(update=first)
+
+
+def _summary(job: Job) -> dict[str, Any]:
+    progress = job.progress
+    return {
+        "id": job.id,
+        "name": job.name,
+        "state": job.state,
+        "owner": job.owner,
+        "priority": -job.rank,
+        "cancel_requested": job.cancel_requested,
+        "pause_requested": job.pause_requested,
+        "retry_of": job.retry_of,
+        "phase": progress.get("phase") if progress else None,
+        "progress": progress,
+        "metrics": job.metrics,
+        "attempt": job.attempt,
+        "reason": job.end_reason,
+        "detail": job.end_detail,
+        "times": Times(created=job.created_at, queued=job.queued_at, started=job.started_at, finished=job.finished_at),
+        "links": Links.of(job.id),
+    }
+
+
+def resolved_view(spec: AnySpec) -> Resolved:
+    return Resolved(spec=spec.to_json())
+
+
+def event_view(event: JobEvent) -> EventView:
+    return EventView(seq=event.seq, attempt=event.attempt, type=event.type, data=event.data, at=event.at)
+
+
+def log_line_view(line: LogLine) -> LogLineView:
+    return LogLineView(seq=line.seq, attempt=line.attempt, line=line.line, at=line.at)
+
+
+def delivery_view(delivery: Delivery) -> DeliveryView:
+    return DeliveryView(
+        id=delivery.id,
+        url=delivery.url,
+        state=delivery.state,
+        tries=delivery.tries,
+        last_error=delivery.last_error,
+        created=delivery.created_at,
+        due=delivery.due_at if delivery.state is DeliveryState.DUE else None,
+        settled=delivery.settled_at,
+    )
+
+
+def usage_view(owner: str, usage: Usage, limits: Quota) -> UsageView:
+    return UsageView(owner=owner, **asdict(usage), limits=limits)
+
+
+def metric_view(metric: Metric) -> MetricView:
+    return MetricView(phase=metric.phase, repeat=metric.repeat, epoch=metric.epoch, metrics=metric.values)
+
+
+def artifact_view(artifact: Artifact) -> ArtifactView:
+    return ArtifactView(
+        name=artifact.name,
+        kind=artifact.kind,
+        media_type=artifact.media_type,
+        size=artifact.size,
+        sha256=artifact.sha256,
+        created=artifact.created_at,
+        href=f"/jobs/{artifact.job_id}/artifacts/{artifact.name}",
+    )
+
+
+def workers_part(workers: list[Worker], within_seconds: float) -> Part:
+    if not workers:
+        return Part(ok=False, detail=f"no worker was heard in the last {within_seconds:g} seconds; start one.")
+    return Part(ok=True, detail=f"{len(workers)} heard in the last {within_seconds:g} seconds.")

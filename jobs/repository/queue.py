@@ -1,0 +1,72 @@
+"""Which job goes next: the owner with the fewest running ones, then the owner who waited longest; of an owner's jobs
+the one with the highest priority, then the oldest. One owner's 500 jobs do not starve another's one.
+
+A ring from the broker says only that there may be work. What is taken is decided here, at the moment of taking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import ScalarSelect, func, select, text
+from sqlalchemy.orm import Session
+
+from jobs.models import Job, Owner
+from jobs.quota import Quota
+from jobs.repository import attempts
+from jobs.states import JobState
+
+_LOCK = 0x7175_6575_65  # any number that nobody else in the same PostgreSQL database locks
+
+
+def claim_next(
+    session: Session, worker: str, device: str, lease_seconds: float, quota_of: Callable[[str], Quota]
+) -> Job | None:
+    # One at a time, so that two workers neither take the same job nor go beyond a quota together. It lasts a few
+    # milliseconds and happens once for each start of a job. SQLite has one writer at a time anyway.
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    running = _running(session)
+    for owner, job_ids in _heads(session, device, running):
+        limit = quota_of(owner).running
+        if limit is not None and running.get(owner, 0) >= limit:
+            continue
+        job = attempts.claim(session, _first(session, job_ids), worker, lease_seconds)
+        if job is not None:  # None: it was cancelled at this very moment
+            return job
+    return None
+
+
+def accepted(device: str) -> tuple[str, ...]:
+    """What jobs may ask for so that a worker with this device can run them."""
+    return ("auto", device)
+
+
+def _running(session: Session) -> dict[str, int]:
+    counted = select(Job.owner, func.count()).where(Job.state == JobState.RUNNING).group_by(Job.owner)
+    return {owner: int(count) for owner, count in session.execute(counted)}
+
+
+def _heads(session: Session, device: str, running: dict[str, int]) -> list[tuple[str, list[str]]]:
+    """Each owner that has a job for the device, in the order of their turns, with the first of each of its queues."""
+    heads = [_head(asked).label(asked) for asked in accepted(device)]
+    rows = session.execute(select(Owner.name, Owner.served_at, *heads)).all()
+    waiting = [(name, served, [job for job in ids if job is not None]) for name, served, *ids in rows]
+
+    def turn(row: tuple[str, object, list[str]]) -> tuple[int, float, str]:
+        served = row[1].timestamp() if row[1] is not None else 0.0  # type: ignore[attr-defined]
+        return running.get(row[0], 0), served, row[0]
+
+    return [(name, ids) for name, _, ids in sorted((row for row in waiting if row[2]), key=turn)]
+
+
+def _head(asked: str) -> ScalarSelect[str]:
+    first = select(Job.id).where(Job.state == JobState.QUEUED, Job.owner == Owner.name, Job.device == asked)
+    return first.order_by(Job.rank, Job.id).limit(1).scalar_subquery()
+
+
+def _first(session: Session, job_ids: list[str]) -> str:
+    if len(job_ids) == 1:
+        return job_ids[0]
+    best = select(Job.id).where(Job.id.in_(job_ids)).order_by(Job.rank, Job.id).limit(1)
+    return session.scalars(best).one()

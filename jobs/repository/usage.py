@@ -1,0 +1,75 @@
+"""What an owner has, and whether there is room for one more job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from jobs.errors import OverQuota
+from jobs.models import Artifact, Job, Owner
+from jobs.quota import Quota
+from jobs.states import JobState
+
+_WAITING = (JobState.QUEUED, JobState.PAUSED)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What an owner has now.
+
+    Attributes:
+        running, queued: jobs; paused ones count as queued.
+        bytes: of stored results and checkpoints.
+        epochs: planned ones of all jobs that have not ended.
+    """
+
+    running: int
+    queued: int
+    bytes: int
+    epochs: int
+
+
+def usage(session: Session, owner: str) -> Usage:
+    counted = select(Job.state, func.count(), func.coalesce(func.sum(Job.planned_epochs), 0))
+    of_owner = counted.where(Job.owner == owner, Job.state.in_((*_WAITING, JobState.RUNNING))).group_by(Job.state)
+    by_state = {state: (int(count), int(epochs)) for state, count, epochs in session.execute(of_owner)}
+    stored = select(func.coalesce(func.sum(Artifact.size), 0)).join(Job).where(Job.owner == owner)
+    return Usage(
+        running=by_state.get(JobState.RUNNING, (0, 0))[0],
+        queued=sum(by_state.get(state, (0, 0))[0] for state in _WAITING),
+        bytes=int(session.scalar(stored) or 0),
+        epochs=sum(epochs for _, epochs in by_state.values()),
+    )
+
+
+def check_room(session: Session, owner: str, quota: Quota, epochs: int) -> None:
+    """Raises OverQuota when another job of so many epochs goes beyond the quota; holds the owner's row meanwhile."""
+    if not quota.limits_new_jobs:
+        return
+    session.execute(select(Owner.name).where(Owner.name == owner).with_for_update())
+    now = usage(session, owner)
+    if quota.queued is not None and now.queued >= quota.queued:
+        raise OverQuota(
+            "queued",
+            now.queued,
+            quota.queued,
+            f"{now.queued} of your jobs are waiting, and {quota.queued} may; wait for some, or cancel some",
+        )
+    if quota.bytes is not None and now.bytes >= quota.bytes:
+        raise OverQuota(
+            "bytes",
+            now.bytes,
+            quota.bytes,
+            f"your jobs' files take {now.bytes:,} bytes, and {quota.bytes:,} are allowed; delete jobs that you no "
+            "longer need (DELETE /jobs/{id})",
+        )
+    if quota.epochs is not None and now.epochs + epochs > quota.epochs:
+        raise OverQuota(
+            "epochs",
+            now.epochs,
+            quota.epochs,
+            f"your unfinished jobs plan {now.epochs:,} epochs, this one {epochs:,} more, and {quota.epochs:,} are "
+            "allowed; wait for some to end, or ask for fewer epochs or repeats",
+        )

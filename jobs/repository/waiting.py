@@ -1,0 +1,61 @@
+"""Why a queued job waits, as it is at the moment of asking: one small query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import BindParameter, Connection, String, bindparam, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from jobs.clock import now
+from jobs.models import Job, Worker
+from jobs.quota import Quota
+from jobs.states import JobState
+
+HEARD_SECONDS = 60.0  # workers beat every KD_HEARTBEAT_SECONDS, 10 by default
+_ANY = "auto"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Why a job waits. For one job the same `code` comes with the same `detail`, as long as the settings stay."""
+
+    code: Literal["no_worker", "quota", "turn"]
+    detail: str
+
+
+TURN = Waiting(
+    "turn",
+    "It starts when a worker is free and its turn has come: owners with fewer running jobs go first, then an owner's "
+    "jobs of higher priority, then older ones.",
+)
+
+# Made once: making them takes longer than running them.
+_device: BindParameter[str] = bindparam("device", type_=String())
+_HEARD = exists().where(Worker.seen_at >= now(-HEARD_SECONDS), or_(_device == _ANY, Worker.device == _device))
+_RUNNING = select(func.count()).where(Job.state == JobState.RUNNING, Job.owner == bindparam("owner")).scalar_subquery()
+_UNLIMITED = select(_HEARD)
+_LIMITED = select(_HEARD, _RUNNING)
+
+
+def why(source: Session | Connection, device: str, owner: str, quota: Quota) -> Waiting:
+    """Why a queued job of this owner that asks for this device does not run."""
+    statement = _UNLIMITED if quota.running is None else _LIMITED
+    heard, *running = source.execute(statement, {"device": device, "owner": owner}).one()
+    if not heard:
+        return _no_worker(device)
+    if quota.running is not None and running[0] >= quota.running:
+        return _over_quota(owner, quota.running)
+    return TURN
+
+
+def _no_worker(device: str) -> Waiting:
+    kind = "worker" if device == _ANY else f"worker with device '{device}'"
+    start = "python -m worker" if device == _ANY else f"KD_DEVICE={device} python -m worker"
+    return Waiting("no_worker", f"No {kind} was heard in the last {HEARD_SECONDS:g} seconds; start one: {start}")
+
+
+def _over_quota(owner: str, limit: int) -> Waiting:
+    jobs = "1 job" if limit == 1 else f"{limit} jobs"
+    return Waiting("quota", f"Of '{owner}' at most {jobs} may run at the same time; it starts when one of them ends.")

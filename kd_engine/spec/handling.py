@@ -1,0 +1,54 @@
+"""What a spec says of a job's way through the service, not of its training: who waits, who is told, what is kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from kd_engine.spec.wrong import wrong
+from kd_engine.strict import Strict
+
+
+def _check_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise wrong("bad_url", f"this is not a URL ({error}); expected one like https://example.org/hook.") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise wrong("bad_url", "a webhook is an http or https URL with a host, as https://example.org/hook.")
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise wrong(
+            "bad_url", "a webhook's URL holds no user, password or fragment: everyone who reads the job sees it."
+        )
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise wrong("bad_url", "a URL holds visible ASCII characters alone; encode the others with '%'.")
+    return url
+
+
+class Webhook(Strict):
+    """Who is told, by a signed POST, that the job has ended."""
+
+    url: Annotated[str, Field(max_length=2000), AfterValidator(_check_url)] = Field(
+        description="An http or https URL that answers with a status of 200 to 299."
+    )
+
+
+class Handled(Strict):
+    """The keys that every kind of job has."""
+
+    priority: int = Field(
+        0, ge=-100, le=100, description="Among its owner's waiting jobs, the one with the highest goes first."
+    )
+    keep_days: float | None = Field(
+        None, gt=0, le=36_500, description="Delete the job so long after its end. Left out: as the service is set."
+    )
+    webhooks: tuple[Webhook, ...] = Field((), max_length=8, description="Told when the job has ended.")
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as JSON data, keys that say nothing left out, these last; `model_validate` reads it back."""
+        data = self.model_dump(mode="json", exclude_none=True)
+        handled = {key: data.pop(key) for key in Handled.model_fields if key in data}
+        return data | handled

@@ -1,0 +1,325 @@
+"""The cases of docs/reliability.md that need the whole service: each injects its faults and waits for their end.
+
+A case takes a running stack and a scale (1 in `make test`, more in `make chaos`), and asserts what is its own. What
+must hold after every case is in verdict.py.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from jobs.states import EndReason, JobState
+from tests.faults.stack import Stack, quietly
+
+# Seconds of training: long enough to be hit in the middle, short enough for many.
+SHORT: dict[str, Any] = {
+    "dataset": "digits",
+    "teacher": {"model": "mnist_cnn", "params": {"channels": [4, 8], "hidden": 32}, "training": {"epochs": 2}},
+    "student": {"model": "mlp", "params": {"hidden": [16], "dropout": 0.1}},
+    "training": {"epochs": 3, "batch_size": 256},
+    "baseline": False,
+}
+LONG: dict[str, Any] = SHORT | {"student": "resnet20", "training": {"epochs": 12, "batch_size": 128}}
+_ENDLESS: dict[str, Any] = SHORT | {"student": "resnet20", "training": {"epochs": 400, "batch_size": 128}}
+
+
+def student_of(stack: Stack, job_id: str) -> str:
+    """The sha256 of the job's student."""
+    with stack.database.read() as repository:
+        return repository.artifact(job_id, "student.safetensors").sha256
+
+
+def undisturbed(stack: Stack, spec: dict[str, Any]) -> str:
+    """The sha256 of the student that `spec` gives when nothing happens."""
+    job_id = stack.submit(spec)
+    stack.wait_ended(job_id)
+    assert stack.job(job_id).state is JobState.SUCCEEDED, stack.job(job_id).end_detail
+    return student_of(stack, job_id)
+
+
+def wait_moving(stack: Stack, job_id: str, epochs: int = 1, seconds: float = 60.0) -> None:
+    """Until the job runs and has done so many epochs."""
+
+    def moves() -> bool:
+        with stack.database.read() as repository:
+            return len(repository.metrics(job_id)) >= epochs
+
+    stack.until(moves, seconds, f"{epochs} epochs of {job_id}")
+
+
+def kills(stack: Stack, scale: int = 1) -> None:
+    """Case 1: SIGKILL of the trainer, of its supervisor, of both, at random times.
+
+    Passes when every job succeeds with the student of an undisturbed run, bit for bit.
+    """
+    expected = undisturbed(stack, LONG)
+    draw = random.Random(1)
+    for turn in range(2 * scale):
+        job_id = stack.submit(LONG)
+        wait_moving(stack, job_id)
+        time.sleep(draw.uniform(0, 1.5))
+        victim = ("trainer", "worker")[turn % 2]
+        if victim == "trainer":
+            for trainer in stack.trainers(job_id):
+                trainer.kill()
+        else:
+            stack.workers[0].kill()
+            stack.until(lambda job_id=job_id: not stack.trainers(job_id), 10, "the trainer to die with its worker")  # type: ignore[misc]
+            stack.workers[0].start()
+        stack.count(f"kill -9 of the {victim}")
+        stack.wait_ended(job_id)
+        job = stack.job(job_id)
+        assert job.state is JobState.SUCCEEDED, job.end_detail
+        assert student_of(stack, job_id) == expected, "the student is not that of an undisturbed run"
+
+
+def frozen_worker(stack: Stack, scale: int = 1) -> None:
+    """Case 2: SIGSTOP to a worker and its trainer for three leases, then they go on.
+
+    Passes when another worker finishes the job and the late one's writes change nothing. Needs two workers.
+    """
+    for _ in range(scale):
+        job_id = stack.submit(LONG)
+        wait_moving(stack, job_id)
+        holder = stack.job(job_id).worker
+        frozen = next(worker for worker in stack.workers if holder and holder.endswith(f"-{worker.pid}"))
+        trainers = stack.trainers(job_id)
+        frozen.freeze()
+        for trainer in trainers:
+            trainer.suspend()
+        stack.count("SIGSTOP of a worker and its trainer")
+        stack.until(lambda job_id=job_id: stack.job(job_id).attempt == 2, 60, "another worker to take the job")  # type: ignore[misc]
+        time.sleep(2 * stack.settings.lease_seconds)
+        before = stack.job(job_id)
+        for trainer in trainers:
+            quietly(lambda trainer=trainer: trainer.resume() is None)  # type: ignore[misc]
+        frozen.thaw()
+        stack.wait_ended(job_id)
+        after = stack.job(job_id)
+        assert after.state is JobState.SUCCEEDED, after.end_detail
+        assert after.token == before.token, "the attempt that was frozen got the job back"
+
+
+def broker(stack: Stack, scale: int = 1) -> None:
+    """Case 3: Redis restarted, flushed with jobs waiting and running, frozen.
+
+    Passes when the running job is not disturbed, every waiting one is run, and POST stays under a second.
+    """
+    for _ in range(scale):
+        running = stack.submit(LONG)
+        wait_moving(stack, running)
+        waiting = [stack.submit(SHORT) for _ in range(4)]
+        _redis(stack, "FLUSHALL")
+        stack.count("Redis flushed")
+        stack.redis.kill()
+        stack.redis.start()
+        stack.redis.wait_ready()
+        stack.count("Redis killed and restarted")
+        stack.redis.freeze()
+        stack.count("Redis frozen")
+        start = time.monotonic()
+        waiting.append(stack.submit(SHORT))
+        took = time.monotonic() - start
+        time.sleep(3)
+        stack.redis.thaw()
+        stack.wait_ended(running, *waiting)
+        assert stack.job(running).attempt == 1, "the running job was disturbed"
+        assert took < 1, f"POST /jobs took {took:.2f} s while Redis was frozen"
+
+
+def _redis(stack: Stack, command: str) -> None:
+    import redis
+
+    path = stack.settings.broker_url.removeprefix("redis+socket://")
+    with redis.Redis(unix_socket_path=path) as connection:
+        connection.execute_command(command)
+
+
+def database_restart(stack: Stack, scale: int = 1) -> None:
+    """Case 4: PostgreSQL stopped in the middle of heartbeats and commits, and started again.
+
+    Passes when the worker keeps training, catches up, and nothing is lost or counted twice.
+    """
+    assert stack.postgres is not None
+    draw = random.Random(4)
+    expected = undisturbed(stack, LONG)
+    for turn in range(scale):
+        job_id = stack.submit(LONG)
+        wait_moving(stack, job_id)
+        time.sleep(draw.uniform(0, 1))
+        stack.postgres.stop(signal.SIGQUIT if turn % 2 else signal.SIGINT)  # immediate, or with rollbacks
+        stack.count("PostgreSQL restarted")
+        with stack.client() as client:
+            answer = client.get(f"/jobs/{job_id}")
+        assert answer.status_code == 503, answer.text
+        assert "Retry-After" in answer.headers
+        time.sleep(draw.uniform(0, 2))
+        stack.postgres.start()
+        stack.wait_ended(job_id)
+        job = stack.job(job_id)
+        assert (job.state, job.attempt) == (JobState.SUCCEEDED, 1), job.end_detail
+        assert student_of(stack, job_id) == expected
+
+
+def api_kills(stack: Stack, scale: int = 1) -> None:
+    """Case 5: the api killed within the milliseconds of a POST, which is repeated under its key; one key many times.
+
+    Passes when each key has one job, and there is no job that nobody was told of.
+    """
+    body = SHORT | {"name": "posted while the api dies", "resources": {"device": "cuda"}}  # no worker here takes it
+    draw, made = random.Random(5), list[str]()
+    for _ in range(5 * scale):
+        post = threading.Thread(target=lambda: made.append(stack.submit(body)))
+        post.start()
+        time.sleep(draw.uniform(0, 0.03))
+        stack.api.kill()
+        stack.count("kill -9 of the api")
+        stack.api.start()
+        stack.api.wait_ready()
+        post.join()
+    assert len(set(made)) == 5 * scale
+    _one_key(stack, 20 * min(scale, 10))
+    with stack.client() as client:
+        listed = client.get("/jobs", params={"name": str(body["name"]), "page_size": 200}).json()["jobs"]
+        assert {job["id"] for job in listed} == set(made), "a job was made that nobody was told of"
+        for job_id in made:
+            assert client.post(f"/jobs/{job_id}/cancel").status_code == 200
+
+
+def _one_key(stack: Stack, posts: int) -> None:
+    answers: list[str] = []
+
+    def post() -> None:
+        with stack.client() as client:
+            answer = client.post("/jobs", json=SHORT | {"name": "one key"}, headers={"Idempotency-Key": "one"})
+            answers.append(answer.json()["id"])
+
+    threads = [threading.Thread(target=post) for _ in range(posts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == posts
+    assert len(set(answers)) == 1
+    stack.accepted.append(answers[0])
+
+
+def repeated_messages(stack: Stack, scale: int = 1) -> None:
+    """Case 6: the same message a hundred times, while several workers listen.
+
+    Passes when the job has one attempt.
+    """
+    from api.queue import Doorbell, make_producer
+
+    bell = Doorbell(make_producer(stack.settings.broker_url))
+    try:
+        for _ in range(scale):
+            job_id = stack.submit(LONG)
+            for _ in range(100):
+                bell.ring(job_id)
+            stack.count("a message sent 100 times")
+            stack.wait_ended(job_id)
+            assert stack.job(job_id).attempt == 1
+    finally:
+        bell.close()
+
+
+def always_dies(stack: Stack, scale: int = 1) -> None:
+    """Case 8: a job whose trainer is killed each time.
+
+    Passes when it fails at exactly the cap of attempts, with a reason, and the next job runs.
+    """
+    for _ in range(scale):
+        job_id = stack.submit(_ENDLESS)
+        following = stack.submit(SHORT)
+        deadline = time.monotonic() + 120
+        while not stack.job(job_id).state.terminal:
+            assert time.monotonic() < deadline
+            for trainer in stack.trainers(job_id):
+                quietly(lambda trainer=trainer: trainer.kill() is None)  # type: ignore[misc]
+                stack.count("kill -9 of the trainer")
+            time.sleep(0.1)
+        job = stack.job(job_id)
+        assert (job.end_reason, job.lost_attempts) == (EndReason.WORKER_LOST, stack.settings.max_lost_attempts)
+        stack.wait_ended(following)
+        assert stack.job(following).state is JobState.SUCCEEDED
+
+
+def cancels(stack: Stack, scale: int = 1) -> None:
+    """Case 9: cancel in every state, twice, and racing the end.
+
+    Passes when the trainer is gone within 15 seconds and a terminal state is never overwritten.
+    """
+    draw = random.Random(9)
+    with stack.client() as client:
+        for _ in range(scale):
+            running, queued, paused = stack.submit(_ENDLESS), stack.submit(SHORT), stack.submit(SHORT)
+            wait_moving(stack, running)
+            assert client.post(f"/jobs/{paused}/pause").status_code == 200
+            for job_id in (paused, queued, running):
+                assert client.post(f"/jobs/{job_id}/cancel").status_code == (202 if job_id == running else 200)
+                assert client.post(f"/jobs/{job_id}/cancel").status_code in {200, 202}
+            stack.until(lambda running=running: not stack.trainers(running), 15, "the trainer to be gone")  # type: ignore[misc]
+            stack.wait_ended(running, queued, paused, seconds=15)
+            stack.count("cancelled")
+        ends = Counter[str]()
+        for _ in range(3 * scale):
+            racing = stack.submit(SHORT)
+            wait_moving(stack, racing, 3)
+            time.sleep(draw.uniform(0, 0.5))
+            answer = client.post(f"/jobs/{racing}/cancel")
+            stack.wait_ended(racing)
+            state = stack.job(racing).state
+            ends[state] += 1
+            assert answer.status_code in ({409} if answer.status_code == 409 else {200, 202})
+            assert client.post(f"/jobs/{racing}/cancel").status_code == (200 if state is JobState.CANCELLED else 409)
+            assert stack.job(racing).state is state
+            stack.count("cancelled at its end")
+
+
+def pauses(stack: Stack, scale: int = 1) -> None:
+    """Case 10: paused and resumed five times.
+
+    Passes when the student is that of an undisturbed run.
+    """
+    expected = undisturbed(stack, LONG)
+    with stack.client() as client:
+        for _ in range(scale):
+            job_id = stack.submit(LONG)
+            for turn in range(5):
+                wait_moving(stack, job_id, 1 + 2 * turn)
+                if client.post(f"/jobs/{job_id}/pause").status_code == 409:
+                    break  # it was faster
+                stack.until(
+                    lambda job_id=job_id: stack.job(job_id).state is not JobState.RUNNING,
+                    20,
+                    "the job to be paused",  # type: ignore[misc]
+                )
+                stack.count("paused and resumed")
+                client.post(f"/jobs/{job_id}/resume")
+            stack.wait_ended(job_id)
+            job = stack.job(job_id)
+            assert (job.state, job.lost_attempts) == (JobState.SUCCEEDED, 0), job.end_detail
+            assert student_of(stack, job_id) == expected
+
+
+Case = Callable[[Stack, int], None]
+CASES: dict[str, Case] = {
+    "kills": kills,
+    "frozen-worker": frozen_worker,
+    "broker": broker,
+    "database-restart": database_restart,
+    "api-kills": api_kills,
+    "repeated-messages": repeated_messages,
+    "always-dies": always_dies,
+    "cancels": cancels,
+    "pauses": pauses,
+}
+WORKERS = {"frozen-worker": 2, "repeated-messages": 2}
+POSTGRESQL_ONLY = {"database-restart"}

@@ -1,0 +1,84 @@
+"""What a job needs is known before it trains, and only what cannot fit is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from kd_engine import memory
+from kd_engine.build import build_network
+from kd_engine.data.dataset import Dataset, load
+from kd_engine.files import sha256_of
+from kd_engine.memory import _kept_for_backward, estimate
+from kd_engine.spec import JobSpec, parse_spec
+from tests.kd_engine.runs import DIGITS, Recorder, run_spec
+
+CPU = torch.device("cpu")
+_MIB = 2**20
+
+
+def _settled(tmp_path: Path, body: dict[str, Any]) -> tuple[JobSpec, Dataset]:
+    spec = parse_spec(body)
+    assert isinstance(spec, JobSpec)
+    data = load(spec.dataset, tmp_path, download=False)
+    assert data.facts is not None
+    return spec.settled(data.facts), data
+
+
+@pytest.mark.parametrize("model", ["mlp", "mnist_cnn", "resnet8", "shufflenetv2"])
+def test_what_is_kept_for_the_backward_pass_is_what_a_whole_batch_keeps(tmp_path: Path, model: str) -> None:
+    training = {"batch_size": 48, "precision": "float32"}
+    spec, data = _settled(tmp_path, DIGITS | {"student": model, "training": training})
+    found = estimate(spec, data, CPU)
+    assert found is not None
+    network = build_network(model, spec.student.params, data.shape, len(data.classes))
+    assert found.activations == _kept_for_backward(network, torch.zeros(48, *data.shape))
+    halved = estimate(spec, data, CPU, processes=2)
+    assert halved is not None
+    assert halved.activations == pytest.approx(found.activations / 2, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "copies"), [("adam", 4), ("sgd", 3), ({"name": "sgd", "momentum": 0, "nesterov": False}, 2)]
+)
+def test_weights_gradients_and_the_optimisers_state(tmp_path: Path, optimizer: Any, copies: int) -> None:
+    spec, data = _settled(tmp_path, DIGITS | {"training": {"optimizer": optimizer}})
+    found = estimate(spec, data, CPU)
+    network = build_network(spec.student.model, spec.student.params, data.shape, len(data.classes))
+    assert found is not None
+    assert found.student == copies * sum(4 * parameter.numel() for parameter in network.parameters())
+
+
+def test_a_job_that_cannot_fit_ends_before_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "machine_memory", lambda: 4 * _MIB)
+    recorder = Recorder()
+    finished = run_spec(DIGITS | {"student": "resnet20", "training": {"batch_size": 1024}}, tmp_path, recorder)
+    assert finished.reason == "out_of_memory"
+    assert "the device (cpu) has 4 MiB for it; take a smaller batch_size (it is 1024)" in finished.detail
+    assert not recorder.of("phase_started")
+
+
+def test_a_job_that_may_fit_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, data = _settled(tmp_path, DIGITS)
+    found = estimate(spec, data, CPU)
+    assert found is not None
+    monkeypatch.setattr(memory, "machine_memory", lambda: int(found.total / 1.4))
+    assert run_spec(DIGITS, tmp_path).reason == "completed"
+
+
+def test_the_estimate_draws_nothing_from_the_runs_random_streams(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_spec(DIGITS, tmp_path / "with")
+    monkeypatch.setattr("kd_engine.engine.check_memory", lambda *_: None)
+    run_spec(DIGITS, tmp_path / "without")
+    with_it, without = (sha256_of(tmp_path / folder / "student.safetensors") for folder in ("with", "without"))
+    assert with_it == without
+
+
+def test_without_a_known_limit_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "machine_memory", lambda: None)
+    assert run_spec(DIGITS, tmp_path).reason == "completed"

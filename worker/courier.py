@@ -1,0 +1,93 @@
+"""Delivers the messages to webhooks, signed after the Standard Webhooks specification, until they are taken.
+
+A message waits in the database. It is taken for a minute; whoever delivers it and dies has it delivered again, under
+the same id: at least once.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from standardwebhooks.webhooks import Webhook
+
+from jobs.models import Delivery
+from worker.post import NotDelivered, post
+from worker.rounds import Step
+from worker.services import Services
+
+log = logging.getLogger(__name__)
+EVERY_SECONDS = 1.0
+_AT_ONCE = 8  # one that does not answer keeps few others waiting
+_TIMEOUT_SECONDS = 10.0
+_GONE = 410
+# Between one try and the next; ten tries in all, within some 17 hours.
+WAITS = (5.0, 30.0, 120.0, 600.0, 3600.0, 10_800.0, 10_800.0, 10_800.0, 21_600.0)
+
+
+class Courier:
+    """
+    Args:
+        secret: `whsec_` and base64, which the receiver knows too.
+        waits: seconds between the tries; a message is given up when they are used up.
+    """
+
+    def __init__(self, services: Services, secret: str, waits: Sequence[float] = WAITS) -> None:
+        self._services, self._signer, self._waits = services, Webhook(secret), waits
+
+    def step(self) -> Step:
+        return Step(self.deliver_due, EVERY_SECONDS)
+
+    def deliver_due(self) -> None:
+        """Delivers what is due, some at the same time, until nothing is."""
+        while not self._services.leaving.is_set():
+            with self._services.database.write() as repository:
+                due = repository.take_deliveries(_AT_ONCE)
+            if not due:
+                return
+            # daemons: a worker that is told to stop does not wait for them
+            threads = [threading.Thread(target=self._deliver, args=(message,), daemon=True) for message in due]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+    def _deliver(self, message: Delivery) -> None:
+        try:
+            error, again = self._try(message)
+            with self._services.database.write() as repository:
+                repository.settle_delivery(message.id, error, again)
+        except Exception:
+            log.exception("message %s: it comes up again in a minute", message.id)
+
+    def _try(self, message: Delivery) -> tuple[str | None, float | None]:
+        """What was wrong, if anything, and in how many seconds to try again, if at all."""
+        try:
+            status = self._post(message)
+        except NotDelivered as failure:
+            return str(failure), None if failure.final else self._wait(message)
+        if 200 <= status < 300:
+            return None, None
+        error = f"the webhook answered with status {status}" + (", a redirect" if 300 <= status < 400 else "")
+        return error, None if status == _GONE else self._wait(message)
+
+    def _post(self, message: Delivery) -> int:
+        now = datetime.now(UTC)
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "distillery",
+            "webhook-id": message.id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._signer.sign(message.id, now, message.body),
+        }
+        private = self._services.settings.webhook_private
+        return post(message.url, message.body.encode(), headers, timeout_seconds=_TIMEOUT_SECONDS, private=private)
+
+    def _wait(self, message: Delivery) -> float | None:
+        """Some jitter, so that what failed together is not tried again together."""
+        if message.tries > len(self._waits):
+            return None
+        return self._waits[message.tries - 1] * random.uniform(0.8, 1.2)

@@ -1,0 +1,114 @@
+"""Removes what nobody can reach any more: jobs whose time is over, files that no row names, what the killed left.
+
+Only what this service made, and only what has not been touched for long. Safe to run in several places at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from jobs.errors import JobNotFound
+from jobs.ids import is_job_id
+from jobs.states import JobState
+from worker.services import Services
+
+log = logging.getLogger(__name__)
+_DAY_SECONDS = 86_400.0
+_MONTH_SECONDS = 30 * _DAY_SECONDS
+# A file is stored some seconds before the row that names it. While the database is away that takes longer, but never
+# longer than a lease, without which nothing is listed.
+_OLD_SECONDS = 3600.0
+_JOBS_AT_ONCE = 50
+_MESSAGES_AT_ONCE = 500
+_KEYS_AT_ONCE = 500
+
+
+class Janitor:
+    """This worker's part in keeping the place clean."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._settings, self._database, self._store = services.settings, services.database, services.store
+
+    def purge(self) -> None:
+        """Deletes jobs that ended longer ago than they are kept, with their files, and old messages; some at a time."""
+        days = self._settings.keep_days
+        with self._database.write() as repository:
+            jobs, keys = repository.purge_ended(None if days is None else days * _DAY_SECONDS, _JOBS_AT_ONCE)
+            repository.purge_deliveries(_MONTH_SECONDS, _MESSAGES_AT_ONCE)
+        self._delete(keys)
+        if jobs:
+            log.info("deleted %d jobs whose time was over: %s", len(jobs), ", ".join(jobs))
+
+    def forget_workers(self) -> None:
+        """Takes workers off the list that were not heard for a day."""
+        with self._database.write() as repository:
+            repository.forget_silent_workers(_DAY_SECONDS)
+
+    def collect(self) -> None:
+        """Removes files that no row names, scratch folders of attempts that are over, and files half written."""
+        old = max(_OLD_SECONDS, 2 * self._settings.lease_seconds)
+        old_keys = self._old_keys(old)
+        while keys := list(islice(old_keys, _KEYS_AT_ONCE)):
+            with self._database.read() as repository:
+                unnamed = repository.unnamed(keys)
+            self._delete(unnamed)
+            if unnamed:
+                log.info("deleted %d files that no job names", len(unnamed))
+        self._clear_runs()
+        self._store.clear_parts(old)
+        for part in self._settings.cache_dir.rglob(".*.part"):
+            if _age(part) > old:
+                part.unlink(missing_ok=True)
+
+    def _old_keys(self, old: float) -> Iterator[str]:
+        """Of files that a job stored, by the look of their keys."""
+        return (key for key, age in self._store.ages() if age > old and is_job_id(key.partition("/")[0]))
+
+    def _delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            try:
+                self._store.delete(key)
+            except OSError as error:
+                log.warning("the file %s could not be removed: %s", key, error.strerror)
+
+    def _clear_runs(self) -> None:
+        """Removes the folders of attempts that no longer run: their worker was killed before it could."""
+        for folder in self._settings.runs_dir.glob("job_*/*"):
+            job_id, token = folder.parent.name, folder.name
+            if not (is_job_id(job_id) and token.isdecimal()) or job_id in self._services.in_hand:
+                continue
+            # a trainer may outlive its claim by less than a lease
+            if _newest(folder) < self._settings.lease_seconds or self._runs(job_id, int(token)):
+                continue
+            log.info("removing the scratch folder of attempt %s of %s", token, job_id)
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                folder.parent.rmdir()
+
+    def _runs(self, job_id: str, token: int) -> bool:
+        try:
+            with self._database.read() as repository:
+                job = repository.get(job_id)
+        except JobNotFound:
+            return False
+        return job.state is JobState.RUNNING and job.token == token
+
+
+def _newest(folder: Path) -> float:
+    """Seconds since anything in the folder was written."""
+    return min(_age(path) for path in (folder, *folder.glob("*")))
+
+
+def _age(path: Path) -> float:
+    """Seconds since the file was written; 0 when it is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

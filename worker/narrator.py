@@ -1,0 +1,38 @@
+"""Says in the trainer's log what happens, for people."""
+
+from __future__ import annotations
+
+import logging
+
+from kd_engine.events import CheckpointSaved, EpochEnd, Event, Finished, PhaseEnded, PhaseStarted, RunStarted
+
+log = logging.getLogger("trainer")
+
+
+def narrate(event: Event) -> None:
+    """One line for each event but progress."""
+    line = _line(event)
+    if line is not None:
+        log.info("%s", line)
+
+
+def _line(event: Event) -> str | None:
+    match event:
+        case RunStarted():
+            begun = "going on from a checkpoint" if event.resumed else "starting"
+            return f"{begun}, on {event.device} with {event.threads} threads"
+        case PhaseStarted():
+            return f"{event.phase} {event.repeat}: {event.epochs} epochs, {event.first_epoch} of them done"
+        case EpochEnd():
+            return f"{event.phase} {event.repeat}: epoch {event.epoch} of {event.epochs}: {_numbers(event.metrics)}"
+        case CheckpointSaved():
+            return f"{event.phase} {event.repeat}: a checkpoint in epoch {event.epoch}"
+        case PhaseEnded():
+            return f"{event.phase} {event.repeat}: done ({event.source}): {_numbers(event.metrics)}"
+        case Finished():
+            return f"{event.reason}: {event.detail}" if event.detail else event.reason
+    return None
+
+
+def _numbers(metrics: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())

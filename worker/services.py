@@ -1,0 +1,30 @@
+"""What a worker works with."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from jobs.artifacts import ArtifactStore
+from jobs.db import Database
+from jobs.settings import Settings
+from worker.device import Device
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a worker works with.
+
+    Attributes:
+        device: what it trains on; jobs that ask for another one are left to others.
+        leaving: set when this worker is told to stop; its job is then handed back.
+        in_hand: the ids of the jobs that this worker holds (one at most).
+    """
+
+    settings: Settings
+    database: Database
+    store: ArtifactStore
+    worker_id: str
+    device: Device
+    leaving: threading.Event = field(default_factory=threading.Event)
+    in_hand: set[str] = field(default_factory=set)

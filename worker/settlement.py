@@ -1,0 +1,113 @@
+"""How an attempt ends: its results are published, or the job fails, is handed back, paused, cancelled or lost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs.artifacts import ArtifactInfo
+from jobs.errors import LeaseLost
+from jobs.states import EndReason
+from kd_engine.errors import EngineError, Interrupted, ProcessLost
+from kd_engine.events import Finished
+from worker.attempt import Attempt
+from worker.lease import Lease
+from worker.services import Services
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the trainer.
+
+    Attributes:
+        words: how its process ended.
+        finished: the engine's last event; None when it could write none.
+        asked: it was asked to stop, because of the user's wish or because this worker leaves.
+        overtime: why it was stopped for its time; None when it had enough.
+    """
+
+    words: str
+    finished: Finished | None = None
+    asked: bool = False
+    overtime: str | None = None
+
+
+class Settlement:
+    """Writes the end of an attempt; waits for a database that is away as long as the lease may be believed in."""
+
+    def __init__(self, attempt: Attempt, lease: Lease, services: Services) -> None:
+        self._attempt, self._lease, self._services = attempt, lease, services
+        self._job_id, self._token = attempt.job_id, attempt.token
+
+    def settle(self, outcome: Outcome) -> None:
+        """Turns what became of the trainer into how the job goes on; cancelling comes before all but a whole result."""
+        finished = outcome.finished
+        if finished is not None and finished.reason == EndReason.COMPLETED:
+            self._publish(finished)
+        elif finished is not None and finished.reason not in (Interrupted.code, ProcessLost.code):
+            self._finish(EndReason(finished.reason), finished.detail)
+        elif self._lease.cancel_requested:
+            self._finish(EndReason.CANCELLED, f"the trainer {outcome.words}")
+        elif outcome.overtime is not None:
+            self._finish(EndReason.TIMEOUT, outcome.overtime)
+        elif outcome.asked:
+            self._hand_back("stopped as asked" if finished else f"the trainer {outcome.words}")
+        else:
+            lost = finished is not None and finished.reason == ProcessLost.code
+            why = finished.detail if finished and lost else f"the trainer {outcome.words}"
+            self._lose(f"attempt {self._attempt.job.attempt}: {why}")
+
+    def persist(self, write: Callable[[], T]) -> T:
+        """Does a write that must not be given up, until the database takes it or the lease is gone."""
+        while True:
+            try:
+                return write()
+            except SQLAlchemyError as error:
+                if self._lease.lost:
+                    raise LeaseLost(self._job_id, self._token) from error
+                log.warning("job %s: the database is away (%s)", self._job_id, type(error).__name__)
+                time.sleep(RETRY_SECONDS)
+
+    def _publish(self, finished: Finished) -> None:
+        try:
+            infos = self._attempt.store_results(finished.artifacts)
+        except EngineError as error:
+            self._finish(EndReason(error.code), str(error))
+            return
+        try:
+            self._finish(EndReason.COMPLETED, "", infos)
+        except LeaseLost:
+            self._attempt.drop([info.key for info in infos])
+            raise
+
+    def _finish(self, reason: EndReason, detail: str, infos: Sequence[ArtifactInfo] = ()) -> None:
+        def end() -> list[str]:
+            with self._services.database.write() as repository:
+                return repository.finish(self._job_id, self._token, reason, detail, infos)
+
+        self._attempt.drop(self.persist(end))
+
+    def _hand_back(self, why: str) -> None:
+        """Queued again; paused or cancelled if somebody wished it, perhaps just now (the repository knows)."""
+
+        def end() -> None:
+            with self._services.database.write() as repository:
+                repository.hand_back(self._job_id, self._token, f"worker '{self._services.worker_id}': {why}")
+
+        self.persist(end)
+
+    def _lose(self, why: str) -> None:
+        def end() -> None:
+            with self._services.database.write() as repository:
+                repository.lose(self._job_id, self._token, self._services.settings.max_lost_attempts, why)
+
+        self.persist(end)

@@ -1,0 +1,135 @@
+"""Watches over one attempt's trainer, from its start until it is gone.
+
+Copies its events and its log to the database, stores its checkpoints, passes on what the job's user wishes, minds its
+time, and ends it at once when the lease is lost. A database that is away costs the trainer nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs.errors import LeaseLost
+from kd_engine.errors import DiskFullError, EngineError
+from kd_engine.events import CheckpointSaved, Event, Finished
+from kd_engine.files import DISK_FULL
+from worker.attempt import Attempt
+from worker.lease import Lease
+from worker.log_shipper import LogShipper
+from worker.services import Services
+from worker.settlement import RETRY_SECONDS, Outcome, Settlement
+from worker.trainer_process import LOG_FILE, TrainerProcess
+
+log = logging.getLogger(__name__)
+_POLL_SECONDS = 0.1
+
+
+class Supervision:
+    """One attempt's trainer, and what is known of it."""
+
+    def __init__(self, attempt: Attempt, lease: Lease, settlement: Settlement, services: Services) -> None:
+        self._attempt, self._lease, self._settlement, self._services = attempt, lease, settlement, services
+        self._job_id, self._token = attempt.job_id, attempt.token
+        self._unrecorded: list[Event] = []
+        self._log = LogShipper(attempt.folder / LOG_FILE, self._write_log)
+        self._finished: Finished | None = None
+        self._retry_at = 0.0
+        self._began = time.monotonic()
+        self._asked = False
+        self._overtime: str | None = None
+
+    def run(self) -> Outcome:
+        """Runs the trainer, unless there is no need to; says what became of it."""
+        words = "was not needed"
+        try:
+            if not self._out_of_time():
+                self._prepare()
+                words = self._train()
+        except EngineError as error:  # this side's own: a teacher that is gone, no room for a checkpoint
+            self._finished = Finished(reason=error.code, detail=str(error))
+        if self._unrecorded:
+            self._settlement.persist(self._record)
+        while self._settlement.persist(lambda: self._log.ship_chunk(ended=True)):
+            continue
+        return Outcome(words, self._finished, self._asked, self._overtime)
+
+    def _prepare(self) -> None:
+        try:
+            self._attempt.prepare()
+        except OSError as error:
+            if error.errno in DISK_FULL:
+                raise DiskFullError("no room in the scratch folder of the worker: free some space there.") from error
+            raise
+        for warning in self._attempt.warnings:
+            self._log.add(warning)
+
+    def _train(self) -> str:
+        """Runs the trainer to its end; says how it ended."""
+        trainer = TrainerProcess(self._attempt.folder, self._services.settings.trainer_threads)
+        try:
+            with self._lease.watchdog(trainer.kill):
+                while trainer.running:
+                    self._look_after(trainer)
+                    time.sleep(_POLL_SECONDS)
+            self._take(trainer.events())
+        finally:
+            trainer.close()
+        return trainer.outcome
+
+    def _look_after(self, trainer: TrainerProcess) -> None:
+        if self._lease.lost:
+            raise LeaseLost(self._job_id, self._token)
+        if self._told_to_stop() or self._out_of_time():
+            trainer.ask_to_stop(self._services.settings.cancel_grace_seconds)
+        trainer.check()
+        self._take(trainer.events())
+
+    def _told_to_stop(self) -> bool:
+        """Remembered: who takes a wish back after this still finds the trainer gone, and the job in the queue."""
+        wished = self._lease.cancel_requested or self._lease.pause_requested
+        self._asked = self._asked or wished or self._services.leaving.is_set()
+        return self._asked
+
+    def _out_of_time(self) -> bool:
+        limit, job = self._attempt.timeout_seconds, self._attempt.job
+        ran = job.ran_ms / 1000 + time.monotonic() - self._began
+        if limit is not None and ran >= limit and self._overtime is None:
+            attempts = f"{job.attempt} attempts" if job.attempt > 1 else "one attempt"
+            self._overtime = (
+                f"it ran for {ran:,.0f} s in {attempts}, and resources.timeout_seconds allows {limit:,g}. A retry "
+                "(POST /jobs/{id}/retry) goes on from the last checkpoint with as much time again; a new job may ask "
+                "for more time or fewer epochs."
+            )
+        return self._overtime is not None
+
+    def _take(self, events: Sequence[Event]) -> None:
+        """Records events and the log; while the database is away they wait, and the trainer goes on."""
+        for event in events:
+            if isinstance(event, Finished):
+                self._finished = event
+            else:
+                self._unrecorded.append(event)
+        if time.monotonic() < self._retry_at:
+            return
+        try:
+            if self._unrecorded:
+                self._record()
+            self._log.ship()
+        except SQLAlchemyError as error:
+            log.warning("job %s: the database is away (%s)", self._job_id, type(error).__name__)
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+
+    def _record(self) -> None:
+        """Stores and lists the newest checkpoint before it records the event that tells of it."""
+        if any(isinstance(event, CheckpointSaved) for event in self._unrecorded):
+            self._attempt.list_checkpoint()
+        with self._services.database.write() as repository:
+            repository.record(self._job_id, self._token, self._unrecorded)
+        self._unrecorded = []
+
+    def _write_log(self, lines: Sequence[str]) -> None:
+        with self._services.database.write() as repository:
+            repository.write_log(self._job_id, self._token, lines)
