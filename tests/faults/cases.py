@@ -12,10 +12,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
+import psutil
+
 from jobs.states import EndReason, JobState
-from tests.faults.stack import Stack, quietly
+from tests.faults.stack import Stack
 
 # Seconds of training: long enough to be hit in the middle, short enough for many.
 SHORT: dict[str, Any] = {
@@ -53,6 +57,14 @@ def wait_moving(stack: Stack, job_id: str, epochs: int = 1, seconds: float = 60.
     stack.until(moves, seconds, f"{epochs} epochs of {job_id}")
 
 
+def _no_trainer(stack: Stack, job_id: str) -> bool:
+    return not stack.trainers(job_id)
+
+
+def _in_attempt(stack: Stack, job_id: str, attempt: int) -> bool:
+    return stack.job(job_id).attempt == attempt
+
+
 def kills(stack: Stack, scale: int = 1) -> None:
     """Case 1: SIGKILL of the trainer, of its supervisor, of both, at random times.
 
@@ -70,7 +82,7 @@ def kills(stack: Stack, scale: int = 1) -> None:
                 trainer.kill()
         else:
             stack.workers[0].kill()
-            stack.until(lambda job_id=job_id: not stack.trainers(job_id), 10, "the trainer to die with its worker")  # type: ignore[misc]
+            stack.until(partial(_no_trainer, stack, job_id), 10, "the trainer to die with its worker")
             stack.workers[0].start()
         stack.count(f"kill -9 of the {victim}")
         stack.wait_ended(job_id)
@@ -94,11 +106,12 @@ def frozen_worker(stack: Stack, scale: int = 1) -> None:
         for trainer in trainers:
             trainer.suspend()
         stack.count("SIGSTOP of a worker and its trainer")
-        stack.until(lambda job_id=job_id: stack.job(job_id).attempt == 2, 60, "another worker to take the job")  # type: ignore[misc]
+        stack.until(partial(_in_attempt, stack, job_id, 2), 60, "another worker to take the job")
         time.sleep(2 * stack.settings.lease_seconds)
         before = stack.job(job_id)
         for trainer in trainers:
-            quietly(lambda trainer=trainer: trainer.resume() is None)  # type: ignore[misc]
+            with suppress(psutil.NoSuchProcess):
+                trainer.resume()
         frozen.thaw()
         stack.wait_ended(job_id)
         after = stack.job(job_id)
@@ -242,7 +255,8 @@ def always_dies(stack: Stack, scale: int = 1) -> None:
         while not stack.job(job_id).state.terminal:
             assert time.monotonic() < deadline
             for trainer in stack.trainers(job_id):
-                quietly(lambda trainer=trainer: trainer.kill() is None)  # type: ignore[misc]
+                with suppress(psutil.NoSuchProcess):
+                    trainer.kill()
                 stack.count("kill -9 of the trainer")
             time.sleep(0.1)
         job = stack.job(job_id)
@@ -265,7 +279,7 @@ def cancels(stack: Stack, scale: int = 1) -> None:
             for job_id in (paused, queued, running):
                 assert client.post(f"/jobs/{job_id}/cancel").status_code == (202 if job_id == running else 200)
                 assert client.post(f"/jobs/{job_id}/cancel").status_code in {200, 202}
-            stack.until(lambda running=running: not stack.trainers(running), 15, "the trainer to be gone")  # type: ignore[misc]
+            stack.until(partial(_no_trainer, stack, running), 15, "the trainer to be gone")
             stack.wait_ended(running, queued, paused, seconds=15)
             stack.count("cancelled")
         ends = Counter[str]()
@@ -277,7 +291,7 @@ def cancels(stack: Stack, scale: int = 1) -> None:
             stack.wait_ended(racing)
             state = stack.job(racing).state
             ends[state] += 1
-            assert answer.status_code in ({409} if answer.status_code == 409 else {200, 202})
+            assert answer.status_code in {200, 202, 409}
             assert client.post(f"/jobs/{racing}/cancel").status_code == (200 if state is JobState.CANCELLED else 409)
             assert stack.job(racing).state is state
             stack.count("cancelled at its end")
@@ -296,17 +310,18 @@ def pauses(stack: Stack, scale: int = 1) -> None:
                 wait_moving(stack, job_id, 1 + 2 * turn)
                 if client.post(f"/jobs/{job_id}/pause").status_code == 409:
                     break  # it was faster
-                stack.until(
-                    lambda job_id=job_id: stack.job(job_id).state is not JobState.RUNNING,
-                    20,
-                    "the job to be paused",  # type: ignore[misc]
-                )
+                stack.until(partial(_rests, stack, job_id), 20, "the job to be paused")
                 stack.count("paused and resumed")
                 client.post(f"/jobs/{job_id}/resume")
             stack.wait_ended(job_id)
             job = stack.job(job_id)
             assert (job.state, job.lost_attempts) == (JobState.SUCCEEDED, 0), job.end_detail
             assert student_of(stack, job_id) == expected
+
+
+def _rests(stack: Stack, job_id: str) -> bool:
+    state = stack.job(job_id).state
+    return state is JobState.PAUSED or state.terminal
 
 
 Case = Callable[[Stack, int], None]

@@ -7,12 +7,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
 
 from tests.faults.cases import SHORT
-from tests.faults.stack import Stack, quietly
+from tests.faults.stack import Stack
 
 _MIB = 2**20
 
@@ -63,9 +64,8 @@ def _kill_at_random(stack: Stack, done: threading.Event) -> None:
     while not done.wait(draw.uniform(2, 6)):
         victim = draw.choice(["trainer", "worker", "worker", "redis", "api", "database"])
         if victim == "trainer":
-            trainers = stack.trainers()
-            if trainers:
-                quietly(lambda trainers=trainers: draw.choice(trainers).kill() is None)  # type: ignore[misc]
+            with suppress(psutil.NoSuchProcess, IndexError):
+                draw.choice(stack.trainers()).kill()
         elif victim == "database":
             if stack.postgres is None:
                 continue
@@ -85,12 +85,9 @@ def _kill_at_random(stack: Stack, done: threading.Event) -> None:
 def _note(stack: Stack, memory: Memory, *, early: bool) -> None:
     largest = 0.0
     for server in (stack.api, *stack.workers):
-        if server.running:
-            quietly(lambda: True)
-            try:
+        with suppress(psutil.NoSuchProcess):
+            if server.running:
                 largest = max(largest, psutil.Process(server.pid).memory_info().rss / _MIB)
-            except psutil.NoSuchProcess:
-                continue
     if early:
         memory.early = max(memory.early, largest)
     else:
