@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from jobs.states import EndReason, JobState
+from tests.faults.server import Server
 from tests.faults.stack import Stack
 
 # Seconds of training: long enough to be hit in the middle, short enough for many.
@@ -30,6 +31,7 @@ SHORT: dict[str, Any] = {
     "baseline": False,
 }
 LONG: dict[str, Any] = SHORT | {"student": "resnet20", "training": {"epochs": 12, "batch_size": 128}}
+_LONGER: dict[str, Any] = SHORT | {"student": "resnet20", "training": {"epochs": 100, "batch_size": 128}}
 _ENDLESS: dict[str, Any] = SHORT | {"student": "resnet20", "training": {"epochs": 400, "batch_size": 128}}
 
 
@@ -57,6 +59,9 @@ def wait_moving(stack: Stack, job_id: str, epochs: int = 1, seconds: float = 60.
     stack.until(moves, seconds, f"{epochs} epochs of {job_id}")
 
 
+_GIVEN_UP = "another one has the job"  # what a worker writes into its log when its lease is lost
+
+
 def _no_trainer(stack: Stack, job_id: str) -> bool:
     return not stack.trainers(job_id)
 
@@ -65,10 +70,15 @@ def _in_attempt(stack: Stack, job_id: str, attempt: int) -> bool:
     return stack.job(job_id).attempt == attempt
 
 
+def _gave_up(worker: Server) -> bool:
+    return _GIVEN_UP in worker.tail()
+
+
 def kills(stack: Stack, scale: int = 1) -> None:
     """Case 1: SIGKILL of the trainer, of its supervisor, of both, at random times.
 
-    Passes when every job succeeds with the student of an undisturbed run, bit for bit.
+    Passes when every job succeeds with the student of an undisturbed run, bit for bit. Seen red when a resumed trainer
+    does not restore its optimiser.
     """
     expected = undisturbed(stack, LONG)
     draw = random.Random(1)
@@ -94,10 +104,11 @@ def kills(stack: Stack, scale: int = 1) -> None:
 def frozen_worker(stack: Stack, scale: int = 1) -> None:
     """Case 2: SIGSTOP to a worker and its trainer for three leases, then they go on.
 
-    Passes when another worker finishes the job and the late one's writes change nothing. Needs two workers.
+    Passes when another worker finishes the job, and the late one notices and writes nothing. Needs two workers. Seen
+    red when an attempt neither minds its lease nor names its token.
     """
     for _ in range(scale):
-        job_id = stack.submit(LONG)
+        job_id = stack.submit(_LONGER)
         wait_moving(stack, job_id)
         holder = stack.job(job_id).worker
         frozen = next(worker for worker in stack.workers if holder and holder.endswith(f"-{worker.pid}"))
@@ -107,12 +118,15 @@ def frozen_worker(stack: Stack, scale: int = 1) -> None:
             trainer.suspend()
         stack.count("SIGSTOP of a worker and its trainer")
         stack.until(partial(_in_attempt, stack, job_id, 2), 60, "another worker to take the job")
-        time.sleep(2 * stack.settings.lease_seconds)
+        time.sleep(stack.settings.lease_seconds)
         before = stack.job(job_id)
         for trainer in trainers:
             with suppress(psutil.NoSuchProcess):
                 trainer.resume()
         frozen.thaw()
+        # while the job runs: that a job has ended, any attempt would notice
+        stack.until(partial(_gave_up, frozen), 5, "the late worker to notice")
+        assert stack.job(job_id).state is JobState.RUNNING, "the job was too short to tell"
         stack.wait_ended(job_id)
         after = stack.job(job_id)
         assert after.state is JobState.SUCCEEDED, after.end_detail
@@ -122,7 +136,8 @@ def frozen_worker(stack: Stack, scale: int = 1) -> None:
 def broker(stack: Stack, scale: int = 1) -> None:
     """Case 3: Redis restarted, flushed with jobs waiting and running, frozen.
 
-    Passes when the running job is not disturbed, every waiting one is run, and POST stays under a second.
+    Passes when the running job is not disturbed, every waiting one is run, also while Redis is frozen, and POST stays
+    under a second. Seen red without an idle worker's own look for work.
     """
     for _ in range(scale):
         running = stack.submit(LONG)
@@ -144,6 +159,10 @@ def broker(stack: Stack, scale: int = 1) -> None:
         stack.wait_ended(running, *waiting)
         assert stack.job(running).attempt == 1, "the running job was disturbed"
         assert took < 1, f"POST /jobs took {took:.2f} s while Redis was frozen"
+        stack.redis.freeze()  # now that the worker has nothing to do, and nobody can tell it that there is work
+        stack.count("Redis frozen")
+        stack.wait_ended(stack.submit(SHORT))
+        stack.redis.thaw()
 
 
 def _redis(stack: Stack, command: str) -> None:
@@ -157,7 +176,8 @@ def _redis(stack: Stack, command: str) -> None:
 def database_restart(stack: Stack, scale: int = 1) -> None:
     """Case 4: PostgreSQL stopped in the middle of heartbeats and commits, and started again.
 
-    Passes when the worker keeps training, catches up, and nothing is lost or counted twice.
+    Passes when the worker keeps training, catches up, and nothing is lost or counted twice. Seen red when the
+    supervision does not wait for a database that is away.
     """
     assert stack.postgres is not None
     draw = random.Random(4)
@@ -183,7 +203,7 @@ def database_restart(stack: Stack, scale: int = 1) -> None:
 def api_kills(stack: Stack, scale: int = 1) -> None:
     """Case 5: the api killed within the milliseconds of a POST, which is repeated under its key; one key many times.
 
-    Passes when each key has one job, and there is no job that nobody was told of.
+    Passes when each key has one job, and there is no job that nobody was told of. Seen red when the key is ignored.
     """
     body = SHORT | {"name": "posted while the api dies", "resources": {"device": "cuda"}}  # no worker here takes it
     draw, made = random.Random(5), list[str]()
@@ -226,7 +246,7 @@ def _one_key(stack: Stack, posts: int) -> None:
 def repeated_messages(stack: Stack, scale: int = 1) -> None:
     """Case 6: the same message a hundred times, while several workers listen.
 
-    Passes when the job has one attempt.
+    Passes when the job has one attempt. Seen red when a running job can be claimed.
     """
     from api.queue import Doorbell, make_producer
 
@@ -246,7 +266,7 @@ def repeated_messages(stack: Stack, scale: int = 1) -> None:
 def always_dies(stack: Stack, scale: int = 1) -> None:
     """Case 8: a job whose trainer is killed each time.
 
-    Passes when it fails at exactly the cap of attempts, with a reason, and the next job runs.
+    Passes when it fails at exactly the cap of attempts, with a reason, and the next job runs. Seen red without the cap.
     """
     for _ in range(scale):
         job_id = stack.submit(_ENDLESS)
@@ -268,7 +288,8 @@ def always_dies(stack: Stack, scale: int = 1) -> None:
 def cancels(stack: Stack, scale: int = 1) -> None:
     """Case 9: cancel in every state, twice, and racing the end.
 
-    Passes when the trainer is gone within 15 seconds and a terminal state is never overwritten.
+    Passes when the trainer is gone within 15 seconds and a terminal state is never overwritten. Seen red when the
+    supervision does not hear of the wish.
     """
     draw = random.Random(9)
     with stack.client() as client:
@@ -300,7 +321,7 @@ def cancels(stack: Stack, scale: int = 1) -> None:
 def pauses(stack: Stack, scale: int = 1) -> None:
     """Case 10: paused and resumed five times.
 
-    Passes when the student is that of an undisturbed run.
+    Passes when the student is that of an undisturbed run. Seen red when a job that was to pause is queued instead.
     """
     expected = undisturbed(stack, LONG)
     with stack.client() as client:
