@@ -28,8 +28,14 @@ _OPTIONS = {
     "shared_buffers": "32MB",
     "autovacuum": "off",
 }
-# As a server that must not lose what it committed when it is killed.
-_DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+# As a server in use: it must not lose what it committed when it is killed, and knows how its tables are filled.
+_DURABLE = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "autovacuum": "on",
+    "autovacuum_naptime": "1s",
+}
 
 
 class NoPostgres(Exception):

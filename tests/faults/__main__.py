@@ -9,6 +9,9 @@ import argparse
 import sys
 import tempfile
 import time
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,26 +39,37 @@ class Row:
     def good(self) -> bool:
         return self.verdict.clean and not self.failure
 
+    @property
+    def notes(self) -> list[str]:
+        """What went wrong."""
+        return [] if self.good else [self.failure, *self.verdict.notes]
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs what is asked for; 0 when nothing was lost, doubled, damaged or left behind, and every case passed."""
     asked = _parser().parse_args(arguments)
-    kinds: tuple[DatabaseKind, ...] = (asked.database,) if asked.database else ("sqlite", "postgresql")
     rows = []
     for case in asked.cases or [*CASES, _SOAK]:
-        for kind in kinds:
-            if case in POSTGRESQL_ONLY and kind == "sqlite":
-                continue
-            row = _run(case, kind, asked)
-            print(_line(row), flush=True)
-            for note in [row.failure, *row.verdict.notes] if not row.good else []:
-                print(f"    {note}", flush=True)
+        for row in _on_each(_databases(case, asked.database), case, asked):
+            print("\n".join([_line(row), *(f"    {note}" for note in row.notes)]), flush=True)
             rows.append(row)
     table = _table(rows)
     print(f"\n{table}")
     if asked.write:
         _write(table)
     return 0 if all(row.good for row in rows) else 1
+
+
+def _databases(case: str, asked: DatabaseKind | None) -> tuple[DatabaseKind, ...]:
+    if case in POSTGRESQL_ONLY:
+        return () if asked == "sqlite" else ("postgresql",)
+    return (asked,) if asked else ("sqlite", "postgresql")
+
+
+def _on_each(kinds: Sequence[DatabaseKind], case: str, asked: argparse.Namespace) -> list[Row]:
+    """The case on each database, side by side: a service of its own for each."""
+    with ThreadPoolExecutor(max(len(kinds), 1)) as pool:
+        return list(pool.map(lambda kind: _run(case, kind, asked), kinds))
 
 
 def _run(case: str, kind: DatabaseKind, asked: argparse.Namespace) -> Row:
@@ -75,9 +89,13 @@ def _run(case: str, kind: DatabaseKind, asked: argparse.Namespace) -> Row:
                 CASES[case](stack, asked.scale)
             stack.wait_ended()
         except AssertionError as error:
-            failure = f"{case}: {error}"
+            failure = f"{case}: {error or _failed_line(error)}"
         verdict = judge(stack)
     return Row(case, kind, verdict, time.monotonic() - start, failure)
+
+
+def _failed_line(error: AssertionError) -> str:
+    return traceback.extract_tb(error.__traceback__)[-1].line or "an assertion"
 
 
 def _table(rows: list[Row]) -> str:
@@ -108,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         "cases", nargs="*", choices=[*CASES, _SOAK, []], metavar="CASE", help=", ".join([*CASES, _SOAK])
     )
     parser.add_argument("--database", choices=("sqlite", "postgresql"), help="both, if left out")
-    parser.add_argument("--scale", type=int, default=10, help="how often each case injects its faults")
+    parser.add_argument("--scale", type=int, default=5, help="how often each case injects its faults")
     parser.add_argument("--soak", type=float, default=15.0, metavar="MINUTES")
     parser.add_argument("--soak-jobs", type=int, default=200)
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")

@@ -6,7 +6,9 @@ must hold after every case is in verdict.py.
 
 from __future__ import annotations
 
+import hashlib
 import random
+import resource
 import signal
 import threading
 import time
@@ -59,6 +61,7 @@ def wait_moving(stack: Stack, job_id: str, epochs: int = 1, seconds: float = 60.
     stack.until(moves, seconds, f"{epochs} epochs of {job_id}")
 
 
+_FEW_BYTES = 20_000  # a checkpoint is larger
 _GIVEN_UP = "another one has the job"  # what a worker writes into its log when its lease is lost
 
 
@@ -340,6 +343,89 @@ def pauses(stack: Stack, scale: int = 1) -> None:
             assert student_of(stack, job_id) == expected
 
 
+def disk_full(stack: Stack, scale: int = 1) -> None:
+    """Case 7: the kernel lets the trainer write no more than a few kilobytes to a file.
+
+    Passes when the job ends with `disk_full`, the api stays up, and a retry goes on from the earlier checkpoint to the
+    student of an undisturbed run. Seen red when a retry does not look for its predecessor's checkpoint.
+    """
+    expected = undisturbed(stack, LONG)
+    with stack.client() as client:
+        for _ in range(scale):
+            job_id = stack.submit(LONG)
+            wait_moving(stack, job_id, 4)
+            for trainer in stack.trainers(job_id):
+                resource.prlimit(trainer.pid, resource.RLIMIT_FSIZE, (_FEW_BYTES, _FEW_BYTES))
+            stack.count("disk full")
+            stack.wait_ended(job_id)
+            assert stack.job(job_id).end_reason is EndReason.DISK_FULL, stack.job(job_id).end_detail
+            ready = client.get("/readyz")
+            assert ready.status_code == 200, ready.text
+            again: str = client.post(f"/jobs/{job_id}/retry").json()["id"]
+            stack.accepted.append(again)
+            stack.wait_ended(again)
+            assert stack.job(again).state is JobState.SUCCEEDED, stack.job(again).end_detail
+            assert student_of(stack, again) == expected, "the student is not that of an undisturbed run"
+            with stack.database.read() as repository:
+                started = [event.data for event in repository.events(again, 0, 100) if event.type == "run_started"]
+            assert started[0]["resumed"], "the retry began anew"
+
+
+def cuts(stack: Stack, scale: int = 1) -> None:
+    """Case 11: an event stream cut at random, also by a killed api; a download cut at random bytes.
+
+    Passes when the events' numbers have no gaps and none comes twice, and the file has its sha256. Seen red when a
+    stream begins at the job's first event whatever it is asked for.
+    """
+    draw = random.Random(11)
+    for _ in range(scale):
+        job_id = stack.submit(_LONGER)
+        seen: list[int] = []
+        for cut in range(10):
+            _follow(stack, job_id, seen, draw.randint(1, 8))
+            stack.count("stream cut")
+            if cut % 5 == 4:
+                stack.api.kill()
+                stack.api.start()
+                stack.api.wait_ready()
+                stack.count("kill -9 of the api")
+        _follow(stack, job_id, seen, None)
+        assert seen == list(range(1, stack.job(job_id).last_event + 1))
+        assert _downloaded(stack, job_id, draw) == student_of(stack, job_id)
+
+
+def _follow(stack: Stack, job_id: str, seen: list[int], count: int | None) -> None:
+    """Takes so many more events from the stream, or all that come until it ends."""
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": str(seen[-1] if seen else 0)}
+    with (
+        stack.client() as client,
+        client.stream("GET", f"/jobs/{job_id}/events", headers=headers, timeout=60) as answer,
+    ):
+        assert answer.status_code == 200, answer.status_code
+        for line in answer.iter_lines():
+            if line.startswith("id:"):
+                seen.append(int(line.removeprefix("id:")))
+                count = None if count is None else count - 1
+            if count == 0:
+                return
+
+
+def _downloaded(stack: Stack, job_id: str, draw: random.Random) -> str:
+    """The sha256 of the student, fetched in pieces that break off anywhere."""
+    path, got = f"/jobs/{job_id}/artifacts/student.safetensors", b""
+    with stack.client() as client:
+        size = int(client.head(path).headers["Content-Length"])
+        while len(got) < size:
+            wanted = len(got) + draw.randint(1, size // 5)
+            with client.stream("GET", path, headers={"Range": f"bytes={len(got)}-"}) as answer:
+                for piece in answer.iter_bytes(4096):
+                    got += piece
+                    if len(got) >= wanted:
+                        break
+            stack.count("download cut")
+    return hashlib.sha256(got).hexdigest()
+
+
 def _rests(stack: Stack, job_id: str) -> bool:
     state = stack.job(job_id).state
     return state is JobState.PAUSED or state.terminal
@@ -356,6 +442,8 @@ CASES: dict[str, Case] = {
     "always-dies": always_dies,
     "cancels": cancels,
     "pauses": pauses,
+    "disk-full": disk_full,
+    "cuts": cuts,
 }
 WORKERS = {"frozen-worker": 2, "repeated-messages": 2}
 POSTGRESQL_ONLY = {"database-restart"}

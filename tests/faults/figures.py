@@ -5,8 +5,8 @@ Times depend on the machine; nothing here asserts on one.
 
 from __future__ import annotations
 
-import asyncio
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
 from kd_engine.spec import parse_spec
 from tests.faults.cases import LONG, SHORT, wait_moving
-from tests.faults.stack import DatabaseKind, Stack, running_stack
+from tests.faults.stack import ROOT, DatabaseKind, Stack, running_stack
 
 _STREAMS = 1_000
 _MANY = 10_000
@@ -61,53 +59,43 @@ def frozen_broker() -> None:
 
 
 def streams() -> None:
-    """1,000 open event streams on one api process; POST and GET beside them."""
+    """1,000 open event streams of a running job on one api process; POST and GET beside them, one at a time."""
     for kind in _KINDS:
         with _stack(kind, workers=1) as stack:
             job_id = stack.submit(LONG | {"training": {"epochs": 400, "batch_size": 128}})
             wait_moving(stack, job_id)
-            gets, posts, heard = asyncio.run(_with_streams(stack, job_id))
-            print(
-                f"{kind}: {heard} streams open, each heard events; GET {_percentiles(gets)}, POST {_percentiles(posts)}"
-            )
+            with _listeners(stack, job_id) as listeners:
+                gets, posts = _beside(stack, job_id)
+                held, _ = listeners.communicate("")
+            print(f"{kind}: {held.strip()} streams open; GET {_percentiles(gets)}, POST {_percentiles(posts)}")
             with stack.client() as client:
                 client.post(f"/jobs/{job_id}/cancel")
             stack.wait_ended(job_id)
 
 
-async def _with_streams(stack: Stack, job_id: str) -> tuple[list[float], list[float], int]:
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=stack.url, timeout=60, trust_env=False, limits=limits) as client:
-        heard = [0] * _STREAMS
-        opened = asyncio.Event()
+@contextmanager
+def _listeners(stack: Stack, job_id: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the streams, so that its own work is not counted as the service's."""
+    command = [sys.executable, "-m", "tests.faults.listeners", stack.url, job_id, str(_STREAMS)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "open\n"
+            yield process
+        finally:
+            process.kill()
 
-        async def listen(number: int) -> None:
-            headers = {"Accept": "text/event-stream", "Last-Event-ID": "0"}
-            async with client.stream("GET", f"/jobs/{job_id}/events", headers=headers) as answer:
-                answer.raise_for_status()
-                async for line in answer.aiter_lines():
-                    heard[number] += line.startswith("data:")
-                    if all(heard):
-                        opened.set()
 
-        listeners = [asyncio.create_task(listen(number)) for number in range(_STREAMS)]
-        await asyncio.wait_for(opened.wait(), 120)
-        gets, posts = [], []
-        for number in range(300):
-            start = time.perf_counter()
-            (await client.get(f"/jobs/{job_id}")).raise_for_status()
-            gets.append(time.perf_counter() - start)
+def _beside(stack: Stack, job_id: str) -> tuple[list[float], list[float]]:
+    body = LONG | {"resources": {"device": "cuda"}}  # no worker here takes it
+    gets, posts = [], []
+    with stack.client() as client:
+        for number in range(600):
+            gets.append(_timed(lambda: client.get(f"/jobs/{job_id}").raise_for_status()))
             if number % 3 == 0:
-                start = time.perf_counter()
-                body = LONG | {"resources": {"device": "cuda"}}  # no worker here takes it
-                (await client.post("/jobs", json=body)).raise_for_status()
-                posts.append(time.perf_counter() - start)
-            await asyncio.sleep(0.02)
-        count = sum(number > 0 for number in heard)
-        for listener in listeners:
-            listener.cancel()
-        await asyncio.gather(*listeners, return_exceptions=True)
-        return gets, posts, count
+                posts.append(_timed(lambda: client.post("/jobs", json=body).raise_for_status()))
+            time.sleep(0.02)
+    return gets, posts
 
 
 def many_queued() -> None:
@@ -122,6 +110,7 @@ def many_queued() -> None:
                         for _ in range(min(500, size - made)):
                             repository.create(spec, owner=f"owner-{made % 20}")
                             made += 1
+                time.sleep(5)  # PostgreSQL looks once a second whether its statistics are out of date
                 print(f"{kind}, {size:>6,} queued: {_costs(stack)}")
 
 
