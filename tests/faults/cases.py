@@ -401,6 +401,8 @@ def _follow(stack: Stack, job_id: str, seen: list[int], count: int | None) -> No
         stack.client() as client,
         client.stream("GET", f"/jobs/{job_id}/events", headers=headers, timeout=60) as answer,
     ):
+        if answer.status_code == 204:
+            return  # the job has ended, and its last event was seen
         assert answer.status_code == 200, answer.status_code
         for line in answer.iter_lines():
             if line.startswith("id:"):
