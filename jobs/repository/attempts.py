@@ -138,16 +138,11 @@ def _list(session: Session, job_id: str, info: ArtifactInfo) -> str | None:
 def finish(
     session: Session, job_id: str, token: int, reason: EndReason, detail: str, artifacts: Sequence[ArtifactInfo]
 ) -> list[str]:
+    checkpoints = [] if reason.retryable else [row.key for row in queries.artifacts(session, job_id, "checkpoint")]
     if not edges.end(session, job_id, JobState.RUNNING, reason, detail, Job.token == token):
         raise LeaseLost(job_id, token)
     unlisted = [_list(session, job_id, info) for info in artifacts]
-    forgotten = [] if reason.retryable else _forget_checkpoints(session, job_id)
-    return [*forgotten, *(key for key in unlisted if key is not None)]
-
-
-def _forget_checkpoints(session: Session, job_id: str) -> list[str]:
-    statement = delete(Artifact).where(Artifact.job_id == job_id, Artifact.kind == "checkpoint").returning(Artifact.key)
-    return list(session.scalars(statement, execution_options={"synchronize_session": False}))
+    return [*checkpoints, *(key for key in unlisted if key is not None)]
 
 
 def hand_back(session: Session, job_id: str, token: int, why: str) -> None:

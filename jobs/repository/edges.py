@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ColumnElement, Table, func, insert, select, type_coerce, update
+from sqlalchemy import BigInteger, ColumnElement, Table, delete, func, insert, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from jobs.clock import now
 from jobs.errors import JobNotFound, LeaseLost
 from jobs.ids import is_job_id
-from jobs.models import Job, JobEvent
+from jobs.models import Artifact, Job, JobEvent
 from jobs.repository.deliveries import announce
 from jobs.states import EndReason, JobState, check_transition
 
@@ -85,7 +85,7 @@ def end(
     *guard: ColumnElement[bool],
     **values: Any,
 ) -> bool:
-    """Ends a job for `reason`, with its one terminal event."""
+    """Ends a job for `reason`, with its one terminal event; its checkpoints stay only where a retry may need them."""
     detail = storable(detail)[:_DETAIL_LENGTH]
     expires = type_coerce(now(), BigInteger) + Job.keep_seconds * 1000  # NULL where the job names no time
     values |= {"end_reason": reason, "end_detail": detail, "finished_at": now(), "expires_at": expires}
@@ -93,6 +93,9 @@ def end(
     ended = move(session, job_id, source, reason.state, *guard, values=values, entries=[entry])
     if ended:
         announce(session, job_id)
+    if ended and not reason.retryable:  # nobody will go on from them
+        forget = delete(Artifact).where(Artifact.job_id == job_id, Artifact.kind == "checkpoint")
+        session.execute(forget, execution_options={"synchronize_session": False})
     return ended
 
 

@@ -61,3 +61,27 @@ def test_another_attempt_lists_nothing(database: Database, job_id: str) -> None:
         _list(database, job_id, _checkpoint(1), 2, token=2)
     with database.read() as repository:
         assert repository.artifacts(job_id, kind="checkpoint") == []
+
+
+@pytest.mark.parametrize("way", ["cancelled while paused", "cancelled, then lost"])
+def test_a_job_that_ends_away_from_its_worker_leaves_none(database: Database, job_id: str, way: str) -> None:
+    """No retry would go on from them, and they would count among its owner's bytes."""
+    _list(database, job_id, _checkpoint(1), 2)
+    with database.write() as repository:
+        if way == "cancelled while paused":
+            repository.request_pause(job_id)
+            repository.hand_back(job_id, 1, "stopped as asked")
+            repository.request_cancel(job_id)
+        else:
+            repository.request_cancel(job_id)
+            repository.lose(job_id, 1, 3, "its trainer died")
+        assert repository.artifacts(job_id, kind="checkpoint") == []
+        assert repository.usage("local").bytes == 0
+        assert repository.unnamed(["key-1"]) == {"key-1"}, "for the janitor"
+
+
+def test_a_job_that_was_lost_too_often_keeps_them_for_its_retry(database: Database, job_id: str) -> None:
+    _list(database, job_id, _checkpoint(1), 2)
+    with database.write() as repository:
+        repository.lose(job_id, 1, 1, "its trainer died")
+        assert [row.key for row in repository.artifacts(job_id, kind="checkpoint")] == ["key-1"]
