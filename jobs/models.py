@@ -203,7 +203,6 @@ class Worker(Base):
     id: Mapped[str] = mapped_column(String(200), primary_key=True)
     device: Mapped[str] = mapped_column(String(16))
     job_id: Mapped[str | None] = mapped_column(String(40))
-    memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
 

@@ -83,7 +83,7 @@ class WorkerProcess:
         # Not only once the broker answers: what waits is found in the database, with or without it.
         signals.celeryd_after_setup.connect(self._arrive)
         signals.worker_shutting_down.connect(self._leave)
-        queues = ",".join(heard_by(self.services.device.kind))
+        queues = ",".join(heard_by(self.services.device))
         try:
             self.app.worker_main(
                 ["worker", "--pool=solo", "--loglevel=INFO", "--without-gossip", "--without-mingle",

@@ -65,7 +65,7 @@ class Attempt:
             model_file=given.get("model"),
             resume_from=self._newest_checkpoint(),
             threads=settings.trainer_threads,
-            device=self._services.device.kind,
+            device=self._services.device,
             checkpoint_seconds=settings.checkpoint_seconds,
             checkpoint_epochs=settings.checkpoint_epochs,
         )

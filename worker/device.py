@@ -1,54 +1,45 @@
-"""What this machine trains on. Asked of a short child process, because the worker itself never imports torch.
-
-    python -m worker.device
-
-prints the number of GPUs that torch sees and the bytes of memory of the smallest.
-"""
+"""What this machine trains on. Asked of a short child process, because the worker itself never imports torch."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from jobs.settings import SettingsError
-from kd_engine.machine import machine_memory
 from worker.trainer_process import ROOT, trainer_environment
 
+DeviceKind = Literal["cpu", "cuda"]
+"""What jobs may ask for."""
+
 _PROBE_SECONDS = 120.0  # a cold disk reads torch for a while
+_PROBE = "import torch; print(torch.cuda.is_available())"
+# Every driver of a GPU that torch's `cuda` stands for makes one of these: NVIDIA's, that of its Jetson boards, that of
+# Windows' Linux, and AMD's. Without any, torch need not be asked, which takes more than a second.
+_DRIVERS = ("nvidia*", "nvmap", "dxg", "kfd")
+_DEV = Path("/dev")
 
 
-@dataclass(frozen=True)
-class Device:
-    """
-    Attributes:
-        kind: what jobs may ask for.
-        memory_bytes: of one GPU, or what this machine (or container) has for all its processes; None if unknown.
-    """
-
-    kind: Literal["cpu", "cuda"]
-    memory_bytes: int | None
-
-
-def find_device(asked: Literal["auto", "cpu", "cuda"]) -> Device:
+def find_device(asked: Literal["auto", "cpu", "cuda"]) -> DeviceKind:
     """The device of this machine's workers.
 
     Raises:
         SettingsError: a GPU is asked for, and there is none.
     """
-    gpu_bytes = None if asked == "cpu" else _gpu_bytes()
-    if gpu_bytes is not None:
-        return Device("cuda", gpu_bytes)
+    if asked != "cpu" and _has_driver() and _torch_sees_a_gpu():
+        return "cuda"
     if asked == "cuda":
         raise SettingsError("KD_DEVICE is 'cuda', but torch sees no GPU here: check the driver, or use 'auto' or 'cpu'")
-    return Device("cpu", machine_memory())
+    return "cpu"
 
 
-def _gpu_bytes() -> int | None:
-    """Memory of the smallest GPU that a trainer would see; None where it would see none."""
-    command = [sys.executable, "-m", "worker.device"]
+def _has_driver() -> bool:
+    return any(next(_DEV.glob(name), None) is not None for name in _DRIVERS)
+
+
+def _torch_sees_a_gpu() -> bool:
+    command = [sys.executable, "-c", _PROBE]
     try:
         answer = subprocess.run(
             command, cwd=ROOT, env=trainer_environment(threads=1), capture_output=True, timeout=_PROBE_SECONDS
@@ -58,17 +49,4 @@ def _gpu_bytes() -> int | None:
     if answer.returncode != 0:
         last = answer.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise SettingsError(f"torch could not be asked for a GPU ({last}); is the 'engine' extra installed?")
-    found: dict[str, int] = json.loads(answer.stdout.splitlines()[-1])
-    return found["memory_bytes"] if found["gpus"] else None
-
-
-def _main() -> None:
-    import torch
-
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    memory = [torch.cuda.get_device_properties(number).total_memory for number in range(gpus)]
-    sys.stdout.write(json.dumps({"gpus": gpus, "memory_bytes": min(memory, default=0)}) + "\n")
-
-
-if __name__ == "__main__":
-    _main()
+    return answer.stdout.strip().endswith(b"True")

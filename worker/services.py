@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from jobs.artifacts import ArtifactStore
 from jobs.db import Database
 from jobs.settings import Settings
-from worker.device import Device
+from worker.device import DeviceKind
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,6 @@ class Services:
     database: Database
     store: ArtifactStore
     worker_id: str
-    device: Device
+    device: DeviceKind
     leaving: threading.Event = field(default_factory=threading.Event)
     in_hand: set[str] = field(default_factory=set)

@@ -35,7 +35,7 @@ class Sweeper:
         services = self._services
         held = next(iter(tuple(services.in_hand)), None)
         with services.database.write() as repository:
-            repository.beat(services.worker_id, services.device.kind, held, services.device.memory_bytes)
+            repository.beat(services.worker_id, services.device, held)
 
     def forget_if_possible(self) -> None:
         """Takes this worker off the list; with the database away it falls off by itself."""

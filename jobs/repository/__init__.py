@@ -261,9 +261,9 @@ class Repository:
         """
         return sweeps.expire_leases(self._session, max_lost)
 
-    def beat(self, worker_id: str, device: str, job_id: str | None, memory_bytes: int | None = None) -> None:
-        """Notes that a worker is alive, which job it holds, and how much memory its device has."""
-        sweeps.beat(self._session, worker_id, device, job_id, memory_bytes)
+    def beat(self, worker_id: str, device: str, job_id: str | None) -> None:
+        """Notes that a worker is alive, and which job it holds."""
+        sweeps.beat(self._session, worker_id, device, job_id)
 
     def workers_seen(self, within_seconds: float) -> list[Worker]:
         """Workers heard in the last `within_seconds`, by id."""

@@ -34,15 +34,8 @@ def give_up(session: Session, job: Job, max_lost: int, why: str, *guard: ColumnE
     return edges.end(session, job.id, JobState.RUNNING, EndReason.WORKER_LOST, detail, *guard, lost_attempts=lost)
 
 
-def beat(session: Session, worker_id: str, device: str, job_id: str | None, memory_bytes: int | None) -> None:
-    row = {
-        "id": worker_id,
-        "device": device,
-        "job_id": job_id,
-        "memory_bytes": memory_bytes,
-        "started_at": now(),
-        "seen_at": now(),
-    }
+def beat(session: Session, worker_id: str, device: str, job_id: str | None) -> None:
+    row = {"id": worker_id, "device": device, "job_id": job_id, "started_at": now(), "seen_at": now()}
     insert_or_update(session, Worker, row, keep={"started_at"})
 
 

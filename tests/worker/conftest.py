@@ -17,7 +17,6 @@ from jobs.models import Job
 from jobs.settings import Settings
 from kd_engine.spec import parse_spec
 from tests.kd_engine.runs import DIGITS
-from worker.device import Device
 from worker.execute import execute
 from worker.services import Services
 
@@ -48,7 +47,7 @@ def services(settings: Settings) -> Iterator[Services]:
     database = Database(settings.database_url)
     database.migrate()
     store = LocalStore(settings.artifacts_dir)
-    yield Services(settings, database, store, worker_id="test-worker", device=Device("cpu", None))
+    yield Services(settings, database, store, worker_id="test-worker", device="cpu")
     database.dispose()
     assert not trainers(settings), "a trainer was left behind"
 
@@ -68,7 +67,7 @@ def claim(services: Services) -> Job | None:
     """The job whose turn it is, as a worker's shift claims it."""
     with services.database.write() as repository:
         return repository.claim_next(
-            services.worker_id, services.device.kind, services.settings.lease_seconds, services.settings.quota_of
+            services.worker_id, services.device, services.settings.lease_seconds, services.settings.quota_of
         )
 
 

@@ -35,7 +35,7 @@ def test_a_worker_is_seen_with_its_device_until_it_leaves(services: Services) ->
     sweeper.beat()
     with services.database.read() as repository:
         [seen] = repository.workers_seen(60)
-    assert (seen.id, seen.device, seen.memory_bytes, seen.job_id) == ("test-worker", "cpu", None, "job_1")
+    assert (seen.id, seen.device, seen.job_id) == ("test-worker", "cpu", "job_1")
     sweeper.forget_if_possible()
     with services.database.read() as repository:
         assert repository.workers_seen(60) == []

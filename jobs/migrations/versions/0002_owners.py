@@ -27,11 +27,9 @@ def upgrade() -> None:
     op.execute("INSERT INTO owners (name) SELECT DISTINCT owner FROM jobs")
     _create_logs()
     _create_deliveries()
-    op.add_column("workers", sa.Column("memory_bytes", sa.BigInteger()))
 
 
 def downgrade() -> None:
-    op.drop_column("workers", "memory_bytes")
     for table in ("deliveries", "job_logs", "owners"):
         op.drop_table(table)
     _key_for_all()
