@@ -54,7 +54,7 @@ def _summary(job: Job) -> dict[str, Any]:
         "name": job.name,
         "state": job.state,
         "owner": job.owner,
-        "priority": -job.rank,
+        "priority": job.priority,
         "cancel_requested": job.cancel_requested,
         "pause_requested": job.pause_requested,
         "retry_of": job.retry_of,

@@ -76,8 +76,7 @@ def test_priority_holds_across_devices(database: Database) -> None:
 def test_an_owner_who_runs_as_many_as_it_may_is_passed_over(database: Database) -> None:
     waiting = [submit(database, "small") for _ in range(3)]
     other = submit(database, "other")
-    assert taken(database, 5, small=1) == [other, waiting[0]] or taken(database, 5, small=1) == []
-    assert [read(database, job).state for job in waiting].count(JobState.RUNNING) == 1
+    assert taken(database, 5, small=1) == [other, waiting[0]]
     job = read(database, waiting[0])
     with database.write() as repository:
         repository.finish(job.id, job.token, EndReason.COMPLETED)
