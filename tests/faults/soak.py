@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from tests.faults.cases import SHORT
+from tests.faults.scene import SHORT
 from tests.faults.stack import Stack
 
 _MIB = 2**20
