@@ -23,6 +23,9 @@ _PART = re.compile(r"\..+\.[0-9a-f]{16}\.part", re.ASCII)  # of a file that is b
 _MEDIA_TYPES = {
     ".safetensors": "application/octet-stream",
     ".onnx": "application/octet-stream",
+    ".pt2": "application/octet-stream",
+    ".py": "text/x-python; charset=utf-8",
+    ".md": "text/markdown; charset=utf-8",
     ".json": "application/json",
     ".jsonl": "application/jsonl",
     ".csv": "text/csv; charset=utf-8",

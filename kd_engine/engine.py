@@ -32,7 +32,7 @@ from kd_engine.spec import AnySpec, EvaluateSpec, JobSpec, parse_spec
 log = logging.getLogger(__name__)
 EVENTS_FILE = "events.jsonl"
 # What a checkpoint's spec may have otherwise: it is not of the training.
-_FREE = dict.fromkeys(("name", "labels", "priority", "keep_days", "webhooks"))
+_FREE = dict.fromkeys(("name", "labels", "priority", "keep_days", "webhooks", "export"))
 
 
 def run(

@@ -10,6 +10,7 @@ from kd_engine.data.dataset import Dataset
 from kd_engine.evaluation.cost import cost_of
 from kd_engine.evaluation.picture import MOST_CLASSES_DRAWN, draw_confusion
 from kd_engine.events import Phase
+from kd_engine.export.card import model_card
 from kd_engine.files import write_atomically
 from kd_engine.network import save_network
 from kd_engine.report import NAMES, make_report, published
@@ -18,7 +19,7 @@ from kd_engine.result import PhaseResult
 from kd_engine.spec import JobSpec, canonical_hash, network_file
 
 _WEIGHTS: dict[Phase, str] = {phase: network_file(phase) for phase in ("student", "teacher", "baseline")}
-_NOT_OF_THE_TRAINING = {"name", "labels", "priority", "keep_days", "webhooks", "resources"}
+_NOT_OF_THE_TRAINING = {"name", "labels", "priority", "keep_days", "webhooks", "resources", "export"}
 
 
 def publish(
@@ -54,8 +55,19 @@ def publish(
         for phase, result in chosen.items()
     }
     report = make_report(results, data.classes, repeat, costs) | {"teacher_cache": cache}
+    report["export"], shipped = _ship(spec, data, chosen["student"], out_dir)
+    write_atomically(out_dir / "MODEL_CARD.md", model_card(spec, data, report))
     write_atomically(out_dir / "report.json", report_text(report))
-    return (*names, "report.json")
+    return (*names, *shipped, "MODEL_CARD.md", "report.json")
+
+
+def _ship(spec: JobSpec, data: Dataset, student: PhaseResult, out_dir: Path) -> tuple[dict[str, Any], list[str]]:
+    """Writes the student as the spec asks; what the report says of that, and the files' names."""
+    if not spec.export:
+        return {}, []
+    from kd_engine.export.ship import ship  # only now: exporters take a second to import
+
+    return ship(student.network, student.outcomes.correct, data, spec.export, out_dir)
 
 
 def _has(results: list[PhaseResult], phase: Phase) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from kd_engine.spec.dataset import DatasetSpec
 from kd_engine.spec.evaluate import EvaluateSpec
 from kd_engine.spec.hashes import alone_hash, canonical_hash, teacher_hash
-from kd_engine.spec.job import JobSpec, Resources
+from kd_engine.spec.job import Export, JobSpec, Resources
 from kd_engine.spec.kinds import AnySpec, parse_spec
 from kd_engine.spec.networks import NetworkOfJob, Source, StudentSpec, TeacherSpec, network_file
 from kd_engine.spec.training import TrainingSpec
@@ -21,6 +21,7 @@ __all__ = [
     "AnySpec",
     "DatasetSpec",
     "EvaluateSpec",
+    "Export",
     "JobSpec",
     "NetworkOfJob",
     "Resources",

@@ -47,6 +47,17 @@ def _check_labels(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
+Export = Literal["torch_export", "onnx", "onnx_int8"]
+
+
+def _check_export(forms: tuple[Export, ...]) -> tuple[Export, ...]:
+    if len(set(forms)) < len(forms):
+        raise wrong("listed_twice", "a form is listed twice; list each once.")
+    if "onnx_int8" in forms and "onnx" not in forms:
+        raise wrong("one_of", "'onnx_int8' is made from 'onnx': list both, or neither.")
+    return forms
+
+
 Labels = Annotated[dict[str, Text], AfterValidator(_check_labels)]
 
 
@@ -76,6 +87,11 @@ class JobSpec(Handled):
         "auto",
         description="Keep the teacher's logits of each view of each image, in this precision. `auto`: float16 on the "
         "CPU, where the augmentation's views are finite, no loss needs feature maps and there is room.",
+    )
+
+    export: Annotated[tuple[Export, ...], AfterValidator(_check_export)] = Field(
+        ("torch_export", "onnx", "onnx_int8"),
+        description="Forms, besides safetensors, in which the student is published; none: `[]`.",
     )
 
     @model_validator(mode="after")

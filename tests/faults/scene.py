@@ -14,6 +14,7 @@ SHORT: dict[str, Any] = {
     "student": {"model": "mlp", "params": {"hidden": [16], "dropout": 0.1}},
     "training": {"epochs": 3, "batch_size": 256},
     "baseline": False,
+    "export": [],
 }
 LONG: dict[str, Any] = SHORT | {"student": "resnet20", "training": {"epochs": 12, "batch_size": 128}}
 LONGER: dict[str, Any] = SHORT | {"student": "resnet20", "training": {"epochs": 150, "batch_size": 128}}

@@ -1,0 +1,152 @@
+"""Writes a finished student in every form that the spec asks for, each checked before it counts.
+
+An export that fails costs nobody a trained student: the file is left out, and the report says why.
+
+Shapes: N images, C channels, H and W pixels, K classes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.export import ExportedProgram
+
+from kd_engine.data.dataset import Dataset, Split
+from kd_engine.errors import DiskFullError
+from kd_engine.export.int8 import save_int8
+from kd_engine.export.onnx import save_onnx
+from kd_engine.export.portable import Portable, as_pixels
+from kd_engine.export.program import run_program, save_program, trace
+from kd_engine.files import write_atomically
+from kd_engine.network import Network
+from kd_engine.onnx_session import OnnxSession
+from kd_engine.spec import Export
+from kd_engine.statistics import of_accuracy, of_paired_difference
+
+log = logging.getLogger(__name__)
+FILES: dict[Export, str] = {
+    "torch_export": "student.pt2",
+    "onnx": "student.onnx",
+    "onnx_int8": "student-int8.onnx",
+}
+SCRIPT = "predict.py"
+CHECKED_IMAGES = 256
+CALIBRATION_IMAGES = 256  # of validation: neither trained on nor tested on
+_BATCH = 256
+# Two programs that add the same numbers in another order: float32 rounding grows with depth to about 1e-5 of the
+# largest logit. A wrong graph is wrong in the first digit.
+_TOLERANCE = 1e-3
+
+
+class ExportError(Exception):
+    """A file that was written does not do what the network does."""
+
+
+def ship(
+    network: Network, correct_N: Tensor, data: Dataset, forms: tuple[Export, ...], out_dir: Path
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Writes `network` into `out_dir` in `forms`, and the script that runs the ONNX ones.
+
+    Args:
+        correct_N: whether it names each test image right.
+
+    Returns:
+        For each form its `file`, `bytes` and what was measured of it, or `error`; and the names of the files.
+
+    Raises:
+        DiskFullError: no room.
+    """
+    exporter = _Exporter(network, correct_N, data, out_dir)
+    report: dict[str, dict[str, Any]] = {form: _tried(form, exporter) for form in FILES if form in forms}
+    files = [found["file"] for found in report.values() if "file" in found]
+    if FILES["onnx"] in files:
+        write_atomically(out_dir / SCRIPT, (Path(__file__).parent / SCRIPT).read_bytes())
+        files.append(SCRIPT)
+    return report, files
+
+
+def _tried(form: Export, exporter: _Exporter) -> dict[str, Any]:
+    try:
+        return exporter.write(form)
+    except DiskFullError:
+        raise
+    except Exception as error:  # torch's and onnx's exporters raise whatever they like
+        log.warning("the student could not be exported as %s", form, exc_info=True)
+        (exporter.out_dir / FILES[form]).unlink(missing_ok=True)
+        first = str(error).strip().partition("\n")[0]
+        return {"error": f"{type(error).__name__}: {first}"}
+
+
+class _Exporter:
+    """One network; what several forms need is made once."""
+
+    def __init__(self, network: Network, correct_N: Tensor, data: Dataset, out_dir: Path) -> None:
+        self.out_dir = out_dir
+        self._architecture, self._data, self._correct_N = network.architecture, data, correct_N
+        self._portable = Portable(network)
+        self._program: ExportedProgram | None = None
+        self._onnx: Path | None = None
+
+    def write(self, form: Export) -> dict[str, Any]:
+        """Writes the form's file; what the report says of it."""
+        write = {"torch_export": self._torch_export, "onnx": self._write_onnx, "onnx_int8": self._int8}[form]
+        path = self.out_dir / FILES[form]
+        measured = write(path)
+        return {"file": path.name, "bytes": path.stat().st_size, **measured}
+
+    def _torch_export(self, path: Path) -> dict[str, Any]:
+        save_program(self._traced(), path)
+        return self._compared(lambda pixels_BCHW: run_program(path, pixels_BCHW))
+
+    def _write_onnx(self, path: Path) -> dict[str, Any]:
+        save_onnx(self._traced(), self._architecture, path)
+        session = OnnxSession(path)
+        measured = self._compared(lambda pixels_BCHW: torch.from_numpy(session.run(pixels_BCHW.numpy())))
+        self._onnx = path
+        return measured
+
+    def _int8(self, path: Path) -> dict[str, Any]:
+        if self._onnx is None:
+            raise ExportError("it is made from the ONNX file, which is not there")
+        images_NCHW = self._data.validation.images_NCHW[:CALIBRATION_IMAGES]
+        save_int8(self._onnx, as_pixels(images_NCHW).numpy(), path)
+        correct_N = _correct(OnnxSession(path), self._data.test)
+        images, floats_N = len(correct_N), self._correct_N.numpy()
+        gained, lost = int((correct_N & ~floats_N).sum()), int((floats_N & ~correct_N).sum())
+        return {
+            "calibration_images": len(images_NCHW),
+            "test_accuracy": of_accuracy(int(correct_N.sum()), images).to_json(),
+            "difference": of_paired_difference(gained, lost, images).to_json(),
+        }
+
+    def _traced(self) -> ExportedProgram:
+        if self._program is None:
+            self._program = trace(self._portable, self._architecture.shape)
+        return self._program
+
+    def _compared(self, run: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+        """The largest difference from PyTorch's logits on real images; in batches of another size than was traced."""
+        pixels_NCHW = as_pixels(self._data.test.images_NCHW[:CHECKED_IMAGES])
+        with torch.no_grad():
+            expected_NK = self._portable(pixels_NCHW)
+        largest = float((run(pixels_NCHW) - expected_NK).abs().max())
+        if not largest <= _TOLERANCE * max(1.0, float(expected_NK.abs().max())):
+            raise ExportError(f"its logits differ from PyTorch's by up to {largest:.3g}")
+        return {"largest_difference": largest, "checked_images": len(pixels_NCHW)}
+
+
+def _correct(session: OnnxSession, split: Split) -> NDArray[np.bool_]:
+    parts = []
+    for images_BCHW, labels_B in zip(
+        torch.split(split.images_NCHW, _BATCH), torch.split(split.labels_N, _BATCH), strict=True
+    ):
+        logits_BK = session.run(as_pixels(images_BCHW).numpy())
+        parts.append(logits_BK.argmax(axis=1) == labels_B.cpu().numpy())
+    return np.concatenate(parts)

@@ -1,0 +1,66 @@
+"""The model card says what the report says, and shows what users wrote as they wrote it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kd_engine.export.card import model_card
+from kd_engine.spec import JobSpec
+from tests.kd_engine.export.students import data
+from tests.kd_engine.runs import DIGITS, run_spec
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run")
+    name = "<script>alert(1)</script> | *stars*\nand a line"
+    ended = run_spec(DIGITS | {"name": name, "export": ["torch_export", "onnx", "onnx_int8"]}, out)
+    assert ended.reason == "completed", ended.detail
+    assert {"student.onnx", "student-int8.onnx", "student.pt2", "predict.py", "MODEL_CARD.md"} <= set(ended.artifacts)
+    assert all((out / name).is_file() for name in ended.artifacts)
+    return out
+
+
+def _report(finished: Path) -> dict[str, Any]:
+    return dict(json.loads((finished / "report.json").read_text()))
+
+
+def test_it_gives_the_numbers_of_the_report(finished: Path) -> None:
+    card, report = (finished / "MODEL_CARD.md").read_text(), _report(finished)
+    assert report["summary"] in card
+    for row in report["rows"]:
+        assert f"| {row['network']} | `{row['model']}` | {row['parameters']:,} |" in card
+    for row in report["details"]["student"]["classes"]:
+        assert f"| {row['name']} | {row['images']} |" in card
+    int8 = report["export"]["onnx_int8"]
+    assert f"test accuracy {100 * int8['test_accuracy']['mean']:.2f} %" in card
+    assert "python predict.py student.onnx FOLDER" in card
+
+
+def test_a_name_cannot_write_markdown_or_html(finished: Path) -> None:
+    first = (finished / "MODEL_CARD.md").read_text().splitlines()[0]
+    assert first.startswith("# &#60;script&#62;alert(1)&#60;/script&#62; &#124; &#42;stars&#42; and a line")
+
+
+def test_of_many_classes_the_worst_are_listed(finished: Path) -> None:
+    report = _report(finished)
+    row = report["details"]["student"]["classes"][0]
+    report["details"]["student"]["classes"] = [
+        row | {"name": f"class {number}", "recall": number / 150} for number in range(150)
+    ]
+    card = model_card(JobSpec.model_validate(DIGITS).resolved(), data(), report)
+    assert "the 100 worst of 150" in card
+    assert "| class 99 |" in card
+    assert "| class 100 |" not in card
+
+
+def test_what_could_not_be_exported_is_not_offered(finished: Path) -> None:
+    report = _report(finished)
+    report["export"] = {"onnx": {"error": "Unsupported: something"}}
+    card = model_card(JobSpec.model_validate(DIGITS).resolved(), data(), report)
+    assert "student.onnx" not in card
+    assert "predict.py" not in card
