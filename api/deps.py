@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +15,8 @@ from jobs.artifacts import LocalStore
 from jobs.db import Database
 from jobs.settings import Settings
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Context:
@@ -23,6 +27,14 @@ class Context:
     store: LocalStore
     doorbell: Doorbell
     watcher: Watcher
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Removes stored files that nothing names any more; one that stays costs only its room."""
+        for key in keys:
+            try:
+                self.store.delete(key)
+            except OSError:
+                log.warning("could not remove %s from the artifact store", key, exc_info=True)
 
 
 async def _context(request: Request) -> Context:

@@ -21,7 +21,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from jobs.errors import ArtifactNotFound, JobNotFound, KeyReused, OverQuota, WrongState
+from jobs.errors import (
+    ArtifactNotFound,
+    DatasetInUse,
+    DatasetNotFound,
+    JobNotFound,
+    KeyReused,
+    OverQuota,
+    WrongState,
+)  # fmt: skip
+from kd_engine.errors import DiskFullError
 from kd_engine.explain import FieldProblem, field_problems
 
 log = logging.getLogger(__name__)
@@ -38,19 +47,23 @@ CODES: dict[str, tuple[int, str]] = {
     "missing_scope": (403, "The API key does not allow this"),
     "not_found": (404, "There is nothing at this path"),
     "job_not_found": (404, "There is no such job"),
+    "dataset_not_found": (404, "There is no such data set"),
     "artifact_not_found": (404, "The job has no such artifact"),
     "report_not_found": (404, "The job has no report"),
     "method_not_allowed": (405, "This path does not take that method"),
     "wrong_state": (409, "The job's state does not allow this"),
+    "dataset_in_use": (409, "Unfinished jobs are to read the data set"),
     "not_finished": (409, "The job has not finished"),
     "body_too_large": (413, "The body is too large"),
-    "unsupported_media_type": (415, "The body must be JSON"),
+    "unsupported_media_type": (415, "The body is of a type that is not taken here"),
+    "unknown_format": (415, "The file is of no format that is taken here"),
     "range_not_satisfiable": (416, "The range lies outside the file"),
     "invalid_spec": (422, "The job spec is wrong"),
     "idempotency_key_reused": (422, "The idempotency key was used for another body"),
     "over_quota": (429, "The owner has as much as it may have"),
     "internal_error": (500, "Something went wrong on the server"),
     "artifact_damaged": (500, "The stored file is not what was published"),
+    "disk_full": (507, "There is no room for the file"),
     "not_ready": (503, "The service is not ready"),
     "database_unavailable": (503, "The database cannot be reached"),
     "too_many_streams": (503, "Too many event streams are open"),
@@ -141,6 +154,18 @@ async def _artifact_not_found(request: Request, error: Exception) -> Response:
     return Problem("artifact_not_found", f"{error}.").response()
 
 
+async def _dataset_not_found(request: Request, error: Exception) -> Response:
+    return Problem("dataset_not_found", f"{error}; GET /datasets lists those that exist.").response()
+
+
+async def _dataset_in_use(request: Request, error: Exception) -> Response:
+    return Problem("dataset_in_use", f"{error}. Wait for them, or cancel them.").response()
+
+
+async def _disk_full(request: Request, error: Exception) -> Response:
+    return Problem("disk_full", "The service has no room left for files; whoever runs it has to make some.").response()
+
+
 async def _wrong_state(request: Request, error: Exception) -> Response:
     assert isinstance(error, WrongState)
     return Problem("wrong_state", f"{error}.", state=str(error.state)).response()
@@ -204,6 +229,9 @@ _ANSWERS = {
     Problem: _problem,
     JobNotFound: _job_not_found,
     ArtifactNotFound: _artifact_not_found,
+    DatasetNotFound: _dataset_not_found,
+    DatasetInUse: _dataset_in_use,
+    DiskFullError: _disk_full,
     WrongState: _wrong_state,
     OverQuota: _over_quota,
     KeyReused: _key_reused,

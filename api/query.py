@@ -106,6 +106,26 @@ class ListQuery(Query):
         return self.model_dump_json(exclude={"page_token", "page_size"})
 
 
+class PageQuery(Query):
+    """Of lists that are not filtered."""
+
+    page_token: str | None = Field(None, description="`next_page_token` of the page before.")
+    page_size: PageSize = DEFAULT_PAGE_SIZE
+
+
+class DatasetQuery(Query):
+    """Of POST /datasets."""
+
+    name: str = Field("", max_length=200, description="For people; need not be unique.")
+    test: float = Field(
+        0.2, gt=0, lt=1, allow_inf_nan=False,
+        description="Share of each class to test on, where the file has no splits.",
+    )  # fmt: skip
+    broken: Literal["refuse", "skip"] = Field(
+        "refuse", description="What becomes of pictures that cannot be decoded: all is refused, or they are left out."
+    )
+
+
 class JobQuery(Query):
     """Of GET /jobs/{id}."""
 

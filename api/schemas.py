@@ -73,7 +73,7 @@ class JobSummary(_View):
     cancel_requested: bool = Field(description="Whether its worker was asked to stop it.")
     pause_requested: bool = Field(description="Whether its worker was asked to pause it.")
     retry_of: str | None = Field(description="The job that this one runs again.")
-    phase: str | None = Field(description="`teacher`, `baseline`, `student` or `evaluate`, once it runs.")
+    phase: str | None = Field(description="`teacher`, `baseline`, `student`, `evaluate` or `check`, once it runs.")
     progress: dict[str, Any] | None = Field(description="As the schema Progress has it; null before the first step.")
     metrics: dict[str, Any] | None = Field(description="Of the latest epoch.")
     attempt: int = Field(description="How many times a worker has taken it.")
@@ -95,13 +95,37 @@ class JobView(JobSummary):
     """A job, with its resolved spec: running that again gives the same student."""
 
     waiting_for: WaitingFor | None = Field(description="Why it waits; null when it is not queued.")
-    spec: dict[str, Any] = Field(description="As the schema JobSpec, or EvaluateSpec, has it, resolved.")
+    spec: dict[str, Any] = Field(description="As the schema JobSpec, EvaluateSpec or CheckSpec has it, resolved.")
 
 
 class JobPage(_View):
     """Newest first; `next_page_token` is null on the last page."""
 
     jobs: list[JobSummary]
+    next_page_token: str | None
+
+
+class DatasetView(_View):
+    """A data set that was sent. Jobs may name it as soon as it is `ready`."""
+
+    id: str
+    name: str
+    owner: str
+    state: Literal["checking", "ready", "failed"] = Field(description="What has come of its check.")
+    detail: str | None = Field(description="Why it failed, for a person.")
+    progress: dict[str, Any] | None = Field(description="Of the check, as the schema Progress has it.")
+    manifest: dict[str, Any] | None = Field(
+        description="What the check found: classes, images, sizes, mean and std, duplicates, broken pictures. "
+        "Null in lists, and until it is ready."
+    )
+    created: datetime
+    links: dict[str, str] = Field(description="`self`; `job`: its check; `thumbnails` once it is ready.")
+
+
+class DatasetPage(_View):
+    """Newest first; `next_page_token` is null on the last page."""
+
+    datasets: list[DatasetView]
     next_page_token: str | None
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from api.schemas import (
     ArtifactView,
+    DatasetView,
     DeliveryView,
     EventView,
     JobSummary,
@@ -22,7 +23,7 @@ from api.schemas import (
 )
 from jobs.models import Artifact, Delivery, DeliveryState, Job, JobEvent, LogLine, Metric, Worker
 from jobs.quota import Quota
-from jobs.repository import Usage, Waiting
+from jobs.repository import Dataset, Usage, Waiting
 from jobs.states import JobState
 from kd_engine.spec import AnySpec
 
@@ -67,6 +68,29 @@ def _summary(job: Job) -> dict[str, Any]:
         "times": Times(created=job.created_at, queued=job.queued_at, started=job.started_at, finished=job.finished_at),
         "links": Links.of(job.id),
     }
+
+
+_DATASET_STATES: dict[JobState, Literal["checking", "ready", "failed"]] = {
+    JobState.SUCCEEDED: "ready", JobState.FAILED: "failed", JobState.CANCELLED: "failed",
+}  # fmt: skip
+
+
+def dataset_view(dataset: Dataset, manifest: dict[str, Any] | None) -> DatasetView:
+    row, job = dataset.row, dataset.job
+    links = {"self": f"/datasets/{row.id}", "job": f"/jobs/{job.id}"}
+    if job.state is JobState.SUCCEEDED:
+        links["thumbnails"] = f"/jobs/{job.id}/artifacts/thumbnails.png"
+    return DatasetView(
+        id=row.id,
+        name=row.name,
+        owner=row.owner,
+        state=_DATASET_STATES.get(job.state, "checking"),
+        detail=job.end_detail or None,
+        progress=job.progress,
+        manifest=manifest,
+        created=row.created_at,
+        links=links,
+    )
 
 
 def resolved_view(spec: AnySpec) -> Resolved:

@@ -68,6 +68,16 @@ class ArtifactStore(Protocol):
             DiskFullError: there is no room; nothing was left behind and what lay under `key` is intact.
         """
 
+    def scratch(self) -> Path:
+        """A place for a new file that `take` can then have; what is left there is removed by `clear_parts`."""
+
+    def take(self, path: Path, key: str) -> None:
+        """Stores the file at `path`, a whole one, and leaves nothing there.
+
+        Raises:
+            DiskFullError: there is no room.
+        """
+
     def open(self, key: str) -> BinaryIO:
         """The file's bytes; raises FileNotFoundError."""
 
@@ -107,6 +117,16 @@ class LocalStore:
                 ) from error
             raise
         return result
+
+    def scratch(self) -> Path:
+        self._make_folder(self._root)
+        return self._root / f".incoming.{secrets.token_hex(8)}.part"
+
+    def take(self, path: Path, key: str) -> None:
+        target = self.path(key)
+        self._make_folder(target.parent)
+        path.replace(target)
+        sync_folder(target.parent)
 
     def open(self, key: str) -> BinaryIO:
         return self.path(key).open("rb")

@@ -2,6 +2,8 @@
 
 JobError
 ├── JobNotFound          no such job (or artifact of it)
+├── DatasetNotFound      no such data set that was sent
+├── DatasetInUse         jobs that have not ended are to read it
 ├── WrongState           the edge does not exist from the job's present state
 ├── OverQuota            the owner has as much as it may have
 ├── KeyReused            an idempotency key came back with another body
@@ -11,6 +13,8 @@ JobError
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from jobs.states import JobState
 
@@ -29,6 +33,19 @@ class ArtifactNotFound(JobError):
     def __init__(self, job_id: str, name: str) -> None:
         super().__init__(f"job '{job_id}' has no artifact '{name}'; its list of artifacts has the names")
         self.job_id, self.name = job_id, name
+
+
+class DatasetNotFound(JobError):
+    def __init__(self, dataset_id: str) -> None:
+        super().__init__(f"there is no data set '{dataset_id}'")
+        self.dataset_id = dataset_id
+
+
+class DatasetInUse(JobError):
+    def __init__(self, dataset_id: str, job_ids: Sequence[str]) -> None:
+        listed = ", ".join(job_ids)
+        super().__init__(f"the data set '{dataset_id}' is to be read by jobs that have not ended: {listed}")
+        self.dataset_id, self.job_ids = dataset_id, job_ids
 
 
 class WrongState(JobError):

@@ -1,4 +1,4 @@
-"""Ids of jobs: `job_` and a ULID, so that their order as text is the order in which they were made."""
+"""Ids: what a thing is, and a ULID, so that their order as text is the order in which they were made."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, 
 _RANDOM_BITS = 80
 _ULID_DIGITS = 26
 _JOB_ID = re.compile(r"job_[0-9A-Za-z]{1,36}", re.ASCII)
+_UPLOAD_ID = re.compile(r"up_[0-9A-Za-z]{1,37}", re.ASCII)
+_DATASET_ID = re.compile(r"ds_[0-9A-Za-z]{1,37}", re.ASCII)
 
 
 class _Ulids:
@@ -48,3 +50,13 @@ def new_job_id() -> str:
 def is_job_id(text: str) -> bool:
     """Whether a job could have this id; a text that cannot be one never reaches the database."""
     return _JOB_ID.fullmatch(text) is not None
+
+
+def is_dataset_id(text: str) -> bool:
+    """Whether a data set that was sent could have this id."""
+    return _DATASET_ID.fullmatch(text) is not None
+
+
+def names_files(text: str) -> bool:
+    """Whether this service makes keys of files that begin so: those of jobs and of what was sent."""
+    return is_job_id(text) or _UPLOAD_ID.fullmatch(text) is not None

@@ -168,7 +168,8 @@ class Metric(Base):
 class Artifact(Base):
     """A file of a job that readers may have. What is not listed here does not exist for them.
 
-    `kind` is `result` (downloadable) or `checkpoint` (for the next attempt alone). `key` is the store's name for it.
+    `kind` is `result` (downloadable), `checkpoint` (for the next attempt alone) or `upload` (what a check is of).
+    `key` is the store's name for it.
     """
 
     __tablename__ = "artifacts"
@@ -181,6 +182,20 @@ class Artifact(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     key: Mapped[str] = mapped_column(String(400))
     created_at: Mapped[datetime]
+
+
+class SentDataset(Base):
+    """A data set that somebody sent. All that is known of it stands with the job that checks it, and its artifacts."""
+
+    __tablename__ = "datasets"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(200))
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), unique=True)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index("datasets_owner", "owner", "id"),)
 
 
 class IdempotencyKey(Base):

@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="Address that the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on; 0 takes a free one.")
     max_body_bytes: int = Field(_MIB, ge=1, description="Largest request body, in bytes.")
+    max_upload_bytes: int = Field(16 * 2**30, ge=1, description="Largest file that may be sent, in bytes.")
     page_size_max: int = Field(200, ge=1, description="Most entries on one page of a list.")
     max_streams: int = Field(2000, ge=1, le=20_000, description="Most event streams and waiting reads open at once.")
     allow_open: bool = Field(

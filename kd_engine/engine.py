@@ -27,7 +27,7 @@ from kd_engine.launch import launch
 from kd_engine.memory import check_memory
 from kd_engine.options import RunOptions
 from kd_engine.phases import Phases
-from kd_engine.spec import AnySpec, EvaluateSpec, JobSpec, parse_spec
+from kd_engine.spec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, parse_spec
 
 log = logging.getLogger(__name__)
 EVENTS_FILE = "events.jsonl"
@@ -173,8 +173,14 @@ def _run_in(
 ) -> tuple[str, ...]:
     resumed = None if options.resume_from is None else load_tree(options.resume_from)
     emit(RunStarted(device=device.type, threads=threads, resumed=resumed is not None))
+    if isinstance(spec, CheckSpec):
+        from kd_engine.intake.job import run_check
+
+        return run_check(spec, options, emit, should_stop)
     with world.first_goes_ahead():
-        data = load(spec.dataset, options.data_dir, options.download, options.cache_dir).to(device)
+        data = load(spec.dataset, options.data_dir, options.download, options.cache_dir, options.dataset_file).to(
+            device
+        )
     if isinstance(spec, EvaluateSpec):
         from kd_engine.evaluation.job import run_evaluation
 

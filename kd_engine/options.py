@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-_PATHS = ("out_dir", "data_dir", "cache_dir", "model_file", "resume_from")
+_PATHS = ("out_dir", "data_dir", "cache_dir", "model_file", "dataset_file", "upload_file", "resume_from")
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class RunOptions:
         cache_dir: trained teachers, students alone and teachers' logits, shared by all runs.
         teacher_files: the networks of other jobs that the spec's teacher is made of, in its order.
         model_file: the network that `model.job` of an evaluation stands for.
+        dataset_file: the data set that was sent and checked, of which the spec's `uploaded` speaks.
+        upload_file: what was sent, for a check.
         resume_from: a checkpoint of the same spec to go on from.
         threads: CPU threads of the whole run; all cores if None.
         device: what a spec's `auto` means here: `auto` (a GPU where there is one), `cpu` or `cuda`.
@@ -31,6 +33,8 @@ class RunOptions:
     download: bool = True
     teacher_files: tuple[Path, ...] = ()
     model_file: Path | None = None
+    dataset_file: Path | None = None
+    upload_file: Path | None = None
     resume_from: Path | None = None
     threads: int | None = None
     device: str = "auto"

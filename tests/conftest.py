@@ -57,7 +57,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres_url(postgres: Postgres, postgres_with_tables: str) -> Iterator[str]:
     """A PostgreSQL database that has the tables and no rows."""
     yield postgres_with_tables
-    postgres.empty(_SHARED, Base.metadata.tables)
+    postgres.empty(_SHARED, [table.name for table in reversed(Base.metadata.sorted_tables)])
 
 
 @pytest.fixture

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobs.artifacts import ArtifactInfo, media_type_of
-from jobs.errors import ArtifactNotFound, JobNotFound
+from jobs.errors import ArtifactNotFound, DatasetNotFound, JobNotFound
 from jobs.models import Artifact, Job
+from jobs.repository import uploads
+from kd_engine.catalog import PREPARED, UPLOADED
 from kd_engine.errors import DataError, DiskFullError
 from kd_engine.files import DISK_FULL
 from kd_engine.options import RunOptions
-from kd_engine.spec import Source, parse_spec
+from kd_engine.spec import AnySpec, CheckSpec, Source, parse_spec
 from worker.process import write_request
 from worker.services import Services
 
@@ -63,6 +65,8 @@ class Attempt:
             download=settings.download,
             teacher_files=tuple(file for key, file in given.items() if key != "model"),
             model_file=given.get("model"),
+            dataset_file=self._dataset_file(spec),
+            upload_file=self._upload_file(spec),
             resume_from=self._newest_checkpoint(),
             threads=settings.trainer_threads,
             device=self._services.device,
@@ -140,6 +144,30 @@ class Attempt:
             return self._bring(listed, f"given-{source.key.replace('/', '-')}.safetensors")
         except (JobNotFound, ArtifactNotFound, FileNotFoundError, DataError) as error:
             raise DataError(f"the {source.key} cannot be had: {error}.") from error
+
+    def _dataset_file(self, spec: AnySpec) -> Path | None:
+        """The checked file of the data set that was sent, where the job is to read one."""
+        if isinstance(spec, CheckSpec) or spec.dataset.name != UPLOADED:
+            return None
+        params = spec.dataset.typed_params
+        try:
+            with self._database.read() as repository:
+                dataset = repository.dataset(params.id)
+                listed = repository.artifact(dataset.job.id, PREPARED[params.layout])
+        except (DatasetNotFound, ArtifactNotFound) as error:
+            raise DataError(f"the data set cannot be had: {error}.") from error
+        return self._store.path(listed.key)
+
+    def _upload_file(self, spec: AnySpec) -> Path | None:
+        """What was sent, where the job is to check it."""
+        if not isinstance(spec, CheckSpec):
+            return None
+        try:
+            with self._database.read() as repository:
+                listed = repository.artifact(self.job_id, uploads.KIND, uploads.KIND)
+        except ArtifactNotFound as error:
+            raise DataError("what was sent is gone; send it again.") from error
+        return self._store.path(listed.key)
 
     def _bring(self, listed: Artifact, name: str) -> Path:
         """A copy of a stored file.

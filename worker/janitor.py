@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from jobs.errors import JobNotFound
-from jobs.ids import is_job_id
+from jobs.ids import is_job_id, names_files
 from jobs.states import JobState
 from worker.services import Services
 
@@ -65,11 +65,11 @@ class Janitor:
         self._store.clear_parts(old)
         for part in self._settings.cache_dir.rglob(".*.part"):
             if _age(part) > old:
-                part.unlink(missing_ok=True)
+                _remove(part)
 
     def _old_keys(self, old: float) -> Iterator[str]:
-        """Of files that a job stored, by the look of their keys."""
-        return (key for key, age in self._store.ages() if age > old and is_job_id(key.partition("/")[0]))
+        """Of files of jobs, and of what was sent, by the look of their keys."""
+        return (key for key, age in self._store.ages() if age > old and names_files(key.partition("/")[0]))
 
     def _delete(self, keys: Iterable[str]) -> None:
         for key in keys:
@@ -99,6 +99,13 @@ class Janitor:
         except JobNotFound:
             return False
         return job.state is JobState.RUNNING and job.token == token
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        part.unlink(missing_ok=True)
 
 
 def _newest(folder: Path) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from functools import partial
 from typing import Any
@@ -18,7 +17,8 @@ from api.body import RawBody, parse_object
 from api.conditional import quoted, unchanged
 from api.created import created, created_again, note
 from api.deps import Context, ContextDep
-from api.errors import Problem, invalid_body
+from api.errors import Problem, invalid_body, invalid_spec
+from api.manifests import sent_dataset, with_dataset
 from api.openapi import SPEC_BODY
 from api.paging import make_token, read_token
 from api.query import JobQuery, ListQuery, SubmitQuery
@@ -29,9 +29,9 @@ from api.watch import wait_for_change
 from jobs.access import Caller
 from jobs.models import Job
 from jobs.repository import JobFilter, Waiting
+from kd_engine.explain import FieldProblem
 from kd_engine.spec import AnySpec, canonical_hash, parse_spec
 
-log = logging.getLogger(__name__)
 router = APIRouter(tags=["jobs"])
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -73,7 +73,7 @@ def create_job(request: Request, raw: RawBody, context: ContextDep) -> Response:
             earlier = repository.find_by_key(*idempotency, owner=caller.owner)
             if earlier is not None:
                 return created_again(earlier, repository)
-    spec = _checked_spec(body, context)
+    spec = _checked_spec(body, context, caller)
     quota = context.settings.quota_of(caller.owner)
     with context.database.write() as repository:
         check_sources(spec, repository, caller.sees)
@@ -151,12 +151,7 @@ def delete_job(job_id: str, request: Request, context: ContextDep) -> Response:
     with context.database.write() as repository:
         repository.get(job_id, caller_of(request).sees)
         keys = repository.delete(job_id)
-    for key in keys:
-        try:
-            context.store.delete(key)
-        except OSError:
-            # the job is gone for every reader; a file that stays costs only its room
-            log.warning("could not remove %s from the artifact store", key, exc_info=True)
+    context.remove(keys)
     return Response(status_code=204)
 
 
@@ -170,13 +165,19 @@ def _idempotency_key(request: Request) -> str | None:
 
 
 def _validate_only(body: dict[str, Any], context: Context, caller: Caller) -> Response:
-    spec = _checked_spec(body, context)
+    spec = _checked_spec(body, context, caller)
     with context.database.read() as repository:
         check_sources(spec, repository, caller.sees)
     return answer(resolved_view(spec.resolved()))
 
 
-def _checked_spec(body: dict[str, Any], context: Context) -> AnySpec:
+def _checked_spec(body: dict[str, Any], context: Context, caller: Caller) -> AnySpec:
+    if body.get("kind") == "check":
+        message = "a check is made by POST /datasets, with the data set that it is of."
+        raise invalid_spec([FieldProblem("/kind", message, "not_posted")])
+    if (dataset_id := sent_dataset(body)) is not None:
+        with context.database.read() as repository:
+            body = with_dataset(body, dataset_id, repository, context.store, caller.sees)
     try:
         spec = parse_spec(body)
     except ValidationError as error:

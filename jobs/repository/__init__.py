@@ -10,6 +10,8 @@ the attempt's token. No row changed means that somebody else was first. Times co
     attempts.py   what a worker does to a job that it holds
     logs.py       the lines that its trainer wrote
     sweeps.py     lost jobs; who is at work
+    datasets.py   data sets that were sent
+    uploads.py    files that came with a job
     usage.py      what an owner has, and may have
     waiting.py    why a queued job waits
     deliveries.py messages to webhooks
@@ -27,16 +29,29 @@ from sqlalchemy.orm import Session
 from jobs.artifacts import ArtifactInfo
 from jobs.models import LOCAL, Artifact, Delivery, Job, JobEvent, LogLine, Metric, Worker
 from jobs.quota import NO_QUOTA, Quota
-from jobs.repository import attempts, deliveries, lifecycle, logs, queries, queue, retention, sweeps, usage, waiting
+from jobs.repository import (
+    attempts,
+    datasets,
+    deliveries,
+    lifecycle,
+    logs,
+    queries,
+    queue,
+    retention,
+    sweeps,
+    usage,
+    waiting,
+)  # fmt: skip
 from jobs.repository.attempts import Renewal
+from jobs.repository.datasets import Dataset
 from jobs.repository.queries import JobFilter
 from jobs.repository.usage import Usage
 from jobs.repository.waiting import Waiting
 from jobs.states import EndReason
 from kd_engine.events import Event
-from kd_engine.spec import AnySpec
+from kd_engine.spec import AnySpec, CheckSpec
 
-__all__ = ["JobFilter", "Renewal", "Repository", "Usage", "Waiting"]
+__all__ = ["Dataset", "JobFilter", "Renewal", "Repository", "Usage", "Waiting"]
 
 
 class Repository:
@@ -179,6 +194,39 @@ class Repository:
     def artifact(self, job_id: str, name: str, kind: str = "result") -> Artifact:
         """One file of a job; raises ArtifactNotFound."""
         return queries.artifact(self._session, job_id, name, kind)
+
+    # Data sets that were sent
+
+    def create_dataset(
+        self, spec: CheckSpec, upload: ArtifactInfo, *, owner: str = LOCAL, quota: Quota = NO_QUOTA
+    ) -> tuple[Dataset, bool]:
+        """A new data set with the queued job that checks it, and True; or that of the same content, and False.
+
+        Args:
+            upload: the stored file; it is not needed, and not listed, where the owner has sent the same before.
+
+        Raises:
+            OverQuota: the owner has as much as it may have.
+        """
+        return datasets.create(self._session, spec, owner, quota, upload)
+
+    def dataset(self, dataset_id: str, owner: str | None = None) -> Dataset:
+        """A data set; raises DatasetNotFound, also for somebody else's."""
+        return datasets.get(self._session, dataset_id, owner)
+
+    def list_datasets(self, owner: str | None, before: str | None = None, limit: int = 50) -> list[Dataset]:
+        """Newest first; `before` is the id that the last page ended with."""
+        return datasets.list_datasets(self._session, owner, before, limit)
+
+    def delete_dataset(self, dataset_id: str) -> list[str]:
+        """Deletes a data set with its check; the keys of the files that nothing names any more.
+
+        Raises:
+            DatasetNotFound: there is none.
+            DatasetInUse: jobs that have not ended are to read it.
+            WrongState: it is being checked.
+        """
+        return datasets.delete(self._session, dataset_id)
 
     # One attempt, for the worker
 

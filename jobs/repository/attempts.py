@@ -138,11 +138,11 @@ def _list(session: Session, job_id: str, info: ArtifactInfo) -> str | None:
 def finish(
     session: Session, job_id: str, token: int, reason: EndReason, detail: str, artifacts: Sequence[ArtifactInfo]
 ) -> list[str]:
-    checkpoints = [] if reason.retryable else [row.key for row in queries.artifacts(session, job_id, "checkpoint")]
+    forgotten = [] if reason.retryable else queries.keys(session, job_id, edges.FOR_THE_NEXT_ATTEMPT)
     if not edges.end(session, job_id, JobState.RUNNING, reason, detail, Job.token == token):
         raise LeaseLost(job_id, token)
     unlisted = [_list(session, job_id, info) for info in artifacts]
-    return [*checkpoints, *(key for key in unlisted if key is not None)]
+    return [*forgotten, *(key for key in unlisted if key is not None)]
 
 
 def hand_back(session: Session, job_id: str, token: int, why: str) -> None:

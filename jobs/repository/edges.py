@@ -76,6 +76,9 @@ def move(
     return change(session, job_id, Job.state == source, *guard, values=values, entries=entries)
 
 
+FOR_THE_NEXT_ATTEMPT = ("checkpoint", "upload")
+
+
 def end(
     session: Session,
     job_id: str,
@@ -85,7 +88,7 @@ def end(
     *guard: ColumnElement[bool],
     **values: Any,
 ) -> bool:
-    """Ends a job for `reason`, with its one terminal event; its checkpoints stay only where a retry may need them."""
+    """Ends a job for `reason`, with its one terminal event; what a next attempt needs stays only where one may come."""
     detail = storable(detail)[:_DETAIL_LENGTH]
     expires = type_coerce(now(), BigInteger) + Job.keep_seconds * 1000  # NULL where the job names no time
     values |= {"end_reason": reason, "end_detail": detail, "finished_at": now(), "expires_at": expires}
@@ -93,8 +96,8 @@ def end(
     ended = move(session, job_id, source, reason.state, *guard, values=values, entries=[entry])
     if ended:
         announce(session, job_id)
-    if ended and not reason.retryable:  # nobody will go on from them
-        forget = delete(Artifact).where(Artifact.job_id == job_id, Artifact.kind == "checkpoint")
+    if ended and not reason.retryable:
+        forget = delete(Artifact).where(Artifact.job_id == job_id, Artifact.kind.in_(FOR_THE_NEXT_ATTEMPT))
         session.execute(forget, execution_options={"synchronize_session": False})
     return ended
 

@@ -15,7 +15,7 @@ from jobs.errors import KeyReused, WrongState
 from jobs.ids import new_job_id
 from jobs.models import Artifact, IdempotencyKey, Job, JobLabel, Metric, Owner
 from jobs.quota import Quota
-from jobs.repository import edges, usage
+from jobs.repository import edges, uploads, usage
 from jobs.repository.upsert import insert_or_skip
 from jobs.states import EndReason, JobState
 from kd_engine.spec import AnySpec, parse_spec
@@ -61,7 +61,7 @@ def _insert(session: Session, spec: AnySpec, owner: str, retry_of: str | None, n
         "name": edges.storable(spec.name),
         "state": JobState.QUEUED,
         "spec": spec.to_json(),
-        "dataset": spec.dataset.name,
+        "dataset": spec.dataset_name,
         "student": spec.student_name,
         "device": spec.resources.device,
         "owner": owner,
@@ -100,6 +100,7 @@ def retry(session: Session, job_id: str, quota: Quota, note: Mapping[str, Any]) 
     if job.state not in {JobState.FAILED, JobState.CANCELLED}:
         raise WrongState(job_id, job.state, "only a job that failed or was cancelled can be run again")
     again = create(session, parse_spec(job.spec), job.owner, quota, None, job_id, note)
+    uploads.hand_over(session, job, again)
     if job.end_reason is not None and job.end_reason.retryable:
         _take_over_metrics(session, job_id, again.id)
     return again, True
@@ -167,6 +168,8 @@ def delete(session: Session, job_id: str) -> list[str]:
     job = edges.locked(session, job_id)
     if not job.state.terminal:
         raise WrongState(job_id, job.state, "only a job that has ended can be deleted; cancel it first")
+    if (dataset := uploads.owner_of(session, job_id)) is not None:
+        raise WrongState(job_id, job.state, f"it is the check of the data set '{dataset}', with which it is deleted")
     keys = list(session.scalars(select(Artifact.key).where(Artifact.job_id == job_id)))
     statement = delete_from(Job).where(Job.id == job_id, Job.state == job.state)
     session.execute(statement, execution_options={"synchronize_session": False})

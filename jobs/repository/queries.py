@@ -116,6 +116,11 @@ def artifacts(session: Session, job_id: str, kind: str) -> list[Artifact]:
     return list(session.scalars(statement))
 
 
+def keys(session: Session, job_id: str, kinds: Collection[str]) -> list[str]:
+    """What the store calls the job's files of these kinds."""
+    return list(session.scalars(select(Artifact.key).where(Artifact.job_id == job_id, Artifact.kind.in_(kinds))))
+
+
 def artifact(session: Session, job_id: str, name: str, kind: str) -> Artifact:
     found = None
     if is_job_id(job_id) and storable(name) == name:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from jobs.clock import now
-from jobs.models import Artifact, Job
+from jobs.models import Artifact, Job, SentDataset
 
 
 def purge_ended(session: Session, keep_seconds: float | None, limit: int) -> tuple[list[str], list[str]]:
@@ -25,7 +25,8 @@ def purge_ended(session: Session, keep_seconds: float | None, limit: int) -> tup
 
 def _over(session: Session, when: InstrumentedAttribute[object], over: ColumnElement[bool], limit: int) -> list[str]:
     # only a job that has ended has either time
-    ended = select(Job.id).where(over).order_by(when).limit(limit)
+    checks = select(SentDataset.job_id)  # those stay as long as their data sets
+    ended = select(Job.id).where(over, Job.id.not_in(checks)).order_by(when).limit(limit)
     return list(session.scalars(ended.with_for_update(skip_locked=True)))
 
 

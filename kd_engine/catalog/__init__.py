@@ -6,7 +6,7 @@ from typing import Any
 
 from kd_engine.augmentations import AUGMENTATIONS
 from kd_engine.catalog.dataset_params import DatasetParams, Facts
-from kd_engine.catalog.datasets import DATASETS, DatasetRow
+from kd_engine.catalog.datasets import DATASETS, PREPARED, UPLOADED, DatasetRow
 from kd_engine.catalog.models import MODELS, TIMM, ModelParams, ModelRow
 from kd_engine.losses import LOSSES
 from kd_engine.optimizers import OPTIMIZERS
@@ -16,7 +16,9 @@ from kd_engine.strict import Strict
 __all__ = [
     "DATASETS",
     "MODELS",
+    "PREPARED",
     "TIMM",
+    "UPLOADED",
     "DatasetParams",
     "DatasetRow",
     "Facts",

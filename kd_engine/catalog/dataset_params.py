@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,7 @@ from kd_engine.strict import Strict
 
 # each part starts with a letter, a digit or an underscore: no absolute path, no `..`, nothing hidden
 _INSIDE = r"^\w[\w. +-]*(/\w[\w. +-]*)*$"
+DATASET_ID = r"^ds_[0-9A-Za-z]{1,40}$"
 Inside = Annotated[str, Field(max_length=200, pattern=_INSIDE)]
 
 
@@ -100,6 +101,22 @@ class ArraysParams(DatasetParams):
         if place is None or not (place.is_file() if self.path.endswith(".npz") else place.is_dir()):
             return _absence("arrays", "path", self.path, expected)
         return None
+
+
+class UploadedParams(DatasetParams):
+    """A data set that was sent with `POST /datasets`. Its id is enough: the service fills in the rest."""
+
+    id: str = Field(pattern=DATASET_ID, description="As `POST /datasets` answered.")
+    height: int = Field(ge=1, le=1024, description="Pixels; pictures are resized to this. Left out: as was checked.")
+    width: int = Field(ge=1, le=1024, description="As `height`.")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of its checked file. Filled in.")
+    layout: Literal["image_folder", "arrays"] = Field(description="What its file holds. Filled in.")
+    channels: Literal[1, 3] = Field(description="Filled in.")
+    classes: _Names = Field(description="Names by label. Filled in.")
+    train: int = Field(ge=1, description="Images in train. Filled in.")
+
+    def facts(self, known: Facts) -> Facts:
+        return replace(known, classes=self.classes, shape=(self.channels, self.height, self.width), train=self.train)
 
 
 def inside(data_dir: Path, name: str) -> Path | None:

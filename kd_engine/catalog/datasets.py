@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from kd_engine.catalog.class_names import CIFAR10, CIFAR100, DIGITS
-from kd_engine.catalog.dataset_params import ArraysParams, DatasetParams, Facts, ImageFolderParams
+from kd_engine.catalog.dataset_params import ArraysParams, DatasetParams, Facts, ImageFolderParams, UploadedParams
+
+UPLOADED = "uploaded"
+PREPARED = {"image_folder": "dataset.zip", "arrays": "dataset.npz"}
+"""The checked file of a data set that was sent, by its layout."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class DatasetRow:
 
     Attributes:
         reader: `module:function` that returns `RawData`, from the data folder and the layout found there; or, for rows
-            with parameters, from the data folder, the parameters and a folder for caches (or None).
+            with parameters, from the data folder, the parameters and a folder for caches (or None). That of `uploaded`
+            takes the checked file in place of the data folder.
         shape: channels, height and width of an image.
         mean, std: normalisation of pixels in [0, 1], one value a channel; 0 and 1 leave pixels in [0, 1]. None: they
             are measured.
@@ -184,6 +189,20 @@ DATASETS: dict[str, DatasetRow] = {
             validation=0.1,
             source="a file or folder under KD_DATA_DIR",
             params=ArraysParams,
+        ),
+        DatasetRow(
+            name=UPLOADED,
+            summary='Your own data set, sent with POST /datasets: write its id, as in "dataset": "ds_...".',
+            reader="kd_engine.data.uploaded:read",
+            classes=None,
+            shape=None,
+            train=None,
+            test=None,
+            mean=None,
+            std=None,
+            validation=0.1,
+            source="POST /datasets",
+            params=UploadedParams,
         ),
     )
 }

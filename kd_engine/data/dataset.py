@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from kd_engine.build import load_object
-from kd_engine.catalog import DatasetRow, Facts
+from kd_engine.catalog import UPLOADED, DatasetRow, Facts
 from kd_engine.data.normalisation import measure
 from kd_engine.data.splits import VALIDATION_SEED, held_out
-from kd_engine.errors import DataError
+from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.spec import DatasetSpec
 from kd_engine.spec.wrong import as_invalid_spec
 
@@ -83,7 +83,13 @@ class Dataset:
         return replace(self, **splits)
 
 
-def load(spec: DatasetSpec, data_dir: Path, download: bool, cache_dir: Path | None = None) -> Dataset:
+def load(
+    spec: DatasetSpec,
+    data_dir: Path,
+    download: bool,
+    cache_dir: Path | None = None,
+    dataset_file: Path | None = None,
+) -> Dataset:
     """Reads a data set and splits it.
 
     Args:
@@ -91,12 +97,13 @@ def load(spec: DatasetSpec, data_dir: Path, download: bool, cache_dir: Path | No
         data_dir: the folder under which the files lie (`MNIST/raw`, `cifar-10-batches-bin`, ...).
         download: whether missing files may be fetched from the publisher's mirrors.
         cache_dir: where decoded pictures are kept for the next run; without it they are decoded each time.
+        dataset_file: the checked file of a data set that was sent.
 
     Raises:
         DataError: the files are missing, cannot be fetched, or are not what was expected.
         InvalidSpecError: the spec does not fit what they hold.
     """
-    raw = _read(spec, data_dir, download, cache_dir)
+    raw = _read(spec, data_dir, download, cache_dir, dataset_file)
     facts = _facts(spec, raw)
     with as_invalid_spec():
         spec.check_fits(facts)
@@ -121,13 +128,19 @@ def load(spec: DatasetSpec, data_dir: Path, download: bool, cache_dir: Path | No
     )
 
 
-def _read(spec: DatasetSpec, data_dir: Path, download: bool, cache_dir: Path | None) -> RawData:
+def _read(
+    spec: DatasetSpec, data_dir: Path, download: bool, cache_dir: Path | None, dataset_file: Path | None
+) -> RawData:
     row = spec.row
     absence = spec.absence(data_dir)
     if absence is not None:
         _fetch(row, data_dir, download, absence)
     reader = load_object(row.reader)
-    if row.params is None:
+    if row.name == UPLOADED:
+        if dataset_file is None:
+            raise InvalidSpecError("a data set that was sent is one of the service's; give its folder or file instead.")
+        raw = cast(RawData, reader(dataset_file, spec.typed_params, cache_dir))
+    elif row.params is None:
         raw = cast(RawData, reader(data_dir, row.find(data_dir)))
     else:
         raw = cast(RawData, reader(data_dir, spec.typed_params, cache_dir))

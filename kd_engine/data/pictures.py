@@ -82,16 +82,27 @@ def decode(picture: Picture, height: int, width: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels_HWC.transpose(2, 0, 1))
 
 
-def _pixels(content: bytes, height: int, width: int) -> NDArray[np.uint8]:
+def upright(content: bytes) -> Image.Image:
+    """A picture file's content as RGB: turned as its camera noted, without its alpha.
+
+    Raises:
+        ValueError: it is too large or not of eight bits a colour; a broken picture may raise anything.
+    """
     with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
         if image.width * image.height > _MOST_PIXELS:
             raise ValueError(f"it has {image.width} x {image.height} pixels; at most {_MOST_PIXELS:,} are taken")
         if image.mode not in _MODES:
             raise ValueError(f"its pixels are of mode '{image.mode}'; expected eight bits a colour")
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode in ("P", "PA"):
-            upright = upright.convert("RGBA")  # a palette may hold transparent colours
-        return np.asarray(upright.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)  # most need no turning, and then nothing is copied
+        if image.mode == "RGB":
+            return image
+        palette = image.mode in ("P", "PA")
+        return (image.convert("RGBA") if palette else image).convert("RGB")  # a palette may hold transparent colours
+
+
+def _pixels(content: bytes, height: int, width: int) -> NDArray[np.uint8]:
+    return np.asarray(upright(content).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _identify(path: Path, shown: str) -> Picture:

@@ -4,11 +4,13 @@
 form (`temperature`, `alpha`) into `losses` and `ce_weight`, so that nothing a run needs is left implicit. Resolving a
 resolved spec changes nothing.
 
-A body with `"kind": "evaluate"` is an `EvaluateSpec`; `parse_spec` makes whichever it is.
+A body with `"kind": "evaluate"` is an `EvaluateSpec`, one with `"check"` a `CheckSpec`; `parse_spec` makes whichever it
+is.
 """
 
 from __future__ import annotations
 
+from kd_engine.spec.check import CheckSpec
 from kd_engine.spec.dataset import DatasetSpec
 from kd_engine.spec.evaluate import EvaluateSpec
 from kd_engine.spec.hashes import alone_hash, canonical_hash, teacher_hash
@@ -19,6 +21,7 @@ from kd_engine.spec.training import TrainingSpec
 
 __all__ = [
     "AnySpec",
+    "CheckSpec",
     "DatasetSpec",
     "EvaluateSpec",
     "Export",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from kd_engine.catalog import DATASETS, DatasetParams, DatasetRow, Facts
+from kd_engine.catalog import DATASETS, UPLOADED, DatasetParams, DatasetRow, Facts
+from kd_engine.catalog.dataset_params import DATASET_ID
 from kd_engine.spec.wrong import wrong
 from kd_engine.strict import Strict, unknown_name
 
@@ -29,6 +31,8 @@ class DatasetSpec(Strict):
     @field_validator("name")
     @classmethod
     def _known(cls, name: str) -> str:
+        if re.fullmatch(DATASET_ID, name):
+            raise wrong("unknown_name", f"'{name}' was sent to a service, which alone knows it: post the job there.")
         if name not in DATASETS:
             raise unknown_name("data set", name, DATASETS)
         return name
@@ -66,6 +70,11 @@ class DatasetSpec(Strict):
     @property
     def row(self) -> DatasetRow:
         return DATASETS[self.name]
+
+    @property
+    def listed_name(self) -> str:
+        """Its name in the catalogue, or the id of one that was sent."""
+        return str(self.params["id"]) if self.name == UPLOADED and self.params else self.name
 
     @property
     def facts(self) -> Facts:

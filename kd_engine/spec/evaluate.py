@@ -40,6 +40,11 @@ class EvaluateSpec(Handled):
         return self
 
     @property
+    def dataset_name(self) -> str:
+        """What the job is found by: the data set's name in the catalogue, or the id of one that was sent."""
+        return self.dataset.listed_name
+
+    @property
     def student_name(self) -> str:
         """Empty: only the job that the network comes from knows what it is."""
         return ""

@@ -141,6 +141,11 @@ class JobSpec(Handled):
         return len(self.teacher.row.stages if self.teacher.model else self.student.row.stages)
 
     @property
+    def dataset_name(self) -> str:
+        """What the job is found by: the data set's name in the catalogue, or the id of one that was sent."""
+        return self.dataset.listed_name
+
+    @property
     def student_name(self) -> str:
         """The student's network, by its name in the catalogue."""
         return self.student.model

@@ -6,12 +6,15 @@ from typing import Any
 
 from pydantic import BaseModel, field_validator
 
+from kd_engine.spec.check import CheckSpec
 from kd_engine.spec.evaluate import EvaluateSpec
 from kd_engine.spec.job import JobSpec
 from kd_engine.strict import unknown_name
 
-AnySpec = JobSpec | EvaluateSpec
-_KINDS: dict[str, type[JobSpec] | type[EvaluateSpec]] = {"distill": JobSpec, "evaluate": EvaluateSpec}
+AnySpec = JobSpec | EvaluateSpec | CheckSpec
+_KINDS: dict[str, type[JobSpec] | type[EvaluateSpec] | type[CheckSpec]] = {
+    "distill": JobSpec, "evaluate": EvaluateSpec, "check": CheckSpec,
+}  # fmt: skip
 
 
 class _Kind(BaseModel):

@@ -23,6 +23,8 @@ ENDPOINTS = {
     "/jobs/{job_id}/report": {"get"},
     "/jobs/{job_id}/artifacts": {"get"},
     "/jobs/{job_id}/artifacts/{name}": {"get", "head"},
+    "/datasets": {"get", "post"},
+    "/datasets/{dataset_id}": {"get", "delete"},
     "/usage": {"get"},
     "/catalog": {"get"},
     "/healthz": {"get"},

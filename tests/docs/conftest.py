@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.docs.blocks import ROOT
 
@@ -23,6 +25,22 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("kd_engine", "examples"):
         (folder / name).symlink_to(ROOT / name)
     (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+@pytest.fixture
+def photos(checkout: Path) -> Path:
+    """A folder of photos by class: some of the real flowers where they are at hand, else pictures of noise."""
+    folder = checkout / "photos"
+    flowers = Path(os.environ.get("KD_DATA_DIR", "/nowhere")) / "flower_photos" / "train"
+    for name, colour in (("daisy", 40), ("roses", 120), ("tulips", 200)):
+        (folder / name).mkdir(parents=True)
+        real = sorted(flowers.glob(f"{name}/*.jpg"))[:30]
+        for path in real:
+            shutil.copy(path, folder / name)
+        for number in range(30 - len(real)):
+            pixels = np.random.default_rng(number).integers(colour - 40, colour + 40, (40, 50, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number:02}.jpg")
     return folder
 
 

@@ -36,6 +36,16 @@ def test_the_api_pages_against_a_real_service(
     assert len(pairs) >= promises
 
 
+@pytest.mark.service
+def test_the_page_on_own_data(service: str, checkout: Path, plain_env: dict[str, str], photos: Path) -> None:
+    pairs = run(ROOT / "docs" / "own-data.md", checkout, plain_env, service)
+
+    check(pairs)
+    named = (checkout / "named.csv").read_text().splitlines()
+    assert len(named) == 1 + sum(path.is_file() for path in photos.rglob("*"))
+    assert {line.split(",")[1] for line in named[1:]} <= {path.name for path in photos.iterdir()}
+
+
 def test_the_engine_page(checkout: Path, plain_env: dict[str, str]) -> None:
     check(run(ROOT / "docs" / "engine.md", checkout, plain_env))
 

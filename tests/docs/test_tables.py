@@ -21,7 +21,7 @@ from docs import settings_table
 from jobs.states import TRANSITIONS, EndReason
 from kd_engine.augmentations import AUGMENTATIONS, count_views
 from kd_engine.catalog import MODELS, ModelParams
-from kd_engine.catalog.dataset_params import ArraysParams, ImageFolderParams
+from kd_engine.catalog.dataset_params import ArraysParams, ImageFolderParams, UploadedParams
 from kd_engine.catalog.models.timm import TimmParams
 from kd_engine.losses import LOSSES, Loss
 from kd_engine.optimizers import OPTIMIZERS
@@ -58,6 +58,7 @@ def test_settings() -> None:
         ("Data set", DatasetSpec),
         ("Your own pictures", ImageFolderParams),
         ("Your own arrays", ArraysParams),
+        ("A data set that you sent", UploadedParams),
         ("Teacher", TeacherSpec),
         ("Student", StudentSpec),
         ("Training", TrainingSpec),

@@ -56,6 +56,7 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ),
     (LONG | {"losses": ["at", {"kind": "kl", "weigth": 1}]}, "/losses/1/weigth", "unknown_key", "'weight'?"),
     ({"student": {"model": "mlp", "params": {"hiden": [3]}}}, "/student/params/hiden", "unknown_key", "'hidden'?"),
+    ({"dataset": "ds_01M7X2T4VQ3RZJ8N5Y6W9KBC0D"}, "/dataset", "unknown_name", "was sent to a service"),
     ({"dataset": "mnits"}, "/dataset", "unknown_name", "unknown data set 'mnits'; did you mean 'mnist'?"),
     ({"dataset": {"name": "mnits"}}, "/dataset/name", "unknown_name", "did you mean 'mnist'?"),
     ({"student": "softmax_regresion"}, "/student", "unknown_name", "did you mean 'softmax_regression'?"),

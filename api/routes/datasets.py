@@ -1,0 +1,149 @@
+"""Data sets that users send: checked by a job of their own, then named by jobs."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api.access import caller_of
+from api.answers import answer, problems
+from api.deps import Context, ContextDep
+from api.errors import Problem
+from api.manifests import manifest_of
+from api.paging import make_token, read_token
+from api.query import DatasetQuery, PageQuery
+from api.receive import Received, Room, receive
+from api.schemas import DatasetPage, DatasetView
+from api.views import dataset_view
+from jobs.access import Caller
+from jobs.artifacts import ArtifactInfo
+from jobs.errors import OverQuota
+from jobs.ids import new_id
+from jobs.repository import uploads
+from kd_engine.intake.sniff import FORMATS, sniff
+from kd_engine.spec import CheckSpec
+
+log = logging.getLogger(__name__)
+router = APIRouter(prefix="/datasets", tags=["data sets"])
+
+_LIST = "datasets"  # what its page tokens are bound to
+_TAKEN = ("zip", "tar", "npz", "parquet")
+_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "A zip or tar archive of pictures, an .npz file or a parquet table. What it is, is found out from "
+    "its content.",
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+}
+_LOCATION = {"Location": {"description": "Path of the data set.", "schema": {"type": "string"}}}
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Send a data set",
+    responses={
+        201: {"model": DatasetView, "description": "Stored; a job checks it.", "headers": _LOCATION},
+        200: {"model": DatasetView, "description": "You have sent the same before: here it is.", "headers": _LOCATION},
+        **problems(400, 413, 415, 422, 429, 507),
+    },
+    openapi_extra={"requestBody": _BODY, "parameters": DatasetQuery.openapi()},
+)
+async def create_dataset(request: Request, context: ContextDep) -> Response:
+    """Stores the file, by its content once, and lets a job check it: every picture decoded, classes counted.
+
+    A file that is cut off, too large or of another format leaves nothing behind.
+    """
+    query = DatasetQuery.read(request.query_params)
+    caller = caller_of(request)
+    room = await run_in_threadpool(_room, context, caller)
+    async with receive(request, context.store, room) as received:
+        return await run_in_threadpool(_create, query, received, context, caller)
+
+
+def _room(context: Context, caller: Caller) -> Room:
+    """The bytes that the caller may send: so many at once, and no more than are left of its quota."""
+    most, quota = context.settings.max_upload_bytes, context.settings.quota_of(caller.owner)
+    message = f"The file is over {most:,} bytes, the most that is taken at once (KD_MAX_UPLOAD_BYTES)."
+    room = Room(most, Problem("body_too_large", message))
+    if quota.bytes is None:
+        return room
+    with context.database.read() as repository:
+        used = repository.usage(caller.owner).bytes
+    left = max(0, quota.bytes - used)
+    if left >= most:
+        return room
+    message = f"your files take {used:,} bytes, and {quota.bytes:,} are allowed: this one is larger than what is left"
+    return Room(left, OverQuota("bytes", used, quota.bytes, f"{message}; delete what you no longer need"))
+
+
+def _create(query: DatasetQuery, received: Received, context: Context, caller: Caller) -> Response:
+    found = sniff(received.path)
+    if found not in _TAKEN:
+        raise Problem(
+            "unknown_format",
+            f"The file is {FORMATS[found]}, by its content; expected a zip or tar archive of pictures in a folder for "
+            "each class, numpy arrays as .npz, or a parquet table.",
+        )
+    spec = CheckSpec(kind="check", name=query.name, upload_sha256=received.sha256, test=query.test, broken=query.broken)
+    key = f"{new_id('up')}/{found}"
+    upload = ArtifactInfo(uploads.KIND, uploads.KIND, "application/octet-stream", received.size, received.sha256, key)
+    context.store.take(received.path, key)
+    try:
+        with context.database.write() as repository:
+            dataset, is_new = repository.create_dataset(
+                spec, upload, owner=caller.owner, quota=context.settings.quota_of(caller.owner)
+            )
+    except BaseException:
+        context.store.delete(key)
+        raise
+    if is_new:
+        context.doorbell.ring(dataset.job.id, dataset.job.device)
+    else:
+        context.store.delete(key)
+    headers = {"Location": f"/datasets/{dataset.row.id}"}
+    return answer(dataset_view(dataset, None), status=201 if is_new else 200, headers=headers)
+
+
+@router.get(
+    "",
+    summary="List data sets",
+    responses={200: {"model": DatasetPage}, **problems(400)},
+    openapi_extra={"parameters": PageQuery.openapi()},
+)
+def list_datasets(request: Request, context: ContextDep) -> Response:
+    """Those that were sent, newest first; GET /catalog has those that the service knows by name."""
+    query = PageQuery.read(request.query_params)
+    before = None if query.page_token is None else read_token(query.page_token, _LIST)
+    size = min(query.page_size, context.settings.page_size_max)
+    with context.database.read() as repository:
+        found = repository.list_datasets(caller_of(request).sees, before=before, limit=size + 1)
+        shown = [dataset_view(dataset, None) for dataset in found[:size]]
+    token = make_token(shown[-1].id, _LIST) if len(found) > size else None
+    return answer(DatasetPage(datasets=shown, next_page_token=token))
+
+
+@router.get("/{dataset_id}", summary="Read a data set", responses={200: {"model": DatasetView}, **problems(404)})
+def read_dataset(dataset_id: str, request: Request, context: ContextDep) -> Response:
+    """What has come of its check; its manifest once it is ready."""
+    with context.database.read() as repository:
+        dataset = repository.dataset(dataset_id, caller_of(request).sees)
+        manifest = manifest_of(dataset, repository, context.store)
+        return answer(dataset_view(dataset, manifest))
+
+
+@router.delete(
+    "/{dataset_id}",
+    status_code=204,
+    summary="Delete a data set",
+    responses={204: {"description": "Gone, with its check and its files."}, **problems(404, 409)},
+)
+def delete_dataset(dataset_id: str, request: Request, context: ContextDep) -> Response:
+    """Only while no unfinished job is to read it."""
+    with context.database.write() as repository:
+        repository.dataset(dataset_id, caller_of(request).sees)
+        keys = repository.delete_dataset(dataset_id)
+    context.remove(keys)
+    return Response(status_code=204)

@@ -1,0 +1,78 @@
+"""A data set that was sent and checked: unpacked once, and then read as a folder of pictures or as arrays."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from kd_engine.catalog.dataset_params import ArraysParams, ImageFolderParams, UploadedParams
+from kd_engine.data import arrays, image_folder
+from kd_engine.data.dataset import RawData
+from kd_engine.errors import DataError, DiskFullError
+from kd_engine.files import DISK_FULL, sha256_of
+
+logger = logging.getLogger(__name__)
+FOLDER = "datasets"
+
+
+def read(file: Path, params: UploadedParams, cache_dir: Path | None) -> RawData:
+    """The images and labels of the checked file; its folders and names are this project's own.
+
+    Args:
+        cache_dir: where it is unpacked, once for all runs; a temporary folder for this run, if None.
+
+    Raises:
+        DataError: it is not the file that was checked.
+        DiskFullError: no room to unpack it.
+    """
+    if params.layout == "arrays":
+        if sha256_of(file) != params.sha256:
+            raise DataError(_CHANGED)
+        return arrays.read(file.parent, ArraysParams(path=file.name, classes=params.classes), cache_dir)
+    with _unpacked(file, params.sha256, cache_dir) as folder:
+        asked = ImageFolderParams(folder=folder.name, height=params.height, width=params.width)
+        raw = image_folder.read(folder.parent, asked, cache_dir)
+    # folders are called by label: what users call their classes is no path
+    return replace(raw, classes=params.classes)
+
+
+_CHANGED = "the stored file of the data set is damaged: its sha256 is not that of the check. Send the data set again."
+
+
+@contextmanager
+def _unpacked(file: Path, sha256: str, cache_dir: Path | None) -> Iterator[Path]:
+    if cache_dir is None:
+        with tempfile.TemporaryDirectory() as parent:
+            yield _unpack(file, sha256, Path(parent) / sha256)
+        return
+    folder = cache_dir / FOLDER / sha256
+    yield folder if folder.is_dir() else _unpack(file, sha256, folder)
+
+
+def _unpack(file: Path, sha256: str, folder: Path) -> Path:
+    """Beside its place first, so that a folder that is there is whole; two runs at once do the same."""
+    if sha256_of(file) != sha256:
+        raise DataError(_CHANGED)
+    logger.info("unpacking the data set, once for all runs")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:8]}-", suffix=".part"))
+    try:
+        with zipfile.ZipFile(file) as archive:
+            archive.extractall(beside)
+        beside.chmod(0o755)
+        os.rename(beside, folder)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise DiskFullError("no room to unpack the data set: free some space under KD_CACHE_DIR.") from error
+        if not folder.is_dir():  # otherwise another run was faster
+            raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder

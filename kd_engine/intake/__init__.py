@@ -1,0 +1,11 @@
+"""What users send, looked at before it is believed: format by content, archives with suspicion, every picture decoded.
+
+sniff      which format a file is of, by its first bytes
+archive    zip and tar: bounded, nothing that leads out, nothing but plain files
+layout     which split and class a file of an archive belongs to
+survey     one picture: decoded, measured, hashed
+folder     an archive of pictures, checked and written anew
+arrays     the same for numpy arrays
+sheet      a page of thumbnails
+job        a job of kind `check`
+"""

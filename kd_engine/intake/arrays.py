@@ -1,0 +1,181 @@
+"""Numpy arrays from outside: an .npz file, checked and written anew as the data set that jobs read.
+
+Shapes: N images, C channels (1 or 3), H and W pixels, 3 channels of a thumbnail.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from kd_engine.catalog import PREPARED
+from kd_engine.catalog.dataset_params import ArraysParams
+from kd_engine.data.arrays import MOST_BYTES, NAMES, read
+from kd_engine.data.dataset import RawData
+from kd_engine.data.splits import held_out
+from kd_engine.errors import DataError
+from kd_engine.files import atomic_file
+from kd_engine.intake.layout import TEST_SEED
+from kd_engine.intake.manifest import Findings, Image
+from kd_engine.intake.sheet import COLUMNS, draw_sheet
+from kd_engine.intake.survey import THUMBNAIL
+
+SHEET = "thumbnails.png"
+CLASSES = "classes"
+_SPLIT = dict(zip(NAMES, ("x_train", "y_train", "x_test", "y_test"), strict=True))  # as Keras calls them
+_WHOLE = {"images": "x", "labels": "y"}
+_Array = NDArray[Any]
+
+
+def check_arrays(
+    path: Path, out_dir: Path, *, test_share: float, progress: Callable[[int, int], None] = lambda done, of: None
+) -> dict[str, Any]:
+    """Checks an .npz file and writes `dataset.npz` and `thumbnails.png`.
+
+    It holds `train_images`, `train_labels`, `test_images` and `test_labels` (or x_train, y_train, x_test, y_test), or
+    `images` and `labels` to be split here; and perhaps `classes`, their names by label.
+
+    Args:
+        test_share: of each class, where the file has no splits.
+        progress: hears how many of how many images are done; what it raises ends the check.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        DataError: something is missing, is no array of numbers, or is not of the expected type and shape.
+        DiskFullError: no room.
+    """
+    arrays, notes = _named(_load(path), test_share)
+    classes = arrays.pop(CLASSES, None)
+    with atomic_file(out_dir / PREPARED["arrays"]) as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    raw = read(out_dir, _params(classes), None)
+    assert raw.classes is not None, "a reader names the classes"
+    _check_labels(raw)
+    findings = Findings(raw.classes, notes=notes)
+    thumbnails = _survey(raw, findings, progress)
+    draw_sheet(raw.classes, thumbnails, out_dir / SHEET)
+    return findings.manifest()
+
+
+def _params(classes: _Array | None) -> ArraysParams:
+    """How the reader finds what was written; raises DataError where the names of classes are none."""
+    names = None if classes is None else tuple(map(str, classes.reshape(-1).tolist()))
+    try:
+        return ArraysParams(path=PREPARED["arrays"], classes=names)
+    except ValidationError as error:
+        raise DataError(f"'{CLASSES}' does not name the classes: {error.errors()[0]['msg']}") from error
+
+
+def _load(path: Path) -> dict[str, _Array]:
+    """All arrays; nothing is unpickled, and a header that claims more than the file holds is refused first."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            total = sum(_size(archive, member) for member in archive.infolist())
+        if total > MOST_BYTES:
+            raise DataError(f"the arrays hold {total:,} bytes; at most {MOST_BYTES:,} are taken.")
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except DataError:
+        raise
+    except Exception as error:  # zipfile and numpy raise whatever the broken bytes lead them to
+        raise DataError(
+            f"the .npz file cannot be read: {error}. Write it with numpy.savez, numbers and names only."
+        ) from error
+
+
+def _size(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = header(file)
+        start = file.tell()
+    if dtype.hasobject:
+        raise DataError(f"'{member.filename}' holds Python objects, which are never unpickled; save numbers or texts.")
+    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if start + size != member.file_size:
+        raise DataError(f"'{member.filename}' says it holds {size:,} bytes, and has {member.file_size - start:,}.")
+    return size
+
+
+def _named(given: Mapping[str, _Array], test_share: float) -> tuple[dict[str, _Array], list[str]]:
+    """The four arrays by the names that the reader knows, and the classes where they are given."""
+    rest = {CLASSES: given[CLASSES]} if CLASSES in given else {}
+    for names in (dict(zip(NAMES, NAMES, strict=True)), _SPLIT):
+        if all(theirs in given for theirs in names.values()):
+            return {ours: given[theirs] for ours, theirs in names.items()} | rest, []
+    for names in ({name: name for name in _WHOLE}, _WHOLE):
+        if all(theirs in given for theirs in names.values()):
+            whole = {ours: given[theirs] for ours, theirs in names.items()}
+            return _split(whole["images"], whole["labels"], test_share) | rest, [
+                f"the file has no splits: {test_share:.0%} of each class are test"
+            ]
+    raise DataError(
+        f"the file holds {', '.join(sorted(given)) or 'nothing'}; expected {', '.join(NAMES)} (or "
+        f"{', '.join(_SPLIT.values())}), or images and labels to be split here."
+    )
+
+
+def _split(images: _Array, labels: _Array, test_share: float) -> dict[str, _Array]:
+    labels = labels.reshape(-1) if labels.ndim == 2 and 1 in labels.shape else labels
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) != len(images) or len(labels) < 2:
+        raise DataError(
+            f"there are {len(images) if images.ndim else 0} images and labels of type {labels.dtype} and shape "
+            f"{labels.shape}; expected an integer for each image."
+        )
+    if int(labels.min()) < 0:
+        raise DataError("there is a label below 0; expected numbers from 0 to classes - 1.")
+    tested = held_out(labels, max(1, round(test_share * len(labels))), TEST_SEED)
+    parts = {"train": ~tested, "test": tested}
+    return {f"{part}_{what}": array[mask] for part, mask in parts.items()
+            for what, array in (("images", images), ("labels", labels))}  # fmt: skip
+
+
+def _check_labels(raw: RawData) -> None:
+    classes = len(raw.classes or ())
+    for part, labels in (("train", raw.train_labels), ("test", raw.test_labels)):
+        if int(labels.max()) >= classes:
+            raise DataError(f"the {part} labels go up to {int(labels.max())}, and there are {classes} classes.")
+
+
+def _survey(
+    raw: RawData, findings: Findings, progress: Callable[[int, int], None]
+) -> dict[int, list[NDArray[np.uint8]]]:
+    thumbnails: dict[int, list[NDArray[np.uint8]]] = {}
+    of, done = len(raw.train_labels) + len(raw.test_labels), 0
+    for part, images, labels in (
+        ("train", raw.train_images, raw.train_labels),
+        ("test", raw.test_images, raw.test_labels),
+    ):
+        for number, (image_CHW, label) in enumerate(zip(images.numpy(), labels.tolist(), strict=True)):
+            pixels = np.ascontiguousarray(image_CHW)
+            digest = hashlib.sha256(pixels.data).hexdigest()
+            findings.images.append(Image(part, label, f"{part}_images[{number}]", digest))
+            if part == "train":
+                row = thumbnails.setdefault(label, [])
+                if len(row) < COLUMNS:
+                    row.append(_thumbnail(pixels))
+            done += 1
+            if done % 1000 == 0 or done == of:
+                progress(done, of)
+    _, height, width = raw.train_images.shape[1:]
+    findings.heights, findings.widths = [height], [width]
+    for channel_NHW in raw.train_images.numpy().transpose(1, 0, 2, 3)[None]:
+        findings.count(np.stack([np.bincount(one.reshape(-1), minlength=256) for one in channel_NHW]))
+    return thumbnails
+
+
+def _thumbnail(image_CHW: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    from PIL import Image as Pillow
+    from PIL import ImageOps
+
+    image_HW3 = np.broadcast_to(image_CHW.transpose(1, 2, 0), (*image_CHW.shape[1:], 3))
+    return np.asarray(ImageOps.pad(Pillow.fromarray(np.ascontiguousarray(image_HW3)), (THUMBNAIL, THUMBNAIL)))

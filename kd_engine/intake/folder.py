@@ -1,0 +1,140 @@
+"""An archive of pictures: every one decoded, counted and compared, and written anew as the data set that jobs read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kd_engine.catalog import PREPARED
+from kd_engine.errors import DataError
+from kd_engine.files import atomic_file
+from kd_engine.intake.archive import Archive
+from kd_engine.intake.layout import Layout, Placed, lay_out
+from kd_engine.intake.manifest import MOST_LISTED, Findings, Image
+from kd_engine.intake.sheet import COLUMNS, draw_sheet
+from kd_engine.intake.survey import Broken, Survey, in_threads, survey
+
+SHEET = "thumbnails.png"
+SAMPLES = "samples.csv"
+WhatOfBroken = Literal["refuse", "skip"]
+
+
+def check_pictures(
+    archive: Archive,
+    out_dir: Path,
+    *,
+    test_share: float,
+    broken: WhatOfBroken,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> dict[str, Any]:
+    """Checks an archive and writes `dataset.zip` (train/CLASS/... and test/CLASS/...) and `thumbnails.png`.
+
+    Args:
+        test_share: of each class, where the archive has no splits.
+        broken: what becomes of pictures that cannot be decoded: the whole is refused, or they are left out.
+        progress: hears how many of how many pictures are done; what it raises ends the check.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        DataError: the archive is not one of pictures in folders, or holds broken ones that are not to be left out.
+        DiskFullError: no room.
+    """
+    layout = lay_out(archive.members, test_share)
+    checking = _Checking(layout)
+    with (
+        atomic_file(out_dir / PREPARED["image_folder"]) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as prepared,
+    ):
+        for done, (placed, content, found) in enumerate(checking.surveyed(archive), start=1):
+            checking.take(placed, content, found, prepared)
+            progress(done, len(layout.placed))
+        checking.verify(broken)
+    checking.write_samples(out_dir / SAMPLES)
+    draw_sheet(layout.classes, checking.thumbnails, out_dir / SHEET)
+    return checking.findings.manifest()
+
+
+class _Checking:
+    """One archive, picture by picture."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self.findings = Findings(layout.classes, notes=list(layout.notes), left_out=layout.left_out)
+        self.thumbnails: dict[int, list[NDArray[np.uint8]]] = defaultdict(list)
+        self._kept: dict[tuple[str, int], list[str]] = defaultdict(list)  # by split and label, the archive's names
+
+    def surveyed(self, archive: Archive) -> Iterator[tuple[Placed, bytes, Survey | Broken]]:
+        """Every picture in the archive's order, with its bytes and what it holds."""
+        by_member = {placed.member: placed for placed in self._layout.placed}
+        asked: dict[int, int] = defaultdict(int)
+
+        def jobs() -> Iterator[tuple[Placed, bytes, bool]]:
+            for member, content in archive.contents(by_member):
+                placed = by_member[member]
+                asked[placed.label] += placed.split == "train"
+                yield placed, content, placed.split == "train" and asked[placed.label] <= COLUMNS
+
+        for (placed, content, _), found in in_threads(lambda job: survey(job[1], job[2]), jobs()):
+            yield placed, content, found
+
+    def take(self, placed: Placed, content: bytes, found: Survey | Broken, prepared: zipfile.ZipFile) -> None:
+        """Notes what a picture holds and writes it to its place."""
+        name, findings = placed.member.name, self.findings
+        if isinstance(found, Broken):
+            findings.broken.append({"file": name, "why": found.why})
+            return
+        findings.images.append(Image(placed.split, placed.label, name, found.pixel_sha256))
+        findings.heights.append(found.height)
+        findings.widths.append(found.width)
+        if placed.split == "train":
+            findings.count(found.counts)
+        if found.thumbnail is not None:
+            self.thumbnails[placed.label].append(found.thumbnail)
+        prepared.writestr(self._place(placed), content)
+
+    def verify(self, broken: WhatOfBroken) -> None:
+        """Raises DataError where what was found is no data set."""
+        found = self.findings.broken
+        if found and broken == "refuse":
+            listed = "; ".join(f"{entry['file']} ({entry['why']})" for entry in found[:MOST_LISTED])
+            raise DataError(
+                f"{len(found):,} of {len(self._layout.placed):,} pictures cannot be used: {listed}. Replace them, or "
+                "send the archive again with broken=skip to leave them out."
+            )
+        used = {(image.split, image.label) for image in self.findings.images}
+        missing = [name for label, name in enumerate(self._layout.classes) if ("train", label) not in used]
+        if missing:
+            raise DataError(f"no picture to train on can be used in: {', '.join(missing[:5])}.")
+        if not any(split == "test" for split, _ in used):
+            raise DataError("no picture to test on can be used.")
+
+    def write_samples(self, path: Path) -> None:
+        """Which picture is which sample: those of a split are counted from 0, class by class."""
+        with atomic_file(path) as file:
+            lines = csv.writer(text := io.TextIOWrapper(file, "utf-8", newline=""))
+            lines.writerow(["split", "sample", "class", "file"])
+            for split in ("train", "test"):
+                names = [
+                    (name, file_name)
+                    for label, name in enumerate(self._layout.classes)
+                    for file_name in self._kept[split, label]
+                ]
+                lines.writerows([split, number, *row] for number, row in enumerate(names))
+            text.detach()
+
+    def _place(self, placed: Placed) -> str:
+        """A name of our own: the archive's may not be one that every file system takes. Its order is kept."""
+        kept = self._kept[placed.split, placed.label]
+        kept.append(placed.member.name)
+        suffix = placed.member.name.rpartition(".")[2].lower()
+        return f"{placed.split}/{placed.label:06}/{len(kept):08}.{suffix}"

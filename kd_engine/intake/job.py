@@ -1,0 +1,77 @@
+"""A job of kind `check`: looks at a data set that was sent, and writes it as later jobs read it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kd_engine.catalog import PREPARED
+from kd_engine.errors import DataError, Interrupted, InvalidSpecError
+from kd_engine.events import Event, PhaseEnded, PhaseStarted, Progress
+from kd_engine.files import write_atomically
+from kd_engine.intake import arrays, folder
+from kd_engine.intake.archive import Archive
+from kd_engine.intake.sniff import FORMATS, sniff
+from kd_engine.options import RunOptions
+from kd_engine.spec import CheckSpec
+
+MANIFEST = "manifest.json"
+_EVERY_SECONDS = 0.5
+_READ = "a zip or tar archive of pictures in a folder for each class, or numpy arrays as .npz"
+
+
+def run_check(
+    spec: CheckSpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
+) -> tuple[str, ...]:
+    """Checks `options.upload_file`; returns the names of the artifacts, `manifest.json` among them.
+
+    Raises:
+        DataError: the file is no data set; the message names what is wrong with it.
+        Interrupted: asked to stop. Nothing is kept: the next attempt starts from the beginning.
+    """
+    if options.upload_file is None:
+        raise InvalidSpecError("a check is made by POST /datasets, with the file that it is of.")
+    emit(PhaseStarted(phase="check", repeat=0, epochs=0))
+    report = _Report(emit, should_stop)
+    manifest, names = _check(options.upload_file, spec, options.out_dir, report)
+    write_atomically(options.out_dir / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+    images = {f"{split}_images": float(found["images"]) for split, found in manifest["splits"].items()}
+    emit(PhaseEnded(phase="check", repeat=0, source="given", metrics=images))
+    return *names, MANIFEST
+
+
+def _check(
+    path: Path, spec: CheckSpec, out_dir: Path, report: Callable[[int, int], None]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    found = sniff(path)
+    about = {"format": found, "sha256": spec.upload_sha256, "bytes": path.stat().st_size}
+    if found in ("zip", "tar"):
+        archive = Archive(path, is_tar=found == "tar")
+        manifest = folder.check_pictures(archive, out_dir, test_share=spec.test, broken=spec.broken, progress=report)
+        return about | {"layout": "image_folder"} | manifest, (PREPARED["image_folder"], folder.SAMPLES, folder.SHEET)
+    if found == "npz":
+        manifest = arrays.check_arrays(path, out_dir, test_share=spec.test, progress=report)
+        return about | {"layout": "arrays"} | manifest, (PREPARED["arrays"], arrays.SHEET)
+    raise DataError(f"the file is {FORMATS[found]}, by its content; expected {_READ}.")
+
+
+class _Report:
+    """Tells how far the check is, now and then, and ends it when it is asked to."""
+
+    def __init__(self, emit: Callable[[Event], None], should_stop: Callable[[], bool]) -> None:
+        self._emit, self._should_stop = emit, should_stop
+        self._began, self._told = time.monotonic(), 0.0
+
+    def __call__(self, done: int, of: int) -> None:
+        if self._should_stop():
+            raise Interrupted(f"stopped as asked, after {done:,} of {of:,} images.")
+        now = time.monotonic()
+        if now - self._told < _EVERY_SECONDS and done < of:
+            return
+        self._told = now
+        left = (now - self._began) / done * (of - done)
+        self._emit(Progress(phase="check", repeat=0, epoch=0, step=done, steps=of, fraction=done / of,
+                            seconds_remaining=left))  # fmt: skip

@@ -1,0 +1,110 @@
+"""What a check found out about a data set; the numbers that a job and a person need of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_LISTED = 100  # of each kind of problem; their number is always given
+_SIDES = (32, 64, 96, 128, 160, 192, 224)  # pixels that networks are usually made for
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture as it counts: where it is, what it is called and what it holds."""
+
+    split: str
+    label: int
+    name: str
+    pixel_sha256: str
+
+
+@dataclass
+class Findings:
+    """Gathered picture by picture."""
+
+    classes: tuple[str, ...]
+    images: list[Image] = field(default_factory=list)
+    heights: list[int] = field(default_factory=list)
+    widths: list[int] = field(default_factory=list)
+    broken: list[dict[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    counts: NDArray[np.int64] | None = None  # of train's pixels
+
+    def count(self, pixels: NDArray[np.int64]) -> None:
+        """Adds a train picture's pixels, `[C, 256]`."""
+        self.counts = pixels.copy() if self.counts is None else self.counts + pixels
+
+    def manifest(self) -> dict[str, Any]:
+        """All of it as JSON data."""
+        mean, std = _mean_and_std(self.counts)
+        sizes = {name: _spread(values) for name, values in (("height", self.heights), ("width", self.widths))}
+        return {
+            "classes": list(self.classes),
+            "splits": {split: self._split(split) for split in ("train", "test")},
+            "channels": len(mean),
+            "sizes": sizes,
+            "default_size": [default_side(sizes)] * 2,
+            "mean": mean,
+            "std": std,
+            "duplicates": duplicates(self.images, self.classes),
+            "broken": {"count": len(self.broken), "listed": self.broken[:MOST_LISTED]},
+            "left_out": dict(self.left_out),
+            "notes": self.notes,
+        }
+
+    def _split(self, split: str) -> dict[str, Any]:
+        by_class = [0] * len(self.classes)
+        for image in self.images:
+            if image.split == split:
+                by_class[image.label] += 1
+        return {"images": sum(by_class), "by_class": by_class}
+
+
+def default_side(sizes: Mapping[str, Mapping[str, float]]) -> int:
+    """The side that pictures are resized to where a job names none: usual, and no larger than they mostly are."""
+    shorter = min(sizes["height"]["median"], sizes["width"]["median"])
+    return max((side for side in _SIDES if side <= shorter), default=max(1, int(shorter)))
+
+
+def duplicates(images: Iterable[Image], classes: Sequence[str]) -> dict[str, Any]:
+    """Pictures with the same pixels: in train and test (which makes a test too easy), and under two classes."""
+    same: dict[str, list[Image]] = defaultdict(list)
+    for image in images:
+        same[image.pixel_sha256].append(image)
+    groups = [group for group in same.values() if len(group) > 1]
+    across = [group for group in groups if len({image.split for image in group}) > 1]
+    differing = [group for group in groups if len({image.label for image in group}) > 1]
+    return {
+        "pictures": sum(len(group) - 1 for group in groups),
+        "across_splits": _listed(across, classes),
+        "under_two_classes": _listed(differing, classes),
+    }
+
+
+def _listed(groups: Sequence[Sequence[Image]], classes: Sequence[str]) -> dict[str, Any]:
+    shown = [
+        [{"split": image.split, "class": classes[image.label], "file": image.name} for image in group]
+        for group in groups[:MOST_LISTED]
+    ]
+    return {"count": len(groups), "listed": shown}
+
+
+def _spread(values: Sequence[int]) -> dict[str, float]:
+    return {"smallest": min(values), "median": median(values), "largest": max(values)}
+
+
+def _mean_and_std(counts_CV: NDArray[np.int64] | None) -> tuple[list[float], list[float]]:
+    assert counts_CV is not None, "train has pictures"
+    value_V = np.arange(256) / 255
+    share_CV = counts_CV / counts_CV.sum(axis=1, keepdims=True)
+    mean_C = share_CV @ value_V
+    std_C = np.sqrt((share_CV * (value_V - mean_C[:, None]) ** 2).sum(axis=1))
+    return [round(value, 6) for value in mean_C.tolist()], [round(value, 6) or 1.0 for value in std_C.tolist()]

@@ -1,0 +1,66 @@
+"""Which format a file is of. By its content: a name is what somebody typed."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+Format = Literal["zip", "tar", "npz", "parquet", "safetensors", "onnx", "npy", "pickle", "unknown"]
+
+FORMATS: dict[Format, str] = {
+    "zip": "a zip archive",
+    "tar": "a tar archive",
+    "npz": "numpy arrays",
+    "npy": "a single numpy array",
+    "parquet": "a parquet table",
+    "safetensors": "a safetensors file, which holds a network",
+    "onnx": "an ONNX model",
+    "pickle": "pickled Python, which is never read: it may run a program",
+    "unknown": "of a kind that is not known here",
+}
+"""Each format in words."""
+
+_TAR_MAGIC = 257  # where a tar header says "ustar"
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")  # gzip, bzip2, xz: of those only tar archives are taken
+_LONGEST_HEADER = 100 * 2**20  # bytes of JSON that safetensors allows
+
+
+def sniff(path: Path) -> Format:
+    """The format of the file at `path`; `unknown` for everything that this service does not read."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _zip_or_npz(path)
+    if head.startswith(_COMPRESSED) or head[_TAR_MAGIC : _TAR_MAGIC + 5] == b"ustar":
+        return "tar"
+    if head.startswith(b"\x93NUMPY"):
+        return "npy"
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head[:1] == b"\x80" and len(head) > 1 and head[1] in range(2, 6):
+        return "pickle"
+    if _is_safetensors(head, path.stat().st_size):
+        return "safetensors"
+    # a protobuf message whose first field is number 1, a small integer: ONNX's ir_version
+    if head[:1] == b"\x08" and len(head) > 2 and 1 <= head[1] <= 20:
+        return "onnx"
+    return "unknown"
+
+
+def _zip_or_npz(path: Path) -> Format:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+        return "zip"  # whoever opens it says what is wrong with it
+    if names and all(name.endswith(".npy") for name in names):
+        return "npz"
+    if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):
+        return "pickle"  # as torch.save writes it
+    return "zip"
+
+
+def _is_safetensors(head: bytes, size: int) -> bool:
+    length = int.from_bytes(head[:8], "little")
+    return head[8:9] == b"{" and 2 <= length <= min(size - 8, _LONGEST_HEADER)

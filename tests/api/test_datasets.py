@@ -1,0 +1,230 @@
+"""Sending data sets: what is taken, what is refused and leaves nothing, and what jobs may then name."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.artifacts import ArtifactInfo, media_type_of
+from jobs.settings import Settings
+from jobs.states import EndReason
+from tests.api.conftest import SPEC, Service, serving
+from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
+
+MANIFEST: dict[str, Any] = {
+    "layout": "image_folder", "classes": ["cat", "dog"], "channels": 3, "default_size": [32, 32],
+    "sizes": {"height": {"median": 40.0}, "width": {"median": 50.0}},
+    "splits": {"train": {"images": 100}, "test": {"images": 20}},
+}  # fmt: skip
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """One of its own for each test: they look at all of its files."""
+    with serving(_settings(tmp_path)) as running:
+        yield running
+
+
+def _settings(tmp_path: Path, **changes: Any) -> Settings:
+    return Settings(home=tmp_path / "home", broker_url="memory://", page_size_max=20, **changes)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> bytes:
+    return zipped(tmp_path / "a.zip", by_class(3)).read_bytes()
+
+
+def _files(service: Service) -> list[str]:
+    root = service.context.settings.artifacts_dir
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def _send(service: Service, content: bytes, **query: Any) -> dict[str, Any]:
+    answer = service.client.post("/datasets", content=content, params=query)
+    assert answer.status_code in (200, 201), answer.text
+    assert answer.headers["location"] == f"/datasets/{answer.json()['id']}"
+    return dict(answer.json())
+
+
+def ready(service: Service, content: bytes, tmp_path: Path, manifest: dict[str, Any] = MANIFEST) -> str:
+    """A data set whose check a worker has done."""
+    dataset = _send(service, content)
+    job_id = dataset["links"]["job"].rpartition("/")[2]
+    token = service.start(job_id)
+    infos = []
+    for name, body in (("manifest.json", json.dumps(manifest).encode()), ("dataset.zip", b"prepared")):
+        path = tmp_path / name
+        path.write_bytes(body)
+        key = f"{job_id}/{token}/{name}"
+        size, sha256 = service.context.store.put(path, key)
+        infos.append(ArtifactInfo(name, "result", media_type_of(name), size, sha256, key))
+    with service.context.database.write() as repository:
+        done_with = repository.finish(job_id, token, EndReason.COMPLETED, "", infos)
+    service.context.remove(done_with)
+    return str(dataset["id"])
+
+
+def test_a_data_set_is_stored_and_its_check_queued(service: Service, archive: bytes) -> None:
+    dataset = _send(service, archive, name="pets", test="0.3", broken="skip")
+    assert (dataset["name"], dataset["state"], dataset["manifest"]) == ("pets", "checking", None)
+    job = service.client.get(dataset["links"]["job"]).json()
+    assert job["spec"] | {"upload_sha256": ""} == {
+        "kind": "check", "name": "pets", "upload_sha256": "", "test": 0.3, "broken": "skip", "labels": {},
+        "resources": {"device": "auto", "devices": 1}, "priority": 0, "webhooks": [],
+    }  # fmt: skip
+    [stored] = _files(service)
+    assert (service.context.settings.artifacts_dir / stored).read_bytes() == archive
+    assert service.client.get(dataset["links"]["self"]).json() == dataset
+    assert service.client.get("/datasets").json() == {"datasets": [dataset], "next_page_token": None}
+
+
+def test_the_same_again_is_the_same_data_set(service: Service, archive: bytes) -> None:
+    first = _send(service, archive, name="pets")
+    again = service.client.post("/datasets", content=archive)
+    assert (again.status_code, again.json()["id"]) == (200, first["id"])
+    assert len(_files(service)) == 1
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    (b"", "not known here"),
+    (picture(), "not known here"),
+    (b"\x80\x04\x95" + b"x" * 50, "pickled Python"),
+    (b"\x93NUMPY" + b"x" * 50, "a single numpy array"),
+    ((20).to_bytes(8, "little") + b"{" + b" " * 30, "a safetensors file"),
+])  # fmt: skip
+def test_other_formats_are_refused_by_their_content(service: Service, content: bytes, words: str) -> None:
+    answer = service.client.post("/datasets", content=content, headers={"Content-Type": "application/zip"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unknown_format")
+    assert words in answer.json()["detail"]
+    assert _files(service) == []
+    assert service.client.get("/jobs").json()["jobs"] == []
+
+
+def test_a_form_is_told_how_to_send_a_file(service: Service, archive: bytes) -> None:
+    answer = service.client.post("/datasets", files={"file": ("a.zip", archive)})
+    assert answer.status_code == 415
+    assert "--data-binary @FILE" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("query", "code"), [
+    ({"test": "0"}, "bad_parameter"), ({"test": "nan"}, "bad_parameter"), ({"broken": "drop"}, "bad_parameter"),
+    ({"nmae": "x"}, "unknown_parameter"), ({"name": "x" * 201}, "bad_parameter"),
+])  # fmt: skip
+def test_wrong_parameters_are_told_before_the_file_is_kept(
+    service: Service, archive: bytes, query: dict[str, str], code: str
+) -> None:
+    answer = service.client.post("/datasets", content=archive, params=query)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert _files(service) == []
+
+
+def test_too_large_is_refused_with_and_without_a_length(tmp_path: Path) -> None:
+    with serving(_settings(tmp_path, max_upload_bytes=1000)) as service:
+        announced = service.client.post("/datasets", content=b"PK\x03\x04" + bytes(2000))
+        unknown = service.client.post("/datasets", content=(b"PK\x03\x04" + bytes(100) for _ in range(20)))
+        for answer in (announced, unknown):
+            assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+            assert "1,000 bytes" in answer.json()["detail"]
+        assert _files(service) == []
+
+
+def test_a_file_over_the_quota_is_refused(tmp_path: Path, archive: bytes) -> None:
+    with serving(_settings(tmp_path, quota_bytes=500)) as service:
+        answer = service.client.post("/datasets", content=archive)
+        assert (answer.status_code, answer.json()["code"]) == (429, "over_quota")
+        assert answer.json()["limit"] == 500
+        assert _files(service) == []
+
+
+def test_an_upload_that_is_cut_off_leaves_nothing(service: Service) -> None:
+    with socket.create_connection(("127.0.0.1", service.port)) as connection:
+        head = "POST /datasets HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n"
+        connection.sendall(head.encode() + b"PK\x03\x04" + bytes(3_000_000))
+        deadline = time.monotonic() + 10
+        while not _files(service) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert _files(service), "it was on its way"
+    deadline = time.monotonic() + 10
+    while _files(service) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert _files(service) == []
+    assert service.client.get("/datasets").json()["datasets"] == []
+
+
+def test_a_job_names_a_data_set_that_is_ready(service: Service, archive: bytes, tmp_path: Path) -> None:
+    dataset_id = ready(service, archive, tmp_path)
+    assert service.client.get(f"/datasets/{dataset_id}").json()["manifest"] == MANIFEST
+    answer = service.client.post("/jobs", json=SPEC | {"dataset": dataset_id})
+    assert answer.status_code == 201, answer.text
+    params = answer.json()["spec"]["dataset"]["params"]
+    assert (params["id"], params["height"], params["width"]) == (dataset_id, 32, 32)
+    assert params["classes"] == ["cat", "dog"]
+    assert answer.json()["spec"]["student"]["params"] == {"num_classes": 2, "in_channels": 3}
+    again = service.client.post("/jobs", json=answer.json()["spec"])
+    assert again.json()["spec"] == answer.json()["spec"]
+    listed = service.client.get("/jobs", params={"dataset": dataset_id}).json()["jobs"]
+    assert {job["id"] for job in listed} == {answer.json()["id"], again.json()["id"]}
+
+
+def test_only_the_size_is_the_users_to_say(service: Service, archive: bytes, tmp_path: Path) -> None:
+    dataset_id = ready(service, archive, tmp_path)
+    own = {"height": 24, "width": 48, "classes": ["a", "b", "c"], "sha256": "f" * 64, "train": 7}
+    answer = service.client.post("/jobs", json=SPEC | {"dataset": {"name": dataset_id, "params": own}})
+    params = answer.json()["spec"]["dataset"]["params"]
+    assert (params["height"], params["width"], params["classes"], params["train"]) == (24, 48, ["cat", "dog"], 100)
+    assert params["sha256"] != "f" * 64
+
+
+def test_a_job_on_a_data_set_that_is_not_there_or_not_ready_is_refused(
+    service: Service, archive: bytes, tmp_path: Path
+) -> None:
+    checking = _send(service, archive)["id"]
+    failed = _send(service, zipped(tmp_path / "b.zip", by_class(4)).read_bytes())
+    job_id = failed["links"]["job"].rpartition("/")[2]
+    token = service.start(job_id)
+    with service.context.database.write() as repository:
+        repository.finish(job_id, token, EndReason.DATA_ERROR, "2 of 8 pictures cannot be used", [])
+    for dataset, code, words in (
+        ("ds_nowhere", "dataset_not_found", "there is no data set"),
+        (checking, "dataset_not_ready", "is queued; wait until"),
+        (failed["id"], "dataset_not_ready", "2 of 8 pictures cannot be used"),
+    ):
+        answer = service.client.post("/jobs", json=SPEC | {"dataset": dataset})
+        [error] = answer.json()["errors"]
+        assert (answer.status_code, error["pointer"], error["code"]) == (422, "/dataset", code)
+        assert words in error["message"]
+    assert service.client.get(f"/datasets/{failed['id']}").json()["state"] == "failed"
+
+
+def test_a_check_is_not_posted_by_hand(service: Service) -> None:
+    answer = service.client.post("/jobs", json={"kind": "check", "upload_sha256": "0" * 64})
+    assert answer.status_code == 422
+    assert "POST /datasets" in answer.json()["detail"]
+
+
+def test_deleting(service: Service, archive: bytes, tmp_path: Path) -> None:
+    dataset_id = ready(service, archive, tmp_path)
+    job_id = service.client.post("/jobs", json=SPEC | {"dataset": dataset_id}).json()["id"]
+    refused = service.client.delete(f"/datasets/{dataset_id}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "dataset_in_use")
+    assert job_id in refused.json()["detail"]
+    service.client.post(f"/jobs/{job_id}/cancel")
+    assert service.client.delete(f"/datasets/{dataset_id}").status_code == 204
+    assert service.client.get(f"/datasets/{dataset_id}").json()["code"] == "dataset_not_found"
+    assert _files(service) == []
+
+
+def test_pages(service: Service, tmp_path: Path) -> None:
+    sent = [_send(service, tarred(tmp_path / "a", by_class(count)).read_bytes())["id"] for count in (2, 3, 4)]
+    first = service.client.get("/datasets", params={"page_size": 2}).json()
+    token = first["next_page_token"]
+    rest = service.client.get("/datasets", params={"page_size": 2, "page_token": token}).json()
+    assert [row["id"] for row in (*first["datasets"], *rest["datasets"])] == sent[::-1]
+    assert rest["next_page_token"] is None
+    assert service.client.get("/jobs", params={"page_token": token}).status_code == 400

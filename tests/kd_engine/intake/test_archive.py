@@ -1,0 +1,157 @@
+"""Archives from outside: what is plain is read, what is not is refused before a byte of it is used."""
+
+from __future__ import annotations
+
+import io
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kd_engine.errors import DataError
+from kd_engine.intake import archive as module
+from kd_engine.intake.archive import Archive
+from tests.kd_engine.intake.archives import tarred, zipped
+
+FILES = {"a/one.txt": b"1" * 10, "a/b/two.txt": b"22", "three.txt": b""}
+
+
+@pytest.mark.parametrize("mode", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
+def test_plain_files_are_listed_and_read(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "archive"
+    is_tar = mode != "zip"
+    (tarred(path, FILES, mode) if is_tar else zipped(path, FILES))
+    archive = Archive(path, is_tar=is_tar)
+    assert {member.name: member.size for member in archive.members} == {n: len(c) for n, c in FILES.items()}
+    assert {member.name: content for member, content in archive.contents(archive.members)} == FILES
+    [only] = archive.contents(archive.members[1:2])
+    assert only == (archive.members[1], b"22")
+
+
+@pytest.mark.parametrize("name", [
+    "/etc/passwd", "../up", "a/../../up", "a/..", "..", "C:/windows", "a\\..\\b", "line\nbreak", "bell\a", "n" * 1001,
+])  # fmt: skip
+@pytest.mark.parametrize("is_tar", [False, True])
+def test_names_that_lead_out_or_cannot_be_shown_are_refused(tmp_path: Path, name: str, is_tar: bool) -> None:
+    pack = tarred if is_tar else zipped
+    with pytest.raises(DataError, match=r"leads out of a folder|cannot be shown or is too long"):
+        Archive(pack(tmp_path / "archive", {"good.png": b"x", name: b"x"}), is_tar=is_tar)
+
+
+def _links(kind: bytes) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        info = tarfile.TarInfo("a/link.png")
+        info.type, info.linkname = kind, "/etc/passwd"
+        with tarfile.open(path, "w") as archive:
+            archive.addfile(info)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.CONTTYPE]
+)
+def test_links_and_devices_in_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
+    _links(kind)(tmp_path / "archive")
+    if kind == tarfile.CONTTYPE:  # an old kind of plain file
+        assert Archive(tmp_path / "archive", is_tar=True).members
+        return
+    with pytest.raises(DataError, match="is a link or a device"):
+        Archive(tmp_path / "archive", is_tar=True)
+
+
+def test_links_in_zip_are_refused(tmp_path: Path) -> None:
+    info = zipfile.ZipInfo("a/link.png")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "archive", "w") as archive:
+        archive.writestr(info, "/etc/passwd")
+    with pytest.raises(DataError, match="is a link or a device"):
+        Archive(tmp_path / "archive", is_tar=False)
+
+
+def test_a_name_twice_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "archive", "w") as archive:
+        archive.writestr("a/one.png", b"1")
+        archive.writestr("a/./one.png", b"2")
+    with pytest.raises(DataError, match="twice"):
+        Archive(tmp_path / "archive", is_tar=False)
+
+
+def test_a_password_is_told(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "archive", {"a.png": b"x"})
+    content = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + offset] |= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="encrypted"):
+        Archive(path, is_tar=False)
+
+
+@pytest.mark.parametrize("is_tar", [False, True])
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, is_tar: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_HARMLESS_BYTES", 10_000)
+    pack = tarred if is_tar else zipped
+    path = pack(tmp_path / "archive", {f"{number}.png": bytes(1_000_000) for number in range(5)})
+    with pytest.raises(DataError, match="unpacks to more than"):
+        Archive(path, is_tar=is_tar)
+
+
+def test_a_file_that_says_it_is_huge_is_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("a.png")
+    info.size = 1 << 40
+    with (tmp_path / "archive").open("wb") as file:
+        file.write(info.tobuf())
+    with pytest.raises(DataError, match=r"1,099,511,627,776 bytes; at most|broken"):
+        Archive(tmp_path / "archive", is_tar=True)
+
+
+def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_ENTRIES", 3)
+    with pytest.raises(DataError, match="more than 3 files"):
+        Archive(zipped(tmp_path / "archive", {f"{number}": b"" for number in range(4)}), is_tar=False)
+
+
+def test_a_tar_header_of_megabytes_is_not_read_into_memory(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1 << 33
+    with (tmp_path / "archive").open("wb") as file:
+        file.write(info.tobuf(tarfile.GNU_FORMAT))
+        file.write(b"x" * 4096)
+    with pytest.raises(DataError, match="no name is that long"):
+        Archive(tmp_path / "archive", is_tar=True)
+
+
+def test_sparse_files_are_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("a.png")
+    info.type = tarfile.GNUTYPE_SPARSE
+    with tarfile.open(tmp_path / "archive", "w", format=tarfile.GNU_FORMAT) as archive:
+        archive.addfile(info, io.BytesIO())
+    with pytest.raises(DataError, match=r"a link or a device|broken"):
+        Archive(tmp_path / "archive", is_tar=True)
+
+
+@pytest.mark.parametrize("is_tar", [False, True])
+def test_an_archive_that_breaks_off_is_broken(tmp_path: Path, is_tar: bool) -> None:
+    pack = tarred if is_tar else zipped
+    path = pack(tmp_path / "archive", {f"{number}.png": bytes(range(256)) * 40 for number in range(20)})
+    path.write_bytes(path.read_bytes()[:-400])
+    with pytest.raises(DataError, match="broken"):
+        _read_all(path, is_tar)
+
+
+def _read_all(path: Path, is_tar: bool) -> None:
+    archive = Archive(path, is_tar=is_tar)
+    list(archive.contents(archive.members))
+
+
+def test_a_zip_whose_content_was_changed_is_broken(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "archive", "w", zipfile.ZIP_STORED) as packed:
+        packed.writestr("a.png", b"content")
+    content = (tmp_path / "archive").read_bytes().replace(b"content", b"CONTENT")
+    (tmp_path / "archive").write_bytes(content)
+    archive = Archive(tmp_path / "archive", is_tar=False)
+    with pytest.raises(DataError, match="broken"):
+        list(archive.contents(archive.members))

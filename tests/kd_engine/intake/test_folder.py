@@ -1,0 +1,149 @@
+"""A whole check of an archive of pictures, and the data set that jobs then read."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from kd_engine.catalog.dataset_params import ImageFolderParams, UploadedParams
+from kd_engine.data import image_folder, uploaded
+from kd_engine.errors import DataError
+from kd_engine.files import sha256_of
+from kd_engine.intake.archive import Archive
+from kd_engine.intake.folder import WhatOfBroken, check_pictures
+from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
+
+
+def _check(path: Path, out: Path, broken: WhatOfBroken = "refuse", test_share: float = 0.2) -> dict[str, Any]:
+    out.mkdir(exist_ok=True)
+    is_tar = path.suffix != ".zip"
+    return check_pictures(Archive(path, is_tar=is_tar), out, test_share=test_share, broken=broken)
+
+
+def _split(pictures: int = 6) -> dict[str, bytes]:
+    train = by_class(pictures, prefix="pets/train/")
+    return train | {"pets/test/cat/a.png": picture(5000), "pets/test/dog/b.jpg": picture(5001, form="JPEG")}
+
+
+def test_the_manifest_counts_what_is_there(tmp_path: Path) -> None:
+    manifest = _check(zipped(tmp_path / "a.zip", _split()), tmp_path / "out")
+    assert manifest["classes"] == ["cat", "dog"]
+    assert manifest["splits"] == {
+        "train": {"images": 12, "by_class": [6, 6]}, "test": {"images": 2, "by_class": [1, 1]},
+    }  # fmt: skip
+    assert manifest["sizes"]["height"] == {"smallest": 24, "median": 24, "largest": 24}
+    assert manifest["default_size"] == [24, 24]
+    assert manifest["duplicates"]["pictures"] == 0
+    assert json.loads(json.dumps(manifest)) == manifest
+
+
+def test_mean_and_std_are_those_of_the_train_pictures(tmp_path: Path) -> None:
+    manifest = _check(zipped(tmp_path / "a.zip", _split()), tmp_path / "out")
+    pixels = np.stack([
+        np.random.default_rng(1000 * label + n).integers(0, 256, (24, 36, 3), dtype=np.uint8)
+        for label in range(2) for n in range(6)
+    ]) / 255  # fmt: skip
+    assert manifest["mean"] == pytest.approx(pixels.mean(axis=(0, 1, 2)).tolist(), abs=1e-6)
+    assert manifest["std"] == pytest.approx(pixels.std(axis=(0, 1, 2)).tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize("form", ["a.zip", "a.tar.gz"])
+def test_jobs_read_what_was_sent(tmp_path: Path, form: str) -> None:
+    """Pixel for pixel what the reader of folders reads from the same folder."""
+    files = _split()
+    path = tmp_path / form
+    manifest = _check(zipped(path, files) if form.endswith("zip") else tarred(path, files), tmp_path / "out")
+    for name, content in files.items():
+        target = tmp_path / "plain" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    prepared = tmp_path / "out" / "dataset.zip"
+    params = UploadedParams(
+        id="ds_1", height=16, width=20, sha256=sha256_of(prepared), layout="image_folder", channels=3,
+        classes=tuple(manifest["classes"]), train=12,
+    )  # fmt: skip
+    for cache in (None, tmp_path / "cache", tmp_path / "cache"):
+        found = uploaded.read(prepared, params, cache)
+        plain = image_folder.read(tmp_path / "plain", ImageFolderParams(folder="pets", height=16, width=20), None)
+        assert found.classes == plain.classes
+        for part in ("train_images", "train_labels", "test_images", "test_labels"):
+            assert torch.equal(getattr(found, part), getattr(plain, part)), part
+
+
+def test_a_stored_file_that_was_damaged_is_not_read(tmp_path: Path) -> None:
+    _check(zipped(tmp_path / "a.zip", _split()), tmp_path / "out")
+    params = UploadedParams(
+        id="ds_1", height=16, width=20, sha256="0" * 64, layout="image_folder", channels=3, classes=("a", "b"), train=12
+    )
+    with pytest.raises(DataError, match="damaged"):
+        uploaded.read(tmp_path / "out" / "dataset.zip", params, tmp_path / "cache")
+    assert not list((tmp_path / "cache").rglob("*.png"))
+
+
+def test_samples_are_listed_as_jobs_count_them(tmp_path: Path) -> None:
+    files = _split()
+    _check(zipped(tmp_path / "a.zip", dict(reversed(files.items()))), tmp_path / "out")
+    with (tmp_path / "out" / "samples.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
+    assert [int(row["sample"]) for row in rows] == list(range(12))
+    assert [row["class"] for row in rows] == ["cat"] * 6 + ["dog"] * 6
+    with zipfile.ZipFile(tmp_path / "out" / "dataset.zip") as prepared:
+        written = [name for name in sorted(prepared.namelist()) if name.startswith("train/")]
+        assert [prepared.read(name) for name in written] == [files[row["file"]] for row in rows]
+
+
+def test_broken_pictures_are_all_named_and_refused(tmp_path: Path) -> None:
+    files = _split() | {"pets/train/cat/bad.png": b"nothing", "pets/train/dog/cut.png": picture(9)[:200]}
+    with pytest.raises(DataError, match=r"2 of 16 pictures.*cat/bad\.png.*dog/cut\.png.*broken=skip"):
+        _check(zipped(tmp_path / "a.zip", files), tmp_path / "out")
+    assert not (tmp_path / "out" / "dataset.zip").exists()
+
+
+def test_broken_pictures_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
+    files = _split() | {"pets/train/cat/bad.png": b"nothing"}
+    manifest = _check(zipped(tmp_path / "a.zip", files), tmp_path / "out", broken="skip")
+    assert manifest["splits"]["train"]["images"] == 12
+    assert [entry["file"] for entry in manifest["broken"]["listed"]] == ["pets/train/cat/bad.png"]
+
+
+def test_a_class_of_broken_pictures_alone_is_refused(tmp_path: Path) -> None:
+    files = by_class(3, prefix="train/") | {"train/bird/x.png": b"x", "test/cat/a.png": picture(77)}
+    with pytest.raises(DataError, match="no picture to train on can be used in: bird"):
+        _check(zipped(tmp_path / "a.zip", files), tmp_path / "out", broken="skip")
+
+
+def test_duplicates_are_found_by_their_pixels(tmp_path: Path) -> None:
+    files = _split()
+    files["pets/test/cat/again.bmp"] = picture(3, form="BMP")  # as train/cat/03.png
+    files["pets/train/dog/mistaken.png"] = files["pets/train/cat/05.png"]
+    found = _check(zipped(tmp_path / "a.zip", files), tmp_path / "out")["duplicates"]
+    assert found["pictures"] == 2
+    assert found["across_splits"]["count"] == 1
+    assert [entry["file"] for entry in found["across_splits"]["listed"][0]] == [
+        "pets/train/cat/03.png", "pets/test/cat/again.bmp",
+    ]  # fmt: skip
+    assert {entry["class"] for entry in found["under_two_classes"]["listed"][0]} == {"cat", "dog"}
+
+
+def test_there_is_a_page_of_thumbnails(tmp_path: Path) -> None:
+    _check(zipped(tmp_path / "a.zip", _split(12)), tmp_path / "out")
+    with Image.open(tmp_path / "out" / "thumbnails.png") as page:
+        page.load()
+        assert page.height < 200 < page.width
+        assert len(page.getcolors(10**6) or []) > 100
+
+
+def test_a_class_may_be_called_anything_that_can_be_shown(tmp_path: Path) -> None:
+    names = ("CON", "Größe & Gewicht", "<b>bold")
+    manifest = _check(zipped(tmp_path / "a.zip", by_class(5, names)), tmp_path / "out")
+    assert manifest["classes"] == sorted(names)
+    with zipfile.ZipFile(tmp_path / "out" / "dataset.zip") as prepared:
+        assert all(name.isascii() and "<" not in name for name in prepared.namelist())

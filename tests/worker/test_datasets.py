@@ -1,0 +1,77 @@
+"""What was sent is checked by a worker and then read by the jobs that name it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jobs.artifacts import ArtifactInfo
+from jobs.repository import Dataset
+from jobs.states import EndReason, JobState
+from kd_engine.files import sha256_of
+from kd_engine.spec import CheckSpec
+from tests.kd_engine.intake.archives import by_class, zipped
+from tests.kd_engine.runs import DIGITS
+from tests.worker.conftest import look, run_next
+from worker.services import Services
+
+Submit = Callable[[dict[str, Any]], str]
+
+
+def _send(services: Services, path: Path) -> Dataset:
+    sha256, size, key = sha256_of(path), path.stat().st_size, "up_1/zip"
+    services.store.take(path, key)
+    upload = ArtifactInfo("upload", "upload", "application/octet-stream", size, sha256, key)
+    with services.database.write() as repository:
+        return repository.create_dataset(CheckSpec(kind="check", upload_sha256=sha256), upload)[0]
+
+
+def _params(services: Services, dataset: Dataset) -> dict[str, Any]:
+    with services.database.read() as repository:
+        files = {row.name: row for row in repository.artifacts(dataset.job.id)}
+    manifest = json.loads(services.store.path(files["manifest.json"].key).read_text())
+    return {
+        "id": dataset.row.id, "height": 8, "width": 8, "sha256": files["dataset.zip"].sha256,
+        "layout": manifest["layout"], "channels": manifest["channels"], "classes": manifest["classes"],
+        "train": manifest["splits"]["train"]["images"],
+    }  # fmt: skip
+
+
+def test_a_data_set_is_checked_and_trained_on(services: Services, submit: Submit, tmp_path: Path) -> None:
+    dataset = _send(services, zipped(tmp_path / "sent.zip", by_class(40)))
+    run_next(services)
+    check = look(services, dataset.job.id)
+    assert (check.state, check.end_detail) == (JobState.SUCCEEDED, "")
+    assert not services.store.path("up_1/zip").exists(), "what was sent is not needed any more"
+    spec = DIGITS | {"dataset": {"name": "uploaded", "params": _params(services, dataset)}, "baseline": False}
+    for _ in range(2):  # the second finds what the first unpacked
+        job_id = submit(spec)
+        run_next(services)
+        job = look(services, job_id)
+        assert (job.state, job.end_detail) == (JobState.SUCCEEDED, "")
+    [unpacked] = (services.settings.cache_dir / "datasets").iterdir()
+    assert sum(path.is_file() for path in unpacked.rglob("*")) == 80
+
+
+def test_a_broken_data_set_fails_with_its_reason(services: Services, tmp_path: Path) -> None:
+    dataset = _send(services, zipped(tmp_path / "sent.zip", by_class(3) | {"cat/broken.png": b"x"}))
+    run_next(services)
+    check = look(services, dataset.job.id)
+    assert (check.state, check.end_reason) == (JobState.FAILED, EndReason.DATA_ERROR)
+    assert "1 of 7 pictures cannot be used: cat/broken.png" in (check.end_detail or "")
+    assert not services.store.path("up_1/zip").exists()
+
+
+def test_a_data_set_that_was_deleted_is_a_data_error(services: Services, submit: Submit, tmp_path: Path) -> None:
+    dataset = _send(services, zipped(tmp_path / "sent.zip", by_class(20)))
+    run_next(services)
+    params = _params(services, dataset)
+    with services.database.write() as repository:
+        repository.delete_dataset(dataset.row.id)
+    job_id = submit(DIGITS | {"dataset": {"name": "uploaded", "params": params}})
+    run_next(services)
+    job = look(services, job_id)
+    assert job.end_reason == EndReason.DATA_ERROR
+    assert f"there is no data set '{dataset.row.id}'" in (job.end_detail or "")
