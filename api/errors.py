@@ -27,6 +27,7 @@ from jobs.errors import (
     DatasetNotFound,
     JobNotFound,
     KeyReused,
+    ModelNotFound,
     OverQuota,
     WrongState,
 )  # fmt: skip
@@ -48,6 +49,7 @@ CODES: dict[str, tuple[int, str]] = {
     "not_found": (404, "There is nothing at this path"),
     "job_not_found": (404, "There is no such job"),
     "dataset_not_found": (404, "There is no such data set"),
+    "model_not_found": (404, "There is no such model"),
     "artifact_not_found": (404, "The job has no such artifact"),
     "report_not_found": (404, "The job has no report"),
     "method_not_allowed": (405, "This path does not take that method"),
@@ -158,6 +160,10 @@ async def _dataset_not_found(request: Request, error: Exception) -> Response:
     return Problem("dataset_not_found", f"{error}; GET /datasets lists those that exist.").response()
 
 
+async def _model_not_found(request: Request, error: Exception) -> Response:
+    return Problem("model_not_found", f"{error}; GET /models lists those that exist.").response()
+
+
 async def _dataset_in_use(request: Request, error: Exception) -> Response:
     return Problem("dataset_in_use", f"{error}. Wait for them, or cancel them.").response()
 
@@ -230,6 +236,7 @@ _ANSWERS = {
     JobNotFound: _job_not_found,
     ArtifactNotFound: _artifact_not_found,
     DatasetNotFound: _dataset_not_found,
+    ModelNotFound: _model_not_found,
     DatasetInUse: _dataset_in_use,
     DiskFullError: _disk_full,
     WrongState: _wrong_state,

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from api.access import FREE
 from api.errors import CODES
 from api.schemas import ProblemView, Progress
-from kd_engine.spec import CheckSpec, EvaluateSpec, JobSpec
+from kd_engine.spec import CheckSpec, EvaluateSpec, JobSpec, RegisterSpec
 
 _REFERENCE = "#/components/schemas/{model}"
 SHORT_EXAMPLE: dict[str, Any] = {
@@ -52,6 +52,20 @@ SPEC_BODY: dict[str, Any] = {
         }
     },
 }
+EVALUATION_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["dataset", "model"],
+                "description": "As EvaluateSpec, without its `kind`.",
+                "properties": {"dataset": {}, "model": {}, "teacher": {}},
+            },
+            "example": {"dataset": "mnist", "model": "mdl_01JZ0000000000000000000000"},
+        }
+    },
+}
 
 
 _KEY = {"type": "http", "scheme": "bearer", "description": "An API key, where the service asks for one."}
@@ -71,7 +85,7 @@ def install(app: FastAPI, *, keys: bool) -> None:
 def _document(app: FastAPI, keys: bool) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
-    for model in (JobSpec, EvaluateSpec, CheckSpec, ProblemView, Progress):
+    for model in (JobSpec, EvaluateSpec, CheckSpec, RegisterSpec, ProblemView, Progress):
         schema = model.model_json_schema(ref_template=_REFERENCE)
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema

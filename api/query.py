@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from starlette.datastructures import QueryParams
 
 from api.errors import Problem
@@ -124,6 +125,38 @@ class DatasetQuery(Query):
     broken: Literal["refuse", "skip"] = Field(
         "refuse", description="What becomes of pictures that cannot be decoded: all is refused, or they are left out."
     )
+
+
+def _listed(value: Any) -> Any:
+    """`a,b,c`; a name that holds a comma is written in double quotes, as in CSV."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return next(csv.reader([value], strict=True), [])
+    except csv.Error as error:
+        raise ValueError(f"expected values with commas between; {error}") from None
+
+
+_LISTED = WithJsonSchema({"type": "string", "maxLength": 3000})
+
+
+class ModelQuery(Query):
+    """Of POST /models."""
+
+    name: str = Field("", max_length=200, description="For people; need not be unique.")
+    dataset: str = Field(max_length=200, description="What the network is for: a data set's name, or the id of yours.")
+    height: int | None = Field(None, ge=1, le=1024, description="Of pictures that you sent: as the network takes them.")
+    width: int | None = Field(None, ge=1, le=1024, description="As `height`.")
+    model: str | None = Field(None, max_length=200, description="Of weights: the network of the catalogue.")
+    # a server takes no more than 64 KiB of a URL, and a character may need twelve bytes there
+    params: str | None = Field(None, max_length=1000, description="Of `model`, as a JSON object.")
+    classes: Annotated[tuple[str, ...] | None, BeforeValidator(_listed), _LISTED] = Field(
+        None, description="Which class each output is, with commas between, where that is not the data set's order."
+    )
+    mean: Annotated[tuple[float, ...] | None, BeforeValidator(_listed), _LISTED] = Field(
+        None, description="Of pixels in [0, 1], a value a channel, with commas. Left out: the usual ones are tried."
+    )
+    std: Annotated[tuple[float, ...] | None, BeforeValidator(_listed), _LISTED] = Field(None, description="As `mean`.")
 
 
 class JobQuery(Query):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -13,13 +13,19 @@ from typing import IO
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
+from api.deps import Context
 from api.errors import Problem
-from jobs.artifacts import ArtifactStore
+from jobs.access import Caller
+from jobs.artifacts import ArtifactInfo, ArtifactStore
+from jobs.errors import OverQuota
+from jobs.ids import new_id
+from jobs.repository import uploads
 from kd_engine.errors import DiskFullError
 from kd_engine.files import DISK_FULL
 
 _PIECE_BYTES = 2**20  # what is written at once: what arrives is a sixteenth of it, and a thread costs 50 microseconds
 _MULTIPART = "multipart/form-data"
+_MEDIA_TYPE = "application/octet-stream"
 
 
 @dataclass(frozen=True)
@@ -103,3 +109,31 @@ def _check_head(request: Request, room: Room) -> None:
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > room.limit:
         raise room.over
+
+
+def room_of(context: Context, caller: Caller) -> Room:
+    """The bytes that the caller may send: so many at once, and no more than are left of its quota."""
+    most, quota = context.settings.max_upload_bytes, context.settings.quota_of(caller.owner)
+    message = f"The file is over {most:,} bytes, the most that is taken at once (KD_MAX_UPLOAD_BYTES)."
+    room = Room(most, Problem("body_too_large", message))
+    if quota.bytes is None:
+        return room
+    with context.database.read() as repository:
+        used = repository.usage(caller.owner).bytes
+    left = max(0, quota.bytes - used)
+    if left >= most:
+        return room
+    message = f"your files take {used:,} bytes, and {quota.bytes:,} are allowed: this one is larger than what is left"
+    return Room(left, OverQuota("bytes", used, quota.bytes, f"{message}; delete what you no longer need"))
+
+
+@contextmanager
+def kept(received: Received, form: str, context: Context) -> Iterator[ArtifactInfo]:
+    """The received file in the store, to be listed within the block; it goes again where that fails."""
+    key = f"{new_id('up')}/{form}"
+    context.store.take(received.path, key)
+    try:
+        yield ArtifactInfo(uploads.KIND, uploads.KIND, _MEDIA_TYPE, received.size, received.sha256, key)
+    except BaseException:
+        context.store.delete(key)
+        raise

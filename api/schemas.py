@@ -73,7 +73,7 @@ class JobSummary(_View):
     cancel_requested: bool = Field(description="Whether its worker was asked to stop it.")
     pause_requested: bool = Field(description="Whether its worker was asked to pause it.")
     retry_of: str | None = Field(description="The job that this one runs again.")
-    phase: str | None = Field(description="`teacher`, `baseline`, `student`, `evaluate` or `check`, once it runs.")
+    phase: str | None = Field(description="Once it runs: `teacher`, `baseline`, `student`; or its kind.")
     progress: dict[str, Any] | None = Field(description="As the schema Progress has it; null before the first step.")
     metrics: dict[str, Any] | None = Field(description="Of the latest epoch.")
     attempt: int = Field(description="How many times a worker has taken it.")
@@ -95,7 +95,7 @@ class JobView(JobSummary):
     """A job, with its resolved spec: running that again gives the same student."""
 
     waiting_for: WaitingFor | None = Field(description="Why it waits; null when it is not queued.")
-    spec: dict[str, Any] = Field(description="As the schema JobSpec, EvaluateSpec or CheckSpec has it, resolved.")
+    spec: dict[str, Any] = Field(description="As the schema of its kind has it, resolved.")
 
 
 class JobPage(_View):
@@ -126,6 +126,28 @@ class DatasetPage(_View):
     """Newest first; `next_page_token` is null on the last page."""
 
     datasets: list[DatasetView]
+    next_page_token: str | None
+
+
+class ModelView(_View):
+    """A network that was sent, or kept of a job. Jobs may name it as soon as it is `ready`."""
+
+    id: str
+    name: str
+    owner: str
+    state: Literal["checking", "ready", "failed"] = Field(description="What has come of looking at it.")
+    detail: str | None = Field(description="Why it failed, for a person.")
+    dataset: str = Field(description="What it was measured on: a name, or the id of a data set that was sent.")
+    job: str = Field(description="The job that looked at it, or that trained it.")
+    role: str = Field(description="Which network of that job it is; `model`: the one that was sent.")
+    created: datetime
+    links: dict[str, str] = Field(description="`self`, `job`; `report`, once it is ready.")
+
+
+class ModelPage(_View):
+    """Newest first; `next_page_token` is null on the last page."""
+
+    models: list[ModelView]
     next_page_token: str | None
 
 

@@ -62,8 +62,12 @@ def _finished(source: Source, repository: Repository, owner: str | None) -> Job:
         raise _unusable(
             source, "job_not_succeeded", f"job '{job.id}' is {job.state}, so it has no network yet; {hint}."
         )
-    if job.spec.get("kind") == "evaluate":
-        message = f"job '{job.id}' measured a network and trained none; name the job that trained it."
+    kind = job.spec.get("kind", "distill")
+    if kind in ("evaluate", "check"):
+        message = f"job '{job.id}' is of kind '{kind}' and trained no network; name the job that trained it."
+        raise _unusable(source, "job_without_network", message)
+    if (kind == "register") != (source.role == "model"):
+        message = f"job '{job.id}' is of kind '{kind}'; 'model' is the role of a network that was sent, of no other."
         raise _unusable(source, "job_without_network", message)
     if source.role == "baseline" and not job.spec.get("baseline", True):
         message = f"job '{job.id}' did not train the student alone (baseline: false); take its student or teacher."
@@ -72,6 +76,10 @@ def _finished(source: Source, repository: Repository, owner: str | None) -> Job:
 
 
 def _check_snapshot(job: Job, source: Source) -> None:
+    if source.role == "model":
+        if source.epoch is not None:
+            raise _unusable(source, "no_snapshot", "a network that was sent has no epochs; leave 'epoch' out.")
+        return
     recipe = job.spec["teacher"].get("training", {}) if source.role == "teacher" else job.spec["training"]
     kept = recipe.get("snapshots", [])
     if source.epoch is not None and source.epoch not in kept:
@@ -83,6 +91,8 @@ def _check_snapshot(job: Job, source: Source) -> None:
 def _network(job: Job, role: str, repository: Repository) -> dict[str, Any] | None:
     """Model and parameters of a job's network, or its ensemble; None when the job that trained it was deleted."""
     for _ in range(_LONGEST_CHAIN):
+        if role == "model":
+            return _sent_network(job)
         network: dict[str, Any] = job.spec["teacher" if role == "teacher" else "student"]
         if "ensemble" in network:
             return {"ensemble": network["ensemble"]}
@@ -95,10 +105,21 @@ def _network(job: Job, role: str, repository: Repository) -> dict[str, Any] | No
     return None
 
 
+def _sent_network(job: Job) -> dict[str, Any] | None:
+    """Weights of a network of the catalogue; or the format of what shows no feature maps."""
+    sent = job.spec
+    if sent["format"] != "safetensors":
+        return {"format": sent["format"]}
+    return {"model": sent["model"], "params": sent["params"]} if "model" in sent else None
+
+
 def _check_fits(spec: AnySpec, job: Job, source: Source, network: dict[str, Any]) -> None:
     # as if the network were to be trained here: the spec itself knows what fits what
     asked = spec.to_json()
     body = asked | {"teacher": network}
+    if "format" in network:
+        _check_foreign(spec, source, network["format"])
+        return
     if isinstance(spec, EvaluateSpec):
         if "ensemble" in network:
             return  # what its members take and name, the worker sees in its file
@@ -109,6 +130,20 @@ def _check_fits(spec: AnySpec, job: Job, source: Source, network: dict[str, Any]
         first = field_problems(error, body)[0]
         message = f"the network of job '{job.id}' does not fit: {first.message}"
         raise _unusable(source, "does_not_fit", message) from None
+
+
+def _check_foreign(spec: AnySpec, source: Source, form: str) -> None:
+    """Of a network that is no more than its outputs: no feature maps; of mere logits, no other images."""
+    if not isinstance(spec, JobSpec):
+        return
+    students = len(spec.student.row.stages)
+    for place, loss in enumerate(spec.objective()[0]):
+        if (problem := loss.misfit(students, 0)) is not None:
+            message = f"{problem} An ONNX model or a list of logits shows no feature maps: use losses of logits."
+            raise invalid_spec([FieldProblem(f"/losses/{place}", message, "does_not_fit")])
+    if form == "npz" and spec.training.augmentation:
+        message = "the teacher is a list of logits and knows the images as they are: leave 'augmentation' out."
+        raise invalid_spec([FieldProblem("/training/augmentation", message, "does_not_fit")])
 
 
 def _unusable(source: Source, code: str, message: str) -> Exception:

@@ -15,15 +15,27 @@ from api.schemas import (
     Links,
     LogLineView,
     MetricView,
+    ModelView,
     Part,
     Resolved,
     Times,
     UsageView,
     WaitingFor,
 )
-from jobs.models import Artifact, Delivery, DeliveryState, Job, JobEvent, LogLine, Metric, Worker
+from jobs.models import (
+    Artifact,
+    Delivery,
+    DeliveryState,
+    Job,
+    JobEvent,
+    LogLine,
+    Metric,
+    SentDataset,
+    SentModel,
+    Worker,
+)
 from jobs.quota import Quota
-from jobs.repository import Dataset, Usage, Waiting
+from jobs.repository import Sent, Usage, Waiting
 from jobs.states import JobState
 from kd_engine.spec import AnySpec
 
@@ -70,12 +82,12 @@ def _summary(job: Job) -> dict[str, Any]:
     }
 
 
-_DATASET_STATES: dict[JobState, Literal["checking", "ready", "failed"]] = {
+_SENT_STATES: dict[JobState, Literal["checking", "ready", "failed"]] = {
     JobState.SUCCEEDED: "ready", JobState.FAILED: "failed", JobState.CANCELLED: "failed",
 }  # fmt: skip
 
 
-def dataset_view(dataset: Dataset, manifest: dict[str, Any] | None) -> DatasetView:
+def dataset_view(dataset: Sent[SentDataset], manifest: dict[str, Any] | None) -> DatasetView:
     row, job = dataset.row, dataset.job
     links = {"self": f"/datasets/{row.id}", "job": f"/jobs/{job.id}"}
     if job.state is JobState.SUCCEEDED:
@@ -84,10 +96,29 @@ def dataset_view(dataset: Dataset, manifest: dict[str, Any] | None) -> DatasetVi
         id=row.id,
         name=row.name,
         owner=row.owner,
-        state=_DATASET_STATES.get(job.state, "checking"),
+        state=_SENT_STATES.get(job.state, "checking"),
         detail=job.end_detail or None,
         progress=job.progress,
         manifest=manifest,
+        created=row.created_at,
+        links=links,
+    )
+
+
+def model_view(sent: Sent[SentModel]) -> ModelView:
+    row, job = sent.row, sent.job
+    links = {"self": f"/models/{row.id}", "job": f"/jobs/{job.id}"}
+    if job.state is JobState.SUCCEEDED:
+        links["report"] = f"/jobs/{job.id}/report"
+    return ModelView(
+        id=row.id,
+        name=row.name,
+        owner=row.owner,
+        state=_SENT_STATES.get(job.state, "checking"),
+        detail=job.end_detail or None,
+        dataset=job.dataset,
+        job=job.id,
+        role=row.role or "model",
         created=row.created_at,
         links=links,
     )

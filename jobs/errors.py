@@ -3,6 +3,7 @@
 JobError
 ├── JobNotFound          no such job (or artifact of it)
 ├── DatasetNotFound      no such data set that was sent
+├── ModelNotFound        no such network that was sent or kept
 ├── DatasetInUse         jobs that have not ended are to read it
 ├── WrongState           the edge does not exist from the job's present state
 ├── OverQuota            the owner has as much as it may have
@@ -39,6 +40,12 @@ class DatasetNotFound(JobError):
     def __init__(self, dataset_id: str) -> None:
         super().__init__(f"there is no data set '{dataset_id}'")
         self.dataset_id = dataset_id
+
+
+class ModelNotFound(JobError):
+    def __init__(self, model_id: str) -> None:
+        super().__init__(f"there is no model '{model_id}'")
+        self.model_id = model_id
 
 
 class DatasetInUse(JobError):

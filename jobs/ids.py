@@ -13,6 +13,7 @@ _ULID_DIGITS = 26
 _JOB_ID = re.compile(r"job_[0-9A-Za-z]{1,36}", re.ASCII)
 _UPLOAD_ID = re.compile(r"up_[0-9A-Za-z]{1,37}", re.ASCII)
 _DATASET_ID = re.compile(r"ds_[0-9A-Za-z]{1,37}", re.ASCII)
+_MODEL_ID = re.compile(r"mdl_[0-9A-Za-z]{1,36}", re.ASCII)
 
 
 class _Ulids:
@@ -55,6 +56,11 @@ def is_job_id(text: str) -> bool:
 def is_dataset_id(text: str) -> bool:
     """Whether a data set that was sent could have this id."""
     return _DATASET_ID.fullmatch(text) is not None
+
+
+def is_model_id(text: str) -> bool:
+    """Whether a network that was sent or kept could have this id."""
+    return _MODEL_ID.fullmatch(text) is not None
 
 
 def names_files(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import JSON, BigInteger, Boolean, Dialect, ForeignKey, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -188,14 +188,34 @@ class SentDataset(Base):
     """A data set that somebody sent. All that is known of it stands with the job that checks it, and its artifacts."""
 
     __tablename__ = "datasets"
+    prefix: ClassVar[str] = "ds"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     owner: Mapped[str] = mapped_column(String(100))
     name: Mapped[str] = mapped_column(String(200))
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), unique=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
     created_at: Mapped[datetime]
 
     __table_args__ = (Index("datasets_owner", "owner", "id"),)
+
+
+class SentModel(Base):
+    """A network that somebody sent, or wants to keep. All that is known of it stands with the job that looked at it.
+
+    `role` is None for what was sent; otherwise it says which network of a training job is kept.
+    """
+
+    __tablename__ = "models"
+    prefix: ClassVar[str] = "mdl"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(200))
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    role: Mapped[str | None] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index("models_owner", "owner", "id"),)
 
 
 class IdempotencyKey(Base):

@@ -27,7 +27,7 @@ from kd_engine.launch import launch
 from kd_engine.memory import check_memory
 from kd_engine.options import RunOptions
 from kd_engine.phases import Phases
-from kd_engine.spec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, parse_spec
+from kd_engine.spec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, parse_spec
 
 log = logging.getLogger(__name__)
 EVENTS_FILE = "events.jsonl"
@@ -185,6 +185,10 @@ def _run_in(
         from kd_engine.evaluation.job import run_evaluation
 
         return run_evaluation(spec, data, device, options, emit, should_stop)
+    if isinstance(spec, RegisterSpec):
+        from kd_engine.intake.register import run_register
+
+        return run_register(spec, data, device, options, emit, should_stop)
     assert data.facts is not None, "data that was loaded is known"
     spec = spec.settled(data.facts)
     if resumed is not None and not _same_training(resumed["spec"], spec):

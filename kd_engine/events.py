@@ -1,7 +1,7 @@
 """What a run reports, in the order in which it happens. Each event is one JSON object on a line of `events.jsonl`.
 
 Phases: `teacher` (trained or loaded, then measured), `baseline` (the student alone), `student` (distilled). A job that
-trains nothing has one phase, `evaluate` or `check`.
+trains nothing has one phase, `evaluate`, `check` or `register`.
 `repeat` counts from 0; the teacher of all repeats is repeat 0.
 """
 
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-Phase = Literal["teacher", "baseline", "student", "evaluate", "check"]
+Phase = Literal["teacher", "baseline", "student", "evaluate", "check", "register"]
 # those of a training, in order
 PHASES: tuple[Phase, ...] = ("teacher", "baseline", "student")
 

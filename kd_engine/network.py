@@ -26,9 +26,11 @@ from kd_engine.files import write_atomically
 from kd_engine.fold import cast_once, folded
 from kd_engine.losses import Outputs
 from kd_engine.models.ensemble import ENSEMBLE, Ensemble, Part
+from kd_engine.models.foreign import LOGITS, ONNX, build_foreign
 from kd_engine.models.weights import WeightsFolder
 
 METADATA_KEY = "distillery"
+_FOREIGN = (ONNX, LOGITS)
 _PRECISIONS = {torch.float32: "float32", torch.bfloat16: "bf16"}
 
 
@@ -37,7 +39,8 @@ class Architecture:
     """What has to be known to build a network and feed it.
 
     Attributes:
-        model, params: a row of the catalogue and its parameters; or `ensemble`, and its `members`' architectures.
+        model, params: a row of the catalogue and its parameters; or `ensemble`, and its `members`' architectures; or
+            what was made elsewhere, `onnx` or `logits` (`models.foreign`).
         shape: channels, height, width of an image.
         mean, std: normalisation of pixels in [0, 1].
     """
@@ -85,7 +88,9 @@ class Network:
 
     @property
     def parameters(self) -> int:
-        """How many trainable numbers the network holds."""
+        """How many trainable numbers the network holds; of what was made elsewhere, as its file tells."""
+        if self.architecture.model in _FOREIGN:
+            return int(self.architecture.params.get("parameters", 0))
         return sum(parameter.numel() for parameter in self.module.parameters())
 
     @property
@@ -106,7 +111,8 @@ class Network:
     @property
     def _stage_names(self) -> tuple[str, ...]:
         # an ensemble's members have maps of their own, but no mean of them means anything
-        return () if self.architecture.model == ENSEMBLE else MODELS[self.architecture.model].stages
+        # and what was made elsewhere shows none
+        return () if self.architecture.model in (ENSEMBLE, *_FOREIGN) else MODELS[self.architecture.model].stages
 
     def outputs(self, images_BCHW: Tensor, tap: FeatureTap | None) -> Outputs:
         """Logits, and feature maps where there is a tap, of uint8 images."""
@@ -141,6 +147,8 @@ def build(architecture: Architecture, weights: WeightsFolder | None = None) -> N
     """
     if architecture.model == ENSEMBLE:
         return ensemble([build(Architecture.from_json(member)) for member in architecture.params["members"]])
+    if architecture.model in _FOREIGN:
+        return Network(architecture, build_foreign(architecture.model, architecture.params))
     module = build_network(
         architecture.model, architecture.params, architecture.shape, len(architecture.classes), weights
     )

@@ -3,29 +3,54 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from kd_engine.models.foreign import Output
+
+_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+}
+
 
 class OnnxSession:
-    """An ONNX model with one input and logits (or whatever it calls so) as its first output, on the CPU.
+    """An ONNX model with one input, on the CPU.
 
     It takes as many threads as torch has in this process; they sleep while there is nothing to do
     (docs/decisions/011).
+
+    Args:
+        model: a file, or its bytes.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, model: Path | bytes) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3  # errors; what is worse becomes an exception
-        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
+        options.log_severity_level = 4  # what is wrong becomes an exception
+        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self.input = self.session.get_inputs()[0]
 
-    def run(self, images_BCHW: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The first output."""
-        output_BK: NDArray[np.float32] = self._session.run(None, {self._input: images_BCHW})[0]
-        return output_BK
+    def run(self, images: NDArray[Any]) -> list[Any]:
+        """All outputs, of images in the type that the model takes."""
+        outputs: list[Any] = self.session.run(None, {self.input.name: images.astype(self._type, copy=False)})
+        return outputs
+
+    def read(self, images: NDArray[Any], output: Output) -> NDArray[Any]:
+        """`[B, K]`: what this output says of each class."""
+        found = self.run(images)[output.place]
+        if output.kind == "maps":
+            return np.array([[row[key] for key in output.keys] for row in found], np.float32)
+        array: NDArray[Any] = found
+        return array
+
+    @property
+    def _type(self) -> Any:
+        return _TYPES.get(self.input.type, np.float32)

@@ -16,7 +16,7 @@ from kd_engine.catalog import PREPARED, UPLOADED
 from kd_engine.errors import DataError, DiskFullError
 from kd_engine.files import DISK_FULL
 from kd_engine.options import RunOptions
-from kd_engine.spec import AnySpec, CheckSpec, Source, parse_spec
+from kd_engine.spec import AnySpec, CheckSpec, RegisterSpec, Source, parse_spec
 from worker.process import write_request
 from worker.services import Services
 
@@ -159,8 +159,8 @@ class Attempt:
         return self._store.path(listed.key)
 
     def _upload_file(self, spec: AnySpec) -> Path | None:
-        """What was sent, where the job is to check it."""
-        if not isinstance(spec, CheckSpec):
+        """What was sent, where the job is to look at it."""
+        if not isinstance(spec, CheckSpec | RegisterSpec):
             return None
         try:
             with self._database.read() as repository:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.routes import actions, artifacts, catalog, datasets, events, health, jobs, logs, metrics, usage
+from api.routes import actions, artifacts, catalog, datasets, events, health, jobs, logs, metrics, models, usage
 
 ROUTERS: tuple[APIRouter, ...] = (
     jobs.router, actions.router, events.router, metrics.router, logs.router, artifacts.router, usage.router,
-    datasets.router,    catalog.router, health.router,
+    datasets.router, models.router,    catalog.router, health.router,
 )  # fmt: skip

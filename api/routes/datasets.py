@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -12,21 +11,16 @@ from api.access import caller_of
 from api.answers import answer, problems
 from api.deps import Context, ContextDep
 from api.errors import Problem
-from api.manifests import manifest_of
 from api.paging import make_token, read_token
 from api.query import DatasetQuery, PageQuery
-from api.receive import Received, Room, receive
+from api.receive import Received, kept, receive, room_of
 from api.schemas import DatasetPage, DatasetView
+from api.sent import manifest_of
 from api.views import dataset_view
 from jobs.access import Caller
-from jobs.artifacts import ArtifactInfo
-from jobs.errors import OverQuota
-from jobs.ids import new_id
-from jobs.repository import uploads
 from kd_engine.intake.sniff import FORMATS, sniff
 from kd_engine.spec import CheckSpec
 
-log = logging.getLogger(__name__)
 router = APIRouter(prefix="/datasets", tags=["data sets"])
 
 _LIST = "datasets"  # what its page tokens are bound to
@@ -58,25 +52,9 @@ async def create_dataset(request: Request, context: ContextDep) -> Response:
     """
     query = DatasetQuery.read(request.query_params)
     caller = caller_of(request)
-    room = await run_in_threadpool(_room, context, caller)
+    room = await run_in_threadpool(room_of, context, caller)
     async with receive(request, context.store, room) as received:
         return await run_in_threadpool(_create, query, received, context, caller)
-
-
-def _room(context: Context, caller: Caller) -> Room:
-    """The bytes that the caller may send: so many at once, and no more than are left of its quota."""
-    most, quota = context.settings.max_upload_bytes, context.settings.quota_of(caller.owner)
-    message = f"The file is over {most:,} bytes, the most that is taken at once (KD_MAX_UPLOAD_BYTES)."
-    room = Room(most, Problem("body_too_large", message))
-    if quota.bytes is None:
-        return room
-    with context.database.read() as repository:
-        used = repository.usage(caller.owner).bytes
-    left = max(0, quota.bytes - used)
-    if left >= most:
-        return room
-    message = f"your files take {used:,} bytes, and {quota.bytes:,} are allowed: this one is larger than what is left"
-    return Room(left, OverQuota("bytes", used, quota.bytes, f"{message}; delete what you no longer need"))
 
 
 def _create(query: DatasetQuery, received: Received, context: Context, caller: Caller) -> Response:
@@ -88,21 +66,13 @@ def _create(query: DatasetQuery, received: Received, context: Context, caller: C
             "each class, numpy arrays as .npz, or a parquet table.",
         )
     spec = CheckSpec(kind="check", name=query.name, upload_sha256=received.sha256, test=query.test, broken=query.broken)
-    key = f"{new_id('up')}/{found}"
-    upload = ArtifactInfo(uploads.KIND, uploads.KIND, "application/octet-stream", received.size, received.sha256, key)
-    context.store.take(received.path, key)
-    try:
-        with context.database.write() as repository:
-            dataset, is_new = repository.create_dataset(
-                spec, upload, owner=caller.owner, quota=context.settings.quota_of(caller.owner)
-            )
-    except BaseException:
-        context.store.delete(key)
-        raise
+    quota = context.settings.quota_of(caller.owner)
+    with kept(received, found, context) as upload, context.database.write() as repository:
+        dataset, is_new = repository.create_dataset(spec, upload, owner=caller.owner, quota=quota)
     if is_new:
         context.doorbell.ring(dataset.job.id, dataset.job.device)
     else:
-        context.store.delete(key)
+        context.remove([upload.key])
     headers = {"Location": f"/datasets/{dataset.row.id}"}
     return answer(dataset_view(dataset, None), status=201 if is_new else 200, headers=headers)
 

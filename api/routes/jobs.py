@@ -18,11 +18,11 @@ from api.conditional import quoted, unchanged
 from api.created import created, created_again, note
 from api.deps import Context, ContextDep
 from api.errors import Problem, invalid_body, invalid_spec
-from api.manifests import sent_dataset, with_dataset
-from api.openapi import SPEC_BODY
+from api.openapi import EVALUATION_BODY, SPEC_BODY
 from api.paging import make_token, read_token
 from api.query import JobQuery, ListQuery, SubmitQuery
 from api.schemas import JobPage, JobView, Resolved
+from api.sent import names_models, sent_dataset, with_dataset, with_models
 from api.submit import check_data, check_sources, check_webhooks
 from api.views import job_summary, job_view, resolved_view
 from api.watch import wait_for_change
@@ -43,6 +43,7 @@ _KEY_PARAMETER = {
 }
 _ETAG = {"ETag": {"description": "Strong; changes with everything in the body.", "schema": {"type": "string"}}}
 _LOCATION = {"Location": {"description": "Path of the new job.", "schema": {"type": "string"}}}
+_MADE_BY = {"check": "/datasets", "register": "/models"}
 _NO_WAIT = JobQuery()
 _IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
 
@@ -60,10 +61,29 @@ _IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "s
 )
 def create_job(request: Request, raw: RawBody, context: ContextDep) -> Response:
     """Checks the whole spec, records it resolved, and rings a worker. Recorded means durable, whatever happens next."""
+    return _create(parse_object(raw), request, context)
+
+
+@router.post(
+    "/evaluations",
+    status_code=201,
+    summary="Measure a network",
+    responses={
+        201: {"model": JobView, "description": "Recorded, and queued.", "headers": _LOCATION},
+        200: {"model": Resolved, "description": "With `validate_only`: the resolved spec; nothing was stored."},
+        **problems(400, 413, 415, 422, 429),
+    },
+    openapi_extra={"requestBody": EVALUATION_BODY, "parameters": [*SubmitQuery.openapi(), _KEY_PARAMETER]},
+)
+def create_evaluation(request: Request, raw: RawBody, context: ContextDep) -> Response:
+    """A job of kind `evaluate`: any network of a job, or model, on any data set. As POST /jobs, without the `kind`."""
+    return _create({"kind": "evaluate"} | parse_object(raw), request, context)
+
+
+def _create(body: dict[str, Any], request: Request, context: Context) -> Response:
     query = SubmitQuery.read(request.query_params)
     caller = caller_of(request)
     key = _idempotency_key(request)
-    body = parse_object(raw)
     if query.validate_only:
         return _validate_only(body, context, caller)
     idempotency = None if key is None else (key, canonical_hash(body))
@@ -172,12 +192,15 @@ def _validate_only(body: dict[str, Any], context: Context, caller: Caller) -> Re
 
 
 def _checked_spec(body: dict[str, Any], context: Context, caller: Caller) -> AnySpec:
-    if body.get("kind") == "check":
-        message = "a check is made by POST /datasets, with the data set that it is of."
+    if (route := _MADE_BY.get(str(body.get("kind")))) is not None:
+        message = f"a job of this kind is made by POST {route}, with the file that it is of."
         raise invalid_spec([FieldProblem("/kind", message, "not_posted")])
     if (dataset_id := sent_dataset(body)) is not None:
         with context.database.read() as repository:
             body = with_dataset(body, dataset_id, repository, context.store, caller.sees)
+    if names_models(body):
+        with context.database.read() as repository:
+            body = with_models(body, repository, caller.sees)
     try:
         spec = parse_spec(body)
     except ValidationError as error:

@@ -168,8 +168,8 @@ def delete(session: Session, job_id: str) -> list[str]:
     job = edges.locked(session, job_id)
     if not job.state.terminal:
         raise WrongState(job_id, job.state, "only a job that has ended can be deleted; cancel it first")
-    if (dataset := uploads.owner_of(session, job_id)) is not None:
-        raise WrongState(job_id, job.state, f"it is the check of the data set '{dataset}', with which it is deleted")
+    if (kept_for := uploads.kept_for(session, job_id)) is not None:
+        raise WrongState(job_id, job.state, f"it is kept for '{kept_for}'; delete that first")
     keys = list(session.scalars(select(Artifact.key).where(Artifact.job_id == job_id)))
     statement = delete_from(Job).where(Job.id == job_id, Job.state == job.state)
     session.execute(statement, execution_options={"synchronize_session": False})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from jobs.clock import now
-from jobs.models import Artifact, Job, SentDataset
+from jobs.models import Artifact, Job, SentDataset, SentModel
 
 
 def purge_ended(session: Session, keep_seconds: float | None, limit: int) -> tuple[list[str], list[str]]:
@@ -25,8 +25,9 @@ def purge_ended(session: Session, keep_seconds: float | None, limit: int) -> tup
 
 def _over(session: Session, when: InstrumentedAttribute[object], over: ColumnElement[bool], limit: int) -> list[str]:
     # only a job that has ended has either time
-    checks = select(SentDataset.job_id)  # those stay as long as their data sets
-    ended = select(Job.id).where(over, Job.id.not_in(checks)).order_by(when).limit(limit)
+    # those that are kept for what was sent stay as long as it
+    unneeded = (~exists().where(table.job_id == Job.id) for table in (SentDataset, SentModel))
+    ended = select(Job.id).where(over, *unneeded).order_by(when).limit(limit)
     return list(session.scalars(ended.with_for_update(skip_locked=True)))
 
 

@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 from jobs.artifacts import ArtifactInfo
 from jobs.clock import now
 from jobs.errors import WrongState
-from jobs.models import Artifact, Job, SentDataset
+from jobs.models import Artifact, Job, SentDataset, SentModel
 
 KIND = "upload"
+_TABLES = (SentDataset, SentModel)
 
 
 def keep(session: Session, job_id: str, upload: ArtifactInfo) -> None:
@@ -18,20 +19,24 @@ def keep(session: Session, job_id: str, upload: ArtifactInfo) -> None:
     session.execute(insert(Artifact).values({"job_id": job_id, "created_at": now(), **vars(upload)}))
 
 
-def owner_of(session: Session, job_id: str) -> str | None:
-    """The data set that the job checks."""
-    return session.scalars(select(SentDataset.id).where(SentDataset.job_id == job_id)).one_or_none()
+def kept_for(session: Session, job_id: str) -> str | None:
+    """The data set or the model that the job is kept for."""
+    for table in _TABLES:
+        if found := session.scalars(select(table.id).where(table.job_id == job_id).limit(1)).one_or_none():
+            return found
+    return None
 
 
 def hand_over(session: Session, job: Job, retry: Job) -> None:
-    """What came with a job, and the data set that it checks, belong to the job that repeats it.
+    """What came with a job, and what it was sent as, belong to the job that repeats it.
 
     Raises:
         WrongState: the file is not kept any more.
     """
-    if owner_of(session, job.id) is None:
+    if kept_for(session, job.id) is None:
         return
     files = update(Artifact).where(Artifact.job_id == job.id, Artifact.kind == KIND)
     if not list(session.scalars(files.values(job_id=retry.id).returning(Artifact.name))):
         raise WrongState(job.id, job.state, "what was sent with it is gone since then; send it again")
-    session.execute(update(SentDataset).where(SentDataset.job_id == job.id).values(job_id=retry.id))
+    for table in _TABLES:
+        session.execute(update(table).where(table.job_id == job.id).values(job_id=retry.id))

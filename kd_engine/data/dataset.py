@@ -103,7 +103,7 @@ def load(
         DataError: the files are missing, cannot be fetched, or are not what was expected.
         InvalidSpecError: the spec does not fit what they hold.
     """
-    raw = _read(spec, data_dir, download, cache_dir, dataset_file)
+    raw = read_raw(spec, data_dir, download, cache_dir, dataset_file)
     facts = _facts(spec, raw)
     with as_invalid_spec():
         spec.check_fits(facts)
@@ -128,9 +128,10 @@ def load(
     )
 
 
-def _read(
+def read_raw(
     spec: DatasetSpec, data_dir: Path, download: bool, cache_dir: Path | None, dataset_file: Path | None
 ) -> RawData:
+    """The images and labels in their publisher's order, not split further; raises as `load`."""
     row = spec.row
     absence = spec.absence(data_dir)
     if absence is not None:

@@ -26,20 +26,20 @@ class Cost:
 
     Attributes:
         flops: of one image forward; a multiply-add counts as two. Additions of biases, normalisation and activations
-            are left out, as usual.
+            are left out, as usual. None where torch does not do the work and cannot count it (an ONNX model).
         file_bytes: of its weights as a safetensors file.
         latency: how long a batch takes, with the device and threads that it was measured on. Times differ from run to
             run: they belong into a report and nowhere else.
     """
 
-    flops: int
+    flops: int | None
     file_bytes: int
     latency: dict[str, Any]
 
 
 def cost_of(network: Network, images_NCHW: Tensor, file_bytes: int) -> Cost:
     """Measures `network` on images of a split, on the device that both are on."""
-    return Cost(flops_per_image(network, images_NCHW[:1]), file_bytes, latency(network, images_NCHW))
+    return Cost(flops_per_image(network, images_NCHW[:1]) or None, file_bytes, latency(network, images_NCHW))
 
 
 def flops_per_image(network: Network, image_1CHW: Tensor) -> int:

@@ -108,7 +108,7 @@ class _Exporter:
     def _write_onnx(self, path: Path) -> dict[str, Any]:
         save_onnx(self._traced(), self._architecture, path)
         session = OnnxSession(path)
-        measured = self._compared(lambda pixels_BCHW: torch.from_numpy(session.run(pixels_BCHW.numpy())))
+        measured = self._compared(lambda pixels_BCHW: torch.from_numpy(session.run(pixels_BCHW.numpy())[0]))
         self._onnx = path
         return measured
 
@@ -147,6 +147,6 @@ def _correct(session: OnnxSession, split: Split) -> NDArray[np.bool_]:
     for images_BCHW, labels_B in zip(
         torch.split(split.images_NCHW, _BATCH), torch.split(split.labels_N, _BATCH), strict=True
     ):
-        logits_BK = session.run(as_pixels(images_BCHW).numpy())
+        logits_BK: NDArray[np.float32] = session.run(as_pixels(images_BCHW).numpy())[0]
         parts.append(logits_BK.argmax(axis=1) == labels_B.cpu().numpy())
     return np.concatenate(parts)

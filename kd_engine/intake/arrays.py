@@ -53,7 +53,7 @@ def check_arrays(
         DataError: something is missing, is no array of numbers, or is not of the expected type and shape.
         DiskFullError: no room.
     """
-    arrays, notes = _named(_load(path), test_share)
+    arrays, notes = _named(load_arrays(path), test_share)
     classes = arrays.pop(CLASSES, None)
     with atomic_file(out_dir / PREPARED["arrays"]) as file:
         np.savez(file, allow_pickle=False, **arrays)
@@ -75,7 +75,7 @@ def _params(classes: _Array | None) -> ArraysParams:
         raise DataError(f"'{CLASSES}' does not name the classes: {error.errors()[0]['msg']}") from error
 
 
-def _load(path: Path) -> dict[str, _Array]:
+def load_arrays(path: Path) -> dict[str, _Array]:
     """All arrays; nothing is unpickled, and a header that claims more than the file holds is refused first."""
     try:
         with zipfile.ZipFile(path) as archive:

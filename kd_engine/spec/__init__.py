@@ -4,8 +4,8 @@
 form (`temperature`, `alpha`) into `losses` and `ce_weight`, so that nothing a run needs is left implicit. Resolving a
 resolved spec changes nothing.
 
-A body with `"kind": "evaluate"` is an `EvaluateSpec`, one with `"check"` a `CheckSpec`; `parse_spec` makes whichever it
-is.
+A body with `"kind": "evaluate"` is an `EvaluateSpec`, one with `"check"` a `CheckSpec`, one with `"register"` a
+`RegisterSpec`; `parse_spec` makes whichever it is.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from kd_engine.spec.hashes import alone_hash, canonical_hash, teacher_hash
 from kd_engine.spec.job import Export, JobSpec, Resources
 from kd_engine.spec.kinds import AnySpec, parse_spec
 from kd_engine.spec.networks import NetworkOfJob, Source, StudentSpec, TeacherSpec, network_file
+from kd_engine.spec.register import RegisterSpec
 from kd_engine.spec.training import TrainingSpec
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Export",
     "JobSpec",
     "NetworkOfJob",
+    "RegisterSpec",
     "Resources",
     "Source",
     "StudentSpec",

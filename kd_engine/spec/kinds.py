@@ -9,11 +9,12 @@ from pydantic import BaseModel, field_validator
 from kd_engine.spec.check import CheckSpec
 from kd_engine.spec.evaluate import EvaluateSpec
 from kd_engine.spec.job import JobSpec
+from kd_engine.spec.register import RegisterSpec
 from kd_engine.strict import unknown_name
 
-AnySpec = JobSpec | EvaluateSpec | CheckSpec
-_KINDS: dict[str, type[JobSpec] | type[EvaluateSpec] | type[CheckSpec]] = {
-    "distill": JobSpec, "evaluate": EvaluateSpec, "check": CheckSpec,
+AnySpec = JobSpec | EvaluateSpec | CheckSpec | RegisterSpec
+_KINDS: dict[str, type[JobSpec] | type[EvaluateSpec] | type[CheckSpec] | type[RegisterSpec]] = {
+    "distill": JobSpec, "evaluate": EvaluateSpec, "check": CheckSpec, "register": RegisterSpec,
 }  # fmt: skip
 
 

@@ -46,8 +46,9 @@ class NetworkOfJob(Strict):
 
     shorthand: ClassVar[str | None] = "job"
     job: str = Field(pattern=JOB_ID, description="A succeeded job.")
-    role: Literal["teacher", "baseline", "student"] = Field(
-        "student", description="Which network of `job`; `baseline` is the student trained alone."
+    role: Literal["teacher", "baseline", "student", "model"] = Field(
+        "student",
+        description="Which network of `job`; `baseline` is the student trained alone, `model` one that was sent.",
     )
     epoch: int | None = Field(None, ge=1, description=_EPOCH)
 
@@ -136,7 +137,9 @@ class TeacherSpec(ModelChoice):
     seed: int | None = Field(None, ge=0, le=2**31 - 1, description="The job's seed, if left out.")
     per_repeat: bool = Field(False, description="Train a teacher for each repeat, with that repeat's seed.")
     job: str | None = Field(None, pattern=JOB_ID, description="A succeeded job to take the network from.")
-    role: Literal["teacher", "student"] | None = Field(None, description="Which network of `job`; its student.")
+    role: Literal["teacher", "student", "model"] | None = Field(
+        None, description="Which network of `job`; its student."
+    )
     epoch: int | None = Field(None, ge=1, description=_EPOCH)
     ensemble: tuple[NetworkOfJob, ...] | None = Field(
         None,

@@ -26,6 +26,8 @@ from jobs.settings import Settings
 from jobs.states import EndReason, JobState
 from tests.api.conftest import Service, serving
 from tests.api.test_openapi import ENDPOINTS
+from tests.kd_engine.intake.archives import by_class, zipped
+from tests.kd_engine.intake.networks import linear_onnx
 
 CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
@@ -53,6 +55,13 @@ class Promise:
         service.train(succeeded, token)
         service.publish(succeeded, token, "report.json", b'{"verdict": "it helps"}', folder)
         service.end(succeeded, EndReason.COMPLETED, token)
+        archive, network = zipped(folder / "a.zip", by_class(2)).read_bytes(), linear_onnx(["N", 64])
+        self.sent = {
+            "dataset_id": service.client.post("/datasets", content=archive, headers=self.headers).json()["id"],
+            "model_id": service.client.post(
+                "/models", content=network, params={"dataset": "digits"}, headers=self.headers
+            ).json()["id"],
+        }
         self.ended = ["job_0", succeeded, service.job_in(JobState.FAILED)]
         self.all = [*self.ended, *(service.job_in(state) for state in JobState if not state.terminal)]
 
@@ -60,6 +69,8 @@ class Promise:
         """The case with a job that exists, as random ids would all meet the same 404."""
         if "job_id" in case.path_parameters:
             case.path_parameters["job_id"] = job_id
+        if name:  # and, as often, data sets and models that exist
+            case.path_parameters.update({key: value for key, value in self.sent.items() if key in case.path_parameters})
         if "name" in case.path_parameters and name:
             case.path_parameters["name"] = name
         if case.query and isinstance(case.query.get("wait"), int | float):
@@ -102,7 +113,9 @@ def test_every_answer_is_as_documented(promise: Promise, method: str, path: str)
 @pytest.mark.parametrize("promise", ["keys"], indirect=True)
 @pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=[f"{method} {path}" for method, path in OPERATIONS])
 def test_also_with_a_wrong_key(promise: Promise, method: str, path: str) -> None:
-    case = promise.schema[path][method].Case(path_parameters={"job_id": promise.all[1], "name": "report.json"})
+    case = promise.schema[path][method].Case(
+        path_parameters={"job_id": promise.all[1], "name": "report.json", **promise.sent}
+    )
     answer = case.call(headers={"Authorization": "Bearer wrong"})
     assert answer.status_code == (200 if path in FREE else 401)
     case.validate_response(answer, checks=CHECKS)

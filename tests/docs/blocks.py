@@ -22,7 +22,7 @@ ADDRESS = "http://127.0.0.1:8000"
 _FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = "@@@ block"
 _VOLATILE = (
-    (r"(job|ds)_[0-9A-Z]{26}", "ID"),
+    (r"(job|ds|mdl)_[0-9A-Z]{26}", "ID"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
     (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "TIME"),
     (r"[0-9a-f]{64}", "SHA256"),

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.artifacts import ArtifactInfo
-from jobs.repository import Dataset
+from jobs.models import SentDataset
+from jobs.repository import Sent
 from jobs.states import EndReason, JobState
 from kd_engine.files import sha256_of
 from kd_engine.spec import CheckSpec
@@ -20,7 +21,7 @@ from worker.services import Services
 Submit = Callable[[dict[str, Any]], str]
 
 
-def _send(services: Services, path: Path) -> Dataset:
+def _send(services: Services, path: Path) -> Sent[SentDataset]:
     sha256, size, key = sha256_of(path), path.stat().st_size, "up_1/zip"
     services.store.take(path, key)
     upload = ArtifactInfo("upload", "upload", "application/octet-stream", size, sha256, key)
@@ -28,7 +29,7 @@ def _send(services: Services, path: Path) -> Dataset:
         return repository.create_dataset(CheckSpec(kind="check", upload_sha256=sha256), upload)[0]
 
 
-def _params(services: Services, dataset: Dataset) -> dict[str, Any]:
+def _params(services: Services, dataset: Sent[SentDataset]) -> dict[str, Any]:
     with services.database.read() as repository:
         files = {row.name: row for row in repository.artifacts(dataset.job.id)}
     manifest = json.loads(services.store.path(files["manifest.json"].key).read_text())

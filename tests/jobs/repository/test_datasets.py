@@ -7,7 +7,8 @@ import pytest
 from jobs.artifacts import ArtifactInfo
 from jobs.db import Database
 from jobs.errors import ArtifactNotFound, DatasetInUse, DatasetNotFound, WrongState
-from jobs.repository import Dataset
+from jobs.models import SentDataset
+from jobs.repository import Sent
 from jobs.states import EndReason, JobState
 from kd_engine.spec import CheckSpec
 from tests.jobs.samples import a_file, a_spec, claim, read
@@ -19,14 +20,14 @@ def _spec(sha256: str = SHA256, **changes: object) -> CheckSpec:
     return CheckSpec.model_validate({"kind": "check", "name": "pets", "upload_sha256": sha256, **changes})
 
 
-def _send(database: Database, owner: str = "local", **changes: object) -> tuple[Dataset, bool]:
+def _send(database: Database, owner: str = "local", **changes: object) -> tuple[Sent[SentDataset], bool]:
     spec = _spec(**changes)  # type: ignore[arg-type]
     upload = ArtifactInfo("upload", "upload", "application/octet-stream", 7, spec.upload_sha256, f"up_{owner}/zip")
     with database.write() as repository:
         return repository.create_dataset(spec, upload, owner=owner)
 
 
-def _end(database: Database, dataset: Dataset, reason: EndReason) -> list[str]:
+def _end(database: Database, dataset: Sent[SentDataset], reason: EndReason) -> list[str]:
     token = claim(database, dataset.job.id)
     files = [a_file("manifest.json", key=f"{dataset.job.id}/1/manifest.json")] if reason is EndReason.COMPLETED else []
     with database.write() as repository:

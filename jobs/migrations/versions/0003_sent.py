@@ -1,4 +1,4 @@
-"""Data sets that were sent."""
+"""Data sets and networks that were sent."""
 
 from __future__ import annotations
 
@@ -14,19 +14,26 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
+    _create("datasets")
+    _create("models", sa.Column("role", sa.String(16)))
+
+
+def downgrade() -> None:
+    for table in ("models", "datasets"):
+        op.drop_table(table)
+
+
+def _create(table: str, *more: sa.Column[str]) -> None:
     op.create_table(
-        "datasets",
+        table,
         sa.Column("id", sa.String(40), nullable=False),
         sa.Column("owner", sa.String(100), nullable=False),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("job_id", sa.String(40), nullable=False),
+        *more,
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="datasets_pk"),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="datasets_job_id_fk"),
-        sa.UniqueConstraint("job_id", name="datasets_job_id_key"),
+        sa.PrimaryKeyConstraint("id", name=f"{table}_pk"),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=f"{table}_job_id_fk"),
     )
-    op.create_index("datasets_owner", "datasets", ["owner", "id"])
-
-
-def downgrade() -> None:
-    op.drop_table("datasets")
+    op.create_index(f"{table}_owner", table, ["owner", "id"])
+    op.create_index(f"{table}_job_id", table, ["job_id"])

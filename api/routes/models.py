@@ -1,0 +1,183 @@
+"""Networks that users send, or keep of a job: looked at by a job of their own, then named by jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from api.access import caller_of
+from api.answers import answer, problems
+from api.body import RawBody, parse_object
+from api.deps import Context, ContextDep
+from api.errors import Problem, invalid_body
+from api.paging import make_token, read_token
+from api.query import ModelQuery, PageQuery
+from api.receive import Received, kept, receive, room_of
+from api.schemas import ModelPage, ModelView
+from api.sent import sent_dataset, with_dataset
+from api.submit import check_data
+from api.views import model_view
+from jobs.access import Caller
+from kd_engine.intake.sniff import FORMATS, sniff
+from kd_engine.spec import NetworkOfJob, RegisterSpec
+
+router = APIRouter(prefix="/models", tags=["models"])
+
+_LIST = "models"  # what its page tokens are bound to
+_TAKEN = ("safetensors", "onnx", "npz")
+_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "safetensors weights of a network of the catalogue (`model`), an ONNX model, or an .npz file with "
+    "the logits of all images (`train` and `test`). What it is, is found out from its content.",
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+}
+_LOCATION = {"Location": {"description": "Path of the model.", "schema": {"type": "string"}}}
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Send a network",
+    responses={
+        201: {"model": ModelView, "description": "Stored; a job looks at it.", "headers": _LOCATION},
+        200: {"model": ModelView, "description": "You have sent the same before: here it is.", "headers": _LOCATION},
+        **problems(400, 413, 415, 422, 429, 507),
+    },
+    openapi_extra={"requestBody": _BODY, "parameters": ModelQuery.openapi()},
+)
+async def create_model(request: Request, context: ContextDep) -> Response:
+    """Stores the file and lets a job verify it on the data set: how good it is, how its pixels are normalised, and
+    whether its outputs are in the order of the classes. Nothing is ever unpickled.
+    """
+    query = ModelQuery.read(request.query_params)
+    caller = caller_of(request)
+    room = await run_in_threadpool(room_of, context, caller)
+    async with receive(request, context.store, room) as received:
+        return await run_in_threadpool(_create, query, received, context, caller)
+
+
+def _create(query: ModelQuery, received: Received, context: Context, caller: Caller) -> Response:
+    form = sniff(received.path)
+    if form not in _TAKEN:
+        raise Problem(
+            "unknown_format",
+            f"The file is {FORMATS[form]}, by its content; expected safetensors weights, an ONNX model, or logits as "
+            ".npz.",
+        )
+    spec = _spec(query, form, received.sha256, context, caller)
+    quota = context.settings.quota_of(caller.owner)
+    with kept(received, form, context) as upload, context.database.write() as repository:
+        sent, is_new = repository.create_model(spec, upload, owner=caller.owner, quota=quota)
+    if is_new:
+        context.doorbell.ring(sent.job.id, sent.job.device)
+    else:
+        context.remove([upload.key])
+    headers = {"Location": f"/models/{sent.row.id}"}
+    return answer(model_view(sent), status=201 if is_new else 200, headers=headers)
+
+
+def _spec(query: ModelQuery, form: str, sha256: str, context: Context, caller: Caller) -> RegisterSpec:
+    size = {key: value for key, value in (("height", query.height), ("width", query.width)) if value is not None}
+    body: dict[str, Any] = {"dataset": {"name": query.dataset, **({"params": size} if size else {})}}
+    if (dataset_id := sent_dataset(body)) is not None:
+        with context.database.read() as repository:
+            body = with_dataset(body, dataset_id, repository, context.store, caller.sees)
+    body |= {"kind": "register", "name": query.name, "upload_sha256": sha256, "format": form}
+    body |= query.model_dump(exclude_none=True, include={"model", "classes", "mean", "std"})
+    if query.params is not None:
+        body["params"] = parse_object(query.params.encode())
+    try:
+        spec = RegisterSpec.model_validate(body)
+    except ValidationError as error:
+        raise invalid_body(error, body) from None
+    check_data(spec, context.settings)
+    return spec
+
+
+@router.post(
+    "/promote",
+    status_code=201,
+    summary="Keep a network of a job",
+    responses={
+        201: {"model": ModelView, "description": "The network has an id of its own.", "headers": _LOCATION},
+        **problems(400, 404, 409, 413, 415, 422),
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["job"],
+                        "properties": {
+                            "job": {"type": "string"},
+                            "role": {"enum": ["student", "teacher", "baseline"]},
+                            "name": {"type": "string", "maxLength": 200},
+                        },
+                    }
+                }
+            },
+        }
+    },
+)
+def promote_network(request: Request, raw: RawBody, context: ContextDep) -> Response:
+    """Gives a network of a succeeded job (its student, unless `role` says otherwise) an id that jobs may name.
+
+    The job is kept as long as the model, whatever its time.
+    """
+    body = parse_object(raw)
+    name = body.pop("name", "")
+    if not isinstance(name, str) or len(name) > 200:
+        raise Problem("malformed_json", "'name' is a text of at most 200 characters.")
+    try:
+        asked = NetworkOfJob.model_validate(body)
+    except ValidationError as error:
+        raise invalid_body(error, body) from None
+    with context.database.write() as repository:
+        job = repository.get(asked.job, caller_of(request).sees)
+        sent = repository.promote(job, asked.role, name or job.name)
+    return answer(model_view(sent), status=201, headers={"Location": f"/models/{sent.row.id}"})
+
+
+@router.get(
+    "",
+    summary="List models",
+    responses={200: {"model": ModelPage}, **problems(400)},
+    openapi_extra={"parameters": PageQuery.openapi()},
+)
+def list_models(request: Request, context: ContextDep) -> Response:
+    """Those that were sent or kept, newest first; GET /catalog has the networks that can be trained."""
+    query = PageQuery.read(request.query_params)
+    before = None if query.page_token is None else read_token(query.page_token, _LIST)
+    size = min(query.page_size, context.settings.page_size_max)
+    with context.database.read() as repository:
+        found = repository.list_models(caller_of(request).sees, before=before, limit=size + 1)
+        shown = [model_view(sent) for sent in found[:size]]
+    token = make_token(shown[-1].id, _LIST) if len(found) > size else None
+    return answer(ModelPage(models=shown, next_page_token=token))
+
+
+@router.get("/{model_id}", summary="Read a model", responses={200: {"model": ModelView}, **problems(404)})
+def read_model(model_id: str, request: Request, context: ContextDep) -> Response:
+    """What has come of looking at it; `links.report` has what was measured."""
+    with context.database.read() as repository:
+        return answer(model_view(repository.model(model_id, caller_of(request).sees)))
+
+
+@router.delete(
+    "/{model_id}",
+    status_code=204,
+    summary="Delete a model",
+    responses={204: {"description": "Gone; with its file, if it was sent."}, **problems(404, 409)},
+)
+def delete_model(model_id: str, request: Request, context: ContextDep) -> Response:
+    """Jobs that have not begun yet and name it will fail and say so."""
+    with context.database.write() as repository:
+        repository.model(model_id, caller_of(request).sees)
+        keys = repository.delete_model(model_id)
+    context.remove(keys)
+    return Response(status_code=204)

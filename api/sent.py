@@ -1,0 +1,150 @@
+"""Specs that name what was sent: data sets, with what their check found, and networks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from api.errors import Problem, invalid_spec
+from jobs.artifacts import ArtifactStore
+from jobs.errors import DatasetNotFound, ModelNotFound
+from jobs.ids import is_dataset_id, is_model_id
+from jobs.models import Job, SentDataset
+from jobs.repository import Repository, Sent
+from jobs.states import JobState
+from kd_engine.catalog import PREPARED, UPLOADED
+from kd_engine.explain import FieldProblem
+
+MANIFEST = "manifest.json"
+_FREE = ("height", "width")
+
+
+def manifest_of(dataset: Sent[SentDataset], repository: Repository, store: ArtifactStore) -> dict[str, Any] | None:
+    """The manifest of a data set that is ready; None before."""
+    if dataset.job.state is not JobState.SUCCEEDED:
+        return None
+    listed = repository.artifact(dataset.job.id, MANIFEST)
+    with store.open(listed.key) as file:
+        manifest: dict[str, Any] = json.load(file)
+    return manifest
+
+
+def sent_dataset(body: dict[str, Any]) -> str | None:
+    """The id of the data set that a spec's body names, where it is one that was sent.
+
+    It is written as `"ds_..."` or `{"name": "ds_..."}`; a resolved spec has it among the parameters of `uploaded`.
+    """
+    asked = body.get("dataset")
+    name = asked.get("name") if isinstance(asked, dict) else asked
+    if name == UPLOADED and isinstance(asked, dict) and isinstance(asked.get("params"), dict):
+        name = asked["params"].get("id")
+    return name if isinstance(name, str) and is_dataset_id(name) else None
+
+
+def with_dataset(
+    body: dict[str, Any], dataset_id: str, repository: Repository, store: ArtifactStore, owner: str | None
+) -> dict[str, Any]:
+    """The body with all that is known of the data set: the entry `uploaded` of the catalogue with its parameters.
+
+    Only `height` and `width` are the user's to say. What a resolved spec says of the rest is not believed: nobody but
+    the check knows what a file holds.
+
+    Raises:
+        Problem: 422; there is no such data set, or it is not ready.
+    """
+    dataset = _ready(dataset_id, repository, owner)
+    manifest = manifest_of(dataset, repository, store)
+    assert manifest is not None, "it is ready"
+    asked = body["dataset"] if isinstance(body["dataset"], dict) else {}
+    params = asked.get("params") or {}
+    known = _known(dataset_id, dataset, manifest, repository)
+    if isinstance(params, dict):
+        known |= {key: value for key, value in params.items() if key in _FREE or key not in known}
+    return body | {"dataset": asked | {"name": UPLOADED, "params": known}}
+
+
+def _ready(dataset_id: str, repository: Repository, owner: str | None) -> Sent[SentDataset]:
+    try:
+        dataset = repository.dataset(dataset_id, owner)
+    except DatasetNotFound as error:
+        raise _unusable("dataset_not_found", f"{error}; GET /datasets lists those to use.") from None
+    _check_ready(dataset_id, "data set", dataset.job, "/dataset")
+    return dataset
+
+
+def _check_ready(sent_id: str, what: str, job: Job, pointer: str) -> None:
+    if job.state is JobState.SUCCEEDED:
+        return
+    hint = (
+        f"its check has ended as {job.state}: {job.end_detail}"
+        if job.state.terminal
+        else f"its check is {job.state}; wait until it has succeeded (GET /jobs/{job.id}?wait=30)"
+    )
+    code = "dataset_not_ready" if what == "data set" else "model_not_ready"
+    raise _unusable(code, f"the {what} '{sent_id}' is not ready: {hint}.", pointer)
+
+
+def _known(
+    dataset_id: str, dataset: Sent[SentDataset], manifest: dict[str, Any], repository: Repository
+) -> dict[str, Any]:
+    layout = manifest["layout"]
+    height, width = manifest["default_size"]
+    if layout == "arrays":
+        height, width = (int(manifest["sizes"][side]["median"]) for side in _FREE)
+    return {
+        "id": dataset_id,
+        "height": height,
+        "width": width,
+        "sha256": repository.artifact(dataset.job.id, PREPARED[layout]).sha256,
+        "layout": layout,
+        "channels": manifest["channels"],
+        "classes": manifest["classes"],
+        "train": manifest["splits"]["train"]["images"],
+    }
+
+
+def _unusable(code: str, message: str, pointer: str = "/dataset") -> Problem:
+    return invalid_spec([FieldProblem(pointer, message, code)])
+
+
+def with_models(body: dict[str, Any], repository: Repository, owner: str | None) -> dict[str, Any]:
+    """The body with each `"mdl_..."` as the network of the job that it stands for.
+
+    A model may be named where a network of a job may: as `teacher`, among its `ensemble`, and as `model` of an
+    evaluation; as a text, or as the object's `model`.
+
+    Raises:
+        Problem: 422; there is no such model, or it is not ready.
+    """
+    changed = dict(body)
+    for key in ("teacher", "model"):
+        if key in body:
+            changed[key] = _with_model(body[key], f"/{key}", repository, owner)
+    return changed
+
+
+def _with_model(entry: Any, pointer: str, repository: Repository, owner: str | None) -> Any:
+    if isinstance(entry, dict) and isinstance(entry.get("ensemble"), list):
+        members = [
+            _with_model(member, f"{pointer}/ensemble/{place}", repository, owner)
+            for place, member in enumerate(entry["ensemble"])
+        ]
+        return entry | {"ensemble": members}
+    name = entry.get("model") if isinstance(entry, dict) else entry
+    if not isinstance(name, str) or not is_model_id(name):
+        return entry
+    try:
+        sent = repository.model(name, owner)
+    except ModelNotFound as error:
+        raise _unusable("model_not_found", f"{error}; GET /models lists those to use.", pointer) from None
+    _check_ready(name, "model", sent.job, pointer)
+    others = {key: value for key, value in entry.items() if key != "model"} if isinstance(entry, dict) else {}
+    return others | {"job": sent.job.id, "role": sent.row.role or "model"}
+
+
+def names_models(body: dict[str, Any]) -> bool:
+    """Whether there is anything for `with_models` to do."""
+    entries = [body.get("teacher"), body.get("model")]
+    entries += entries[0].get("ensemble") or [] if isinstance(entries[0], dict) else []
+    names = [entry.get("model") if isinstance(entry, dict) else entry for entry in entries]
+    return any(isinstance(name, str) and is_model_id(name) for name in names)

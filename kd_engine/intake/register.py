@@ -1,0 +1,169 @@
+"""A job of kind `register`: looks at a network that was sent, and writes it as later jobs read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from kd_engine.data.dataset import Dataset, read_raw
+from kd_engine.data.normalisation import Normalisation
+from kd_engine.errors import DataError, Interrupted, InvalidSpecError
+from kd_engine.evaluation.again import evaluate_file, publish_evaluation
+from kd_engine.events import Event, PhaseEnded, PhaseStarted, Progress
+from kd_engine.files import write_atomically
+from kd_engine.intake.logits_file import recorded_logits
+from kd_engine.intake.onnx_file import onnx_network
+from kd_engine.intake.verify import Tried, best_normalisation, check_order, with_normalisation
+from kd_engine.models.foreign import LOGITS, ONNX
+from kd_engine.network import METADATA_KEY, Architecture, Network, build, load_network, save_network
+from kd_engine.options import RunOptions
+from kd_engine.spec import RegisterSpec, network_file
+
+ROLE = "model"
+_TRIED = 16  # images that an ONNX model is first run on
+
+
+def run_register(
+    spec: RegisterSpec,
+    data: Dataset,
+    device: torch.device,
+    options: RunOptions,
+    emit: Callable[[Event], None],
+    should_stop: Callable[[], bool],
+) -> tuple[str, ...]:
+    """Verifies `options.upload_file` on the data set; returns the names of the artifacts, `model.safetensors` first.
+
+    Raises:
+        DataError: the file is no network for this data set; the message says why.
+        Interrupted: asked to stop. Nothing is kept: the next attempt starts from the beginning.
+    """
+    if options.upload_file is None:
+        raise InvalidSpecError("a registration is made by POST /models, with the file that it is of.")
+    images = len(data.test)
+
+    def progress(done: int) -> None:
+        emit(Progress(phase="register", repeat=0, epoch=0, step=done, steps=images, fraction=done / images,
+                      seconds_remaining=None))  # fmt: skip
+        if should_stop():
+            raise Interrupted(f"stopped as asked, after {done} of {images} images.")
+
+    emit(PhaseStarted(phase="register", repeat=0, epochs=0))
+    progress(0)
+    network = _network(options.upload_file, spec, data, options)
+    network.module.to(device)
+    network.freeze()
+    network, tried = _normalised(network, spec, data)
+    path = options.out_dir / network_file(ROLE)
+    save_network(network, path, {"upload_sha256": spec.upload_sha256, "dataset": spec.dataset.listed_name})
+    found = evaluate_file(path, spec.dataset.listed_name, data, device, after_batch=progress)
+    check_order(found.outcomes, data.classes)
+    found.report["registered"] = {
+        "format": spec.format,
+        "sha256": spec.upload_sha256,
+        "mean": list(network.architecture.mean),
+        "std": list(network.architecture.std),
+        "normalisations_tried": [one.to_json() for one in tried],
+        "notes": _notes(found.report, len(data.classes)),
+    }
+    emit(PhaseEnded(phase="register", repeat=0, source="given", metrics=found.metrics))
+    write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
+    return path.name, "spec.json", *publish_evaluation(found, options.out_dir)
+
+
+def _network(path: Path, spec: RegisterSpec, data: Dataset, options: RunOptions) -> Network:
+    if spec.format == "safetensors":
+        return _from_weights(path, spec, data)
+    if spec.format == "onnx":
+        pixels_BCHW = data.test.images_NCHW[:_TRIED].cpu().float().div(255)
+        module = onnx_network(path.read_bytes(), pixels_BCHW, spec.classes or data.classes)
+        order = tuple(module.params.order[place] for place in _columns(spec, data))
+        return _foreign(ONNX, module.reordered(order), data)
+    raw = read_raw(spec.dataset, options.data_dir, options.download, options.cache_dir, options.dataset_file)
+    recorded = recorded_logits(path, raw, len(data.classes))
+    recorded.logits_NK.copy_(recorded.logits_NK[:, list(_columns(spec, data))])
+    return _foreign(LOGITS, recorded, data)
+
+
+def _columns(spec: RegisterSpec, data: Dataset) -> tuple[int, ...]:
+    """For each class of the data set, the place of its output."""
+    named = spec.classes or data.classes
+    if sorted(named) != sorted(data.classes):
+        raise DataError(f"'classes' is not the data set's, each once: {', '.join(data.classes[:10])}.")
+    return tuple(named.index(name) for name in data.classes)
+
+
+def _foreign(model: str, module: nn.Module, data: Dataset) -> Network:
+    plain = ((0.0,) * data.shape[0], (1.0,) * data.shape[0])
+    params = module.params.model_dump(mode="json")  # type: ignore[union-attr, operator]
+    return Network(Architecture(model, params, data.shape, data.classes, *plain), module)
+
+
+def _from_weights(path: Path, spec: RegisterSpec, data: Dataset) -> Network:
+    try:
+        with safe_open(path, framework="pt") as file:
+            ours = METADATA_KEY in (file.metadata() or {})
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DataError(f"the safetensors file cannot be read: {error}.") from error
+    if ours and spec.model is None:
+        return _own(path, data)
+    if spec.model is None:
+        raise DataError("safetensors weights do not say what network they are of: name it with model=... .")
+    mean, std = (0.0,) * data.shape[0], (1.0,) * data.shape[0]
+    params = {key: value for key, value in spec.params.items() if key not in ("pretrained", "weights_file")}
+    network = build(Architecture(spec.model, params, data.shape, data.classes, mean, std))
+    try:
+        network.module.load_state_dict(state)
+    except RuntimeError as error:
+        raise DataError(f"the weights do not fit '{spec.model}' for {len(data.classes)} classes: {error}") from error
+    if spec.classes is not None:
+        _reorder_head(network.module, _columns(spec, data))
+    return network
+
+
+def _own(path: Path, data: Dataset) -> Network:
+    network = load_network(path)
+    found = network.architecture
+    if (found.shape, found.classes) != (data.shape, data.classes):
+        raise DataError(
+            f"the network takes images {found.shape} of the classes {', '.join(found.classes[:5])}, ...; the data set "
+            f"has images {data.shape} of {', '.join(data.classes[:5])}, ..., in that order."
+        )
+    return network
+
+
+def _reorder_head(module: nn.Module, columns: tuple[int, ...]) -> None:
+    """Puts the last layer's outputs into the data set's order: no other part of a network knows of classes."""
+    last = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    if not last or last[-1].out_features != len(columns):
+        raise DataError("the outputs of this network cannot be put into another order; export it as ONNX instead.")
+    with torch.no_grad():
+        for parameter in last[-1].parameters():
+            parameter.copy_(parameter[list(columns)])
+
+
+def _normalised(network: Network, spec: RegisterSpec, data: Dataset) -> tuple[Network, list[Tried]]:
+    """The network with the normalisation that was given, or that fits best; what was tried."""
+    if spec.mean is not None and spec.std is not None:
+        if len(spec.mean) != data.shape[0] or len(spec.std) != data.shape[0]:
+            raise DataError(
+                f"'mean' and 'std' have {len(spec.mean)} and {len(spec.std)} values; expected one a channel."
+            )
+        return with_normalisation(network, spec.mean, spec.std), []
+    assert data.facts is not None, "data that was loaded is known"
+    mean, std = spec.dataset.mean or data.facts.mean, spec.dataset.std or data.facts.std
+    if spec.format == "npz" or network.architecture.mean != (0.0,) * data.shape[0] or mean is None or std is None:
+        return network, []  # recorded logits need no pixels, and a network of ours knows its own
+    tried = best_normalisation(network, data.test, Normalisation(mean, std))
+    return with_normalisation(network, tried[0].mean, tried[0].std), tried
+
+
+def _notes(report: dict[str, Any], classes: int) -> list[str]:
+    low = report["test_accuracy_interval"][0]
+    return [] if low > 1 / classes else ["it names no more images right than by chance: look at what it was trained on"]

@@ -1,0 +1,184 @@
+"""Networks that were made elsewhere and only name classes: ONNX models, and the logits of one that its owner keeps.
+
+They are networks like any other (a module, buffers, an architecture), so that they are saved, cached, evaluated and
+taught from as all are. They have no feature maps and nothing to train.
+
+Shapes: B images in a batch, N images that logits are known of, C channels, H and W pixels, K classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from kd_engine.errors import InvalidSpecError
+
+if TYPE_CHECKING:
+    from kd_engine.onnx_session import OnnxSession
+
+ONNX, LOGITS = "onnx", "logits"
+"""What architectures of these kinds are called; the catalogue has no rows of these names."""
+_SMALLEST = 1e-12  # a probability of 0 would be a logit of minus infinity
+
+
+class Output(BaseModel):
+    """Which output of a model names the classes, and how.
+
+    Attributes:
+        place: among the model's outputs, from 0.
+        kind: `logits`; `probabilities`; or `maps`, a list of probabilities by class, as scikit-learn's models give.
+        keys: of a map, in order.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    place: int
+    kind: Literal["logits", "probabilities", "maps"]
+    keys: tuple[int | str, ...] = ()
+
+
+class OnnxParams(BaseModel):
+    """How an ONNX model is fed and read.
+
+    Attributes:
+        size: of its file, in bytes.
+        parameters: numbers that it holds.
+        layout: of its input: images as `NCHW`, `NHWC`, `NHW` (grey) or `flat` (pixels in a row, the channels of each
+            together).
+        batch: images that it takes at once; None: any number.
+        output: which of its outputs, and what that holds.
+        order: for each class of the data set, which of the model's outputs it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int
+    parameters: int
+    layout: str
+    batch: int | None
+    output: Output
+    order: tuple[int, ...]
+
+
+class OnnxNetwork(nn.Module):
+    """An ONNX model on the CPU, whatever device the images are on. Its file is the one buffer."""
+
+    file: Tensor
+
+    def __init__(self, params: OnnxParams, content: bytes | None = None) -> None:
+        super().__init__()
+        held = torch.zeros(params.size, dtype=torch.uint8)
+        if content is not None:
+            held = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        self.register_buffer("file", held)
+        self.params = params
+        self._session: OnnxSession | None = None
+
+    def reordered(self, order: tuple[int, ...]) -> OnnxNetwork:
+        """The same model, its outputs taken in this order."""
+        return OnnxNetwork(self.params.model_copy(update={"order": order}), self.file.numpy().tobytes())
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        """Logits `[B, K]`; of a model that gives probabilities, their logarithms."""
+        if self._session is None:
+            from kd_engine.onnx_session import OnnxSession  # only now: most runs need no onnxruntime
+
+            self._session = OnnxSession(self.file.cpu().numpy().tobytes())
+        output_BK = np.concatenate([self._part(part_BCHW) for part_BCHW in self._parts(images_BCHW.float().cpu())])
+        output_BK = output_BK[:, list(self.params.order)]
+        if self.params.output.kind != "logits":
+            output_BK = np.log(np.maximum(output_BK, _SMALLEST))
+        return torch.from_numpy(output_BK.astype(np.float32)).to(images_BCHW.device)
+
+    def _parts(self, images_BCHW: Tensor) -> list[Tensor]:
+        return [images_BCHW] if self.params.batch is None else list(torch.split(images_BCHW, self.params.batch))
+
+    def _part(self, images_BCHW: Tensor) -> NDArray[Any]:
+        count, batch = len(images_BCHW), self.params.batch or 0
+        if count < batch:  # a model for so many at once takes no fewer
+            images_BCHW = torch.cat([images_BCHW, images_BCHW[:1].expand(batch - count, -1, -1, -1)])
+        assert self._session is not None, "forward opens it"
+        return self._session.read(laid_out(images_BCHW, self.params.layout), self.params.output)[:count]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        other = type(self)(self.params)  # nothing changes the file; a session of its own is opened when needed
+        other.register_buffer("file", self.file)
+        return other
+
+
+def laid_out(images_BCHW: Tensor, layout: str) -> NDArray[np.float32]:
+    """The images as a model of this layout takes them."""
+    array: NDArray[np.float32] = images_BCHW.contiguous().numpy()
+    if layout == "NCHW":
+        return array
+    if layout == "NHW":
+        return array[:, 0]
+    array = np.ascontiguousarray(array.transpose(0, 2, 3, 1))
+    return array if layout == "NHWC" else array.reshape(len(array), -1)
+
+
+class LogitsParams(BaseModel):
+    """Of how many images the logits of how many classes are known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    images: int
+    classes: int
+
+
+class RecordedLogits(nn.Module):
+    """The logits that a network gave for the images of a data set; it knows no others.
+
+    Images are told by their pixels, so that it does not matter in which order, split or batch they come.
+    """
+
+    keys_N2: Tensor
+    logits_NK: Tensor
+
+    def __init__(self, params: LogitsParams) -> None:
+        super().__init__()
+        self.params = params
+        self.register_buffer("keys_N2", torch.zeros(params.images, 2, dtype=torch.int64))
+        self.register_buffer("logits_NK", torch.zeros(params.images, params.classes))
+        self._rows: dict[tuple[int, int], int] | None = None
+
+    def forward(self, pixels_BCHW: Tensor) -> Tensor:
+        """Logits `[B, K]` of images that are as they are in the data set, with pixels in [0, 1].
+
+        Raises:
+            InvalidSpecError: of other images.
+        """
+        if self._rows is None:
+            self._rows = {(first, second): row for row, (first, second) in enumerate(self.keys_N2.tolist())}
+        images_BCHW = pixels_BCHW.float().mul(255).round().to(torch.uint8).cpu()
+        try:
+            rows_B = [self._rows[key] for key in keys_of(images_BCHW)]
+        except KeyError:
+            raise InvalidSpecError(
+                "the teacher is a list of logits, and knows the images of its data set as they are: train without "
+                "augmentation, at the size that it was registered for, and on that data set."
+            ) from None
+        return self.logits_NK[rows_B].to(pixels_BCHW.device)
+
+
+def keys_of(images_NCHW: Tensor) -> list[tuple[int, int]]:
+    """128 bits of each uint8 image's sha256, as two signed numbers."""
+    found = []
+    for image_CHW in images_NCHW.contiguous().numpy():
+        digest = hashlib.sha256(image_CHW.data).digest()
+        first, second = (int.from_bytes(part, "little", signed=True) for part in (digest[:8], digest[8:16]))
+        found.append((first, second))
+    return found
+
+
+def build_foreign(model: str, params: dict[str, Any]) -> nn.Module:
+    """An empty network of this kind, for the state of a saved one."""
+    if model == ONNX:
+        return OnnxNetwork(OnnxParams.model_validate(params))
+    return RecordedLogits(LogitsParams.model_validate(params))
