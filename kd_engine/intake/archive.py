@@ -23,7 +23,7 @@ MOST_BYTES = 1 << 40  # unpacked
 MOST_FILE_BYTES = 256 * 2**20  # of one file: it is read whole
 # Pictures hardly shrink; text shrinks ten times. Above this, and beyond a size that could not hurt, it is a bomb.
 MOST_RATIO = 100
-_HARMLESS_BYTES = 256 * 2**20
+HARMLESS_BYTES = 256 * 2**20
 _LONGEST_NAME = 1000
 _LONGEST_TAR_HEADER = 2**20
 _BROKEN = (
@@ -142,7 +142,7 @@ def _check_amount(member: Member, count: int, total: int, packed: int) -> None:
         raise DataError(
             f"'{_shown(member.name)}' has {member.size:,} bytes; at most {MOST_FILE_BYTES:,} are taken in one file."
         )
-    if total > MOST_BYTES or (total > _HARMLESS_BYTES and total > MOST_RATIO * packed):
+    if total > MOST_BYTES or (total > HARMLESS_BYTES and total > MOST_RATIO * packed):
         raise DataError(
             f"the archive unpacks to more than {total:,} bytes from {packed:,}; at most {MOST_RATIO} times its size "
             f"and {MOST_BYTES:,} bytes are taken."

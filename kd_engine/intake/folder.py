@@ -1,4 +1,4 @@
-"""An archive of pictures: every one decoded, counted and compared, and written anew as the data set that jobs read."""
+"""Pictures that were sent: every one decoded, counted and compared, and written anew as the data set that jobs read."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import csv
 import io
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from kd_engine.catalog import PREPARED
 from kd_engine.errors import DataError
 from kd_engine.files import atomic_file
-from kd_engine.intake.archive import Archive
-from kd_engine.intake.layout import Layout, Placed, lay_out
+from kd_engine.intake.archive import Member
+from kd_engine.intake.layout import Layout, Placed
 from kd_engine.intake.manifest import MOST_LISTED, Findings, Image
 from kd_engine.intake.sheet import COLUMNS, draw_sheet
 from kd_engine.intake.survey import Broken, Survey, in_threads, survey
@@ -27,18 +27,25 @@ SAMPLES = "samples.csv"
 WhatOfBroken = Literal["refuse", "skip"]
 
 
+class Source(Protocol):
+    """What pictures come in."""
+
+    def contents(self, wanted: Iterable[Member]) -> Iterator[tuple[Member, bytes]]:
+        """The wanted members and their bytes, in the source's order."""
+
+
 def check_pictures(
-    archive: Archive,
+    source: Source,
+    layout: Layout,
     out_dir: Path,
     *,
-    test_share: float,
     broken: WhatOfBroken,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> dict[str, Any]:
-    """Checks an archive and writes `dataset.zip` (train/CLASS/... and test/CLASS/...) and `thumbnails.png`.
+    """Checks the pictures of an archive or a table and writes `dataset.zip`, `samples.csv` and `thumbnails.png`.
 
     Args:
-        test_share: of each class, where the archive has no splits.
+        layout: where they go, in the source's order.
         broken: what becomes of pictures that cannot be decoded: the whole is refused, or they are left out.
         progress: hears how many of how many pictures are done; what it raises ends the check.
 
@@ -46,16 +53,15 @@ def check_pictures(
         The manifest.
 
     Raises:
-        DataError: the archive is not one of pictures in folders, or holds broken ones that are not to be left out.
+        DataError: there are broken pictures that are not to be left out, or nothing is left.
         DiskFullError: no room.
     """
-    layout = lay_out(archive.members, test_share)
     checking = _Checking(layout)
     with (
         atomic_file(out_dir / PREPARED["image_folder"]) as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as prepared,
     ):
-        for done, (placed, content, found) in enumerate(checking.surveyed(archive), start=1):
+        for done, (placed, content, found) in enumerate(checking.surveyed(source), start=1):
             checking.take(placed, content, found, prepared)
             progress(done, len(layout.placed))
         checking.verify(broken)
@@ -73,13 +79,13 @@ class _Checking:
         self.thumbnails: dict[int, list[NDArray[np.uint8]]] = defaultdict(list)
         self._kept: dict[tuple[str, int], list[str]] = defaultdict(list)  # by split and label, the archive's names
 
-    def surveyed(self, archive: Archive) -> Iterator[tuple[Placed, bytes, Survey | Broken]]:
-        """Every picture in the archive's order, with its bytes and what it holds."""
+    def surveyed(self, source: Source) -> Iterator[tuple[Placed, bytes, Survey | Broken]]:
+        """Every picture in the source's order, with its bytes and what it holds."""
         by_member = {placed.member: placed for placed in self._layout.placed}
         asked: dict[int, int] = defaultdict(int)
 
         def jobs() -> Iterator[tuple[Placed, bytes, bool]]:
-            for member, content in archive.contents(by_member):
+            for member, content in source.contents(by_member):
                 placed = by_member[member]
                 asked[placed.label] += placed.split == "train"
                 yield placed, content, placed.split == "train" and asked[placed.label] <= COLUMNS
@@ -109,7 +115,7 @@ class _Checking:
             listed = "; ".join(f"{entry['file']} ({entry['why']})" for entry in found[:MOST_LISTED])
             raise DataError(
                 f"{len(found):,} of {len(self._layout.placed):,} pictures cannot be used: {listed}. Replace them, or "
-                "send the archive again with broken=skip to leave them out."
+                "send it again with broken=skip to leave them out."
             )
         used = {(image.split, image.label) for image in self.findings.images}
         missing = [name for label, name in enumerate(self._layout.classes) if ("train", label) not in used]

@@ -14,13 +14,14 @@ from kd_engine.events import Event, PhaseEnded, PhaseStarted, Progress
 from kd_engine.files import write_atomically
 from kd_engine.intake import arrays, folder
 from kd_engine.intake.archive import Archive
-from kd_engine.intake.sniff import FORMATS, sniff
+from kd_engine.intake.layout import Layout, lay_out
+from kd_engine.intake.sniff import FORMATS, Format, sniff
 from kd_engine.options import RunOptions
 from kd_engine.spec import CheckSpec
 
 MANIFEST = "manifest.json"
 _EVERY_SECONDS = 0.5
-_READ = "a zip or tar archive of pictures in a folder for each class, or numpy arrays as .npz"
+_READ = "a zip or tar archive of pictures in a folder for each class, a parquet table, or numpy arrays as .npz"
 
 
 def run_check(
@@ -48,14 +49,24 @@ def _check(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     found = sniff(path)
     about = {"format": found, "sha256": spec.upload_sha256, "bytes": path.stat().st_size}
-    if found in ("zip", "tar"):
-        archive = Archive(path, is_tar=found == "tar")
-        manifest = folder.check_pictures(archive, out_dir, test_share=spec.test, broken=spec.broken, progress=report)
+    if found in ("zip", "tar", "parquet"):
+        source, layout = _pictures(path, found, spec.test)
+        manifest = folder.check_pictures(source, layout, out_dir, broken=spec.broken, progress=report)
         return about | {"layout": "image_folder"} | manifest, (PREPARED["image_folder"], folder.SAMPLES, folder.SHEET)
     if found == "npz":
         manifest = arrays.check_arrays(path, out_dir, test_share=spec.test, progress=report)
         return about | {"layout": "arrays"} | manifest, (PREPARED["arrays"], arrays.SHEET)
     raise DataError(f"the file is {FORMATS[found]}, by its content; expected {_READ}.")
+
+
+def _pictures(path: Path, found: Format, test_share: float) -> tuple[folder.Source, Layout]:
+    if found == "parquet":
+        from kd_engine.intake.table import PictureTable  # only now: pyarrow takes a while to import
+
+        table = PictureTable(path)
+        return table, table.layout(test_share)
+    archive = Archive(path, is_tar=found == "tar")
+    return archive, lay_out(archive.members, test_share)
 
 
 class _Report:

@@ -130,7 +130,7 @@ def _by_class(pictures: list[Member], paths: list[list[str]], left_out: dict[str
     classes = _classes({path[0] for path in paths})
     index = {name: label for label, name in enumerate(classes)}
     labels = [index[path[0]] for path in paths]
-    tested = _test_mask([member.name for member in pictures], labels, test_share)
+    tested = test_mask([member.name for member in pictures], labels, test_share)
     placed = tuple(
         Placed(member, "test" if test else "train", label)
         for member, label, test in zip(pictures, labels, tested, strict=True)
@@ -139,7 +139,7 @@ def _by_class(pictures: list[Member], paths: list[list[str]], left_out: dict[str
     return Layout(classes, placed, (note,), left_out)
 
 
-def _test_mask(names: Sequence[str], labels: Sequence[int], share: float) -> list[bool]:
+def test_mask(names: Sequence[str], labels: Sequence[int], share: float) -> list[bool]:
     """Drawn in the order of names, so that it does not matter how the archive was packed."""
     order = sorted(range(len(names)), key=names.__getitem__)
     count = max(1, round(share * len(names)))

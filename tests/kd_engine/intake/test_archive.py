@@ -92,7 +92,7 @@ def test_a_password_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_tar", [False, True])
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, is_tar: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_HARMLESS_BYTES", 10_000)
+    monkeypatch.setattr(module, "HARMLESS_BYTES", 10_000)
     pack = tarred if is_tar else zipped
     path = pack(tmp_path / "archive", {f"{number}.png": bytes(1_000_000) for number in range(5)})
     with pytest.raises(DataError, match="unpacks to more than"):

@@ -19,13 +19,15 @@ from kd_engine.errors import DataError
 from kd_engine.files import sha256_of
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.folder import WhatOfBroken, check_pictures
+from kd_engine.intake.layout import lay_out
 from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
 
 
 def _check(path: Path, out: Path, broken: WhatOfBroken = "refuse", test_share: float = 0.2) -> dict[str, Any]:
     out.mkdir(exist_ok=True)
     is_tar = path.suffix != ".zip"
-    return check_pictures(Archive(path, is_tar=is_tar), out, test_share=test_share, broken=broken)
+    archive = Archive(path, is_tar=is_tar)
+    return check_pictures(archive, lay_out(archive.members, test_share), out, broken=broken)
 
 
 def _split(pictures: int = 6) -> dict[str, bytes]:
