@@ -29,6 +29,7 @@ from jobs.errors import (
     KeyReused,
     ModelNotFound,
     OverQuota,
+    UploadNotFound,
     WrongState,
 )  # fmt: skip
 from kd_engine.errors import DiskFullError
@@ -50,10 +51,12 @@ CODES: dict[str, tuple[int, str]] = {
     "job_not_found": (404, "There is no such job"),
     "dataset_not_found": (404, "There is no such data set"),
     "model_not_found": (404, "There is no such model"),
+    "upload_not_found": (404, "There is no such upload"),
     "artifact_not_found": (404, "The job has no such artifact"),
     "report_not_found": (404, "The job has no report"),
     "method_not_allowed": (405, "This path does not take that method"),
     "wrong_state": (409, "The job's state does not allow this"),
+    "wrong_offset": (409, "The part does not begin where the last one ended"),
     "dataset_in_use": (409, "Unfinished jobs are to read the data set"),
     "not_finished": (409, "The job has not finished"),
     "body_too_large": (413, "The body is too large"),
@@ -164,6 +167,10 @@ async def _model_not_found(request: Request, error: Exception) -> Response:
     return Problem("model_not_found", f"{error}; GET /models lists those that exist.").response()
 
 
+async def _upload_not_found(request: Request, error: Exception) -> Response:
+    return Problem("upload_not_found", f"{error}; POST /uploads begins one, a day without a part ends it.").response()
+
+
 async def _dataset_in_use(request: Request, error: Exception) -> Response:
     return Problem("dataset_in_use", f"{error}. Wait for them, or cancel them.").response()
 
@@ -237,6 +244,7 @@ _ANSWERS = {
     ArtifactNotFound: _artifact_not_found,
     DatasetNotFound: _dataset_not_found,
     ModelNotFound: _model_not_found,
+    UploadNotFound: _upload_not_found,
     DatasetInUse: _dataset_in_use,
     DiskFullError: _disk_full,
     WrongState: _wrong_state,

@@ -117,6 +117,9 @@ class PageQuery(Query):
 class DatasetQuery(Query):
     """Of POST /datasets."""
 
+    upload: str | None = Field(
+        None, max_length=40, description="The id of a file that came in parts, in place of a body."
+    )
     name: str = Field("", max_length=200, description="For people; need not be unique.")
     test: float = Field(
         0.2, gt=0, lt=1, allow_inf_nan=False,
@@ -143,6 +146,9 @@ _LISTED = WithJsonSchema({"type": "string", "maxLength": 3000})
 class ModelQuery(Query):
     """Of POST /models."""
 
+    upload: str | None = Field(
+        None, max_length=40, description="The id of a file that came in parts, in place of a body."
+    )
     name: str = Field("", max_length=200, description="For people; need not be unique.")
     dataset: str = Field(max_length=200, description="What the network is for: a data set's name, or the id of yours.")
     height: int | None = Field(None, ge=1, le=1024, description="Of pictures that you sent: as the network takes them.")

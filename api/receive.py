@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,12 @@ from starlette.concurrency import run_in_threadpool
 from api.deps import Context
 from api.errors import Problem
 from jobs.access import Caller
-from jobs.artifacts import ArtifactInfo, ArtifactStore
+from jobs.artifacts import ArtifactInfo
 from jobs.errors import OverQuota
 from jobs.ids import new_id
 from jobs.repository import uploads
 from kd_engine.errors import DiskFullError
-from kd_engine.files import DISK_FULL
+from kd_engine.files import DISK_FULL, sha256_of
 
 _PIECE_BYTES = 2**20  # what is written at once: what arrives is a sixteenth of it, and a thread costs 50 microseconds
 _MULTIPART = "multipart/form-data"
@@ -51,32 +52,108 @@ class Room:
 
 
 @asynccontextmanager
-async def receive(request: Request, store: ArtifactStore, room: Room) -> AsyncIterator[Received]:
-    """The file in the body, for the length of the block; afterwards nothing is left of it but what the store took.
+async def arriving(
+    request: Request, context: Context, caller: Caller, upload_id: str | None
+) -> AsyncIterator[Received]:
+    """The file that a request sends, for the length of the block; afterwards nothing is left but what the store took.
+
+    It is the body, or the file that came in parts before.
 
     Raises:
-        Exception: what `room` says of too many bytes, before they are read where the length is announced.
-        Problem: 415 for a form.
+        Problem, OverQuota: too many bytes; they are not even read where the length is announced. 415 for a form.
+        UploadNotFound: no such file in parts.
         DiskFullError: no room.
         starlette.requests.ClientDisconnect: the caller left before the end.
     """
+    if upload_id is not None:
+        async with _in_parts(context, caller, upload_id) as received:
+            yield received
+        return
+    room = await run_in_threadpool(room_of, context, caller)
     _check_head(request, room)
-    path = await run_in_threadpool(store.scratch)
+    path = await run_in_threadpool(context.store.scratch)
     try:
-        yield await _written(request, path, room)
+        digest = hashlib.sha256()
+        with path.open("xb") as file:
+            size = await pour(request, file, room, digest.update)
+        yield Received(path, size, digest.hexdigest())
     finally:
         await run_in_threadpool(path.unlink, missing_ok=True)
 
 
-async def _written(request: Request, path: Path, room: Room) -> Received:
-    digest, size, pieces, waiting = hashlib.sha256(), 0, list[bytes](), 0
+@asynccontextmanager
+async def _in_parts(context: Context, caller: Caller, upload_id: str) -> AsyncIterator[Received]:
+    """Kept where the request fails for a reason that may pass, so that nothing need be sent twice."""
+    with alone(await run_in_threadpool(_find, context, caller, upload_id)) as file:
+        received = await run_in_threadpool(_whole, Path(file.name), upload_id)
+        try:
+            yield received
+        except Problem as problem:
+            if problem.code == "unknown_format":
+                await run_in_threadpool(forget, context, upload_id)
+            raise
+        await run_in_threadpool(forget, context, upload_id)
 
-    def write(file: IO[bytes], content: bytes) -> None:
+
+def _find(context: Context, caller: Caller, upload_id: str) -> Path:
+    with context.database.read() as repository:
+        repository.upload(upload_id, caller.sees)
+    return context.store.partial(upload_id)
+
+
+def _whole(path: Path, upload_id: str) -> Received:
+    size = path.stat().st_size
+    if size == 0:
+        message = f"Nothing has come for the upload '{upload_id}' yet; send its first part with PATCH."
+        raise Problem("wrong_offset", message, offset=0)
+    return Received(path, size, sha256_of(path))
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[IO[bytes]]:
+    """The file, to be written at its end, while nobody else has it so.
+
+    Raises:
+        Problem: 409; somebody has.
+    """
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Problem("wrong_offset", "Another part is just arriving; wait for it, and ask how much has.") from None
+        yield file
+
+
+def forget(context: Context, upload_id: str) -> None:
+    """Removes what is left of a file that came in parts."""
+    with context.database.write() as repository:
+        repository.end_upload(upload_id)
+    context.store.partial(upload_id).unlink(missing_ok=True)
+
+
+async def pour(
+    request: Request, file: IO[bytes], room: Room, heard: Callable[[bytes], None] = lambda content: None
+) -> int:
+    """Writes the body to `file`, flushed; gives its size in bytes. What came before the caller left is written, too.
+
+    Args:
+        heard: gets every piece, in order.
+
+    Raises:
+        Exception: as `arriving`.
+    """
+    size, pieces, waiting = 0, list[bytes](), 0
+
+    def write(last: bool) -> None:
+        content = b"".join(pieces)
         file.write(content)
-        digest.update(content)
+        heard(content)
+        if last:
+            file.flush()
+            os.fsync(file.fileno())
 
     try:
-        with path.open("xb") as file:
+        try:
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > room.limit:
@@ -84,20 +161,15 @@ async def _written(request: Request, path: Path, room: Room) -> Received:
                 pieces.append(chunk)
                 waiting += len(chunk)
                 if waiting >= _PIECE_BYTES:
-                    await run_in_threadpool(write, file, b"".join(pieces))
+                    await run_in_threadpool(write, False)
                     pieces, waiting = [], 0
-            await run_in_threadpool(write, file, b"".join(pieces))
-            await run_in_threadpool(_flush, file)
+        finally:
+            await run_in_threadpool(write, True)
     except OSError as error:
         if error.errno in DISK_FULL:
             raise DiskFullError("no room for the file that was sent.") from error
         raise
-    return Received(path, size, digest.hexdigest())
-
-
-def _flush(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+    return size
 
 
 def _check_head(request: Request, room: Room) -> None:

@@ -105,6 +105,14 @@ class JobPage(_View):
     next_page_token: str | None
 
 
+class UploadView(_View):
+    """A file that is being sent in parts."""
+
+    id: str
+    offset: int = Field(description="Bytes that have arrived; the next part begins there.")
+    created: datetime
+
+
 class DatasetView(_View):
     """A data set that was sent. Jobs may name it as soon as it is `ready`."""
 

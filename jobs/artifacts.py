@@ -20,6 +20,7 @@ _CHUNK_BYTES = 2**20
 # A key is made by us: names joined by single slashes, none of them hidden, `.` or `..`.
 _KEY = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z_.+-]*(/[0-9A-Za-z_-][0-9A-Za-z_.+-]*)*", re.ASCII)
 _PART = re.compile(r"\..+\.[0-9a-f]{16}\.part", re.ASCII)  # of a file that is being written
+_PARTIAL = ".partial"  # a folder that no key leads into
 _MEDIA_TYPES = {
     ".safetensors": "application/octet-stream",
     ".onnx": "application/octet-stream",
@@ -71,6 +72,12 @@ class ArtifactStore(Protocol):
     def scratch(self) -> Path:
         """A place for a new file that `take` can then have; what is left there is removed by `clear_parts`."""
 
+    def partial(self, name: str) -> Path:
+        """The place of a file that comes in parts, over hours; made by whoever writes the first of them."""
+
+    def clear_partial(self, older_seconds: float) -> list[str]:
+        """Removes files of `partial` that nobody has written to so long, and gives their names."""
+
     def take(self, path: Path, key: str) -> None:
         """Stores the file at `path`, a whole one, and leaves nothing there.
 
@@ -121,6 +128,21 @@ class LocalStore:
     def scratch(self) -> Path:
         self._make_folder(self._root)
         return self._root / f".incoming.{secrets.token_hex(8)}.part"
+
+    def partial(self, name: str) -> Path:
+        if not _KEY.fullmatch(name) or "/" in name:
+            raise ValueError(f"{name!r} is not a name of a file that comes in parts")
+        self._make_folder(self._root / _PARTIAL)
+        return self._root / _PARTIAL / name
+
+    def clear_partial(self, older_seconds: float) -> list[str]:
+        cleared = []
+        for path in (self._root / _PARTIAL).glob("*"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > older_seconds:
+                    path.unlink()
+                    cleared.append(path.name)
+        return cleared
 
     def take(self, path: Path, key: str) -> None:
         target = self.path(key)

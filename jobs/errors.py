@@ -4,6 +4,7 @@ JobError
 ├── JobNotFound          no such job (or artifact of it)
 ├── DatasetNotFound      no such data set that was sent
 ├── ModelNotFound        no such network that was sent or kept
+├── UploadNotFound       no such file on its way
 ├── DatasetInUse         jobs that have not ended are to read it
 ├── WrongState           the edge does not exist from the job's present state
 ├── OverQuota            the owner has as much as it may have
@@ -46,6 +47,12 @@ class ModelNotFound(JobError):
     def __init__(self, model_id: str) -> None:
         super().__init__(f"there is no model '{model_id}'")
         self.model_id = model_id
+
+
+class UploadNotFound(JobError):
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(f"there is no upload '{upload_id}'")
+        self.upload_id = upload_id
 
 
 class DatasetInUse(JobError):

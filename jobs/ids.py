@@ -63,6 +63,11 @@ def is_model_id(text: str) -> bool:
     return _MODEL_ID.fullmatch(text) is not None
 
 
+def is_upload_id(text: str) -> bool:
+    """Whether a file that is being sent in parts could have this id."""
+    return _UPLOAD_ID.fullmatch(text) is not None
+
+
 def names_files(text: str) -> bool:
     """Whether this service makes keys of files that begin so: those of jobs and of what was sent."""
-    return is_job_id(text) or _UPLOAD_ID.fullmatch(text) is not None
+    return is_job_id(text) or is_upload_id(text)

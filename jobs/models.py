@@ -218,6 +218,16 @@ class SentModel(Base):
     __table_args__ = (Index("models_owner", "owner", "id"),)
 
 
+class Upload(Base):
+    """A file that is being sent in parts. How much has arrived, the file itself says."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime]
+
+
 class IdempotencyKey(Base):
     """The first answer to a `POST /jobs` of this owner with this key."""
 

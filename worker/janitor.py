@@ -63,6 +63,9 @@ class Janitor:
                 log.info("deleted %d files that no job names", len(unnamed))
         self._clear_runs()
         self._store.clear_parts(old)
+        for name in self._store.clear_partial(_DAY_SECONDS):
+            with self._database.write() as repository:
+                repository.end_upload(name)
         for part in self._settings.cache_dir.rglob(".*.part"):
             if _age(part) > old:
                 _remove(part)

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.routes import actions, artifacts, catalog, datasets, events, health, jobs, logs, metrics, models, usage
+from api.routes import (
+    actions,
+    artifacts,
+    catalog,
+    datasets,
+    events,
+    health,
+    jobs,
+    logs,
+    metrics,
+    models,
+    uploads,
+    usage,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     jobs.router, actions.router, events.router, metrics.router, logs.router, artifacts.router, usage.router,
-    datasets.router, models.router,    catalog.router, health.router,
+    datasets.router, models.router, uploads.router,    catalog.router, health.router,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from api.deps import Context, ContextDep
 from api.errors import Problem
 from api.paging import make_token, read_token
 from api.query import DatasetQuery, PageQuery
-from api.receive import Received, kept, receive, room_of
+from api.receive import Received, arriving, kept
 from api.schemas import DatasetPage, DatasetView
 from api.sent import manifest_of
 from api.views import dataset_view
@@ -26,7 +26,6 @@ router = APIRouter(prefix="/datasets", tags=["data sets"])
 _LIST = "datasets"  # what its page tokens are bound to
 _TAKEN = ("zip", "tar", "npz", "parquet")
 _BODY: dict[str, Any] = {
-    "required": True,
     "description": "A zip or tar archive of pictures, an .npz file or a parquet table. What it is, is found out from "
     "its content.",
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
@@ -41,7 +40,7 @@ _LOCATION = {"Location": {"description": "Path of the data set.", "schema": {"ty
     responses={
         201: {"model": DatasetView, "description": "Stored; a job checks it.", "headers": _LOCATION},
         200: {"model": DatasetView, "description": "You have sent the same before: here it is.", "headers": _LOCATION},
-        **problems(400, 413, 415, 422, 429, 507),
+        **problems(400, 404, 409, 413, 415, 422, 429, 507),
     },
     openapi_extra={"requestBody": _BODY, "parameters": DatasetQuery.openapi()},
 )
@@ -52,8 +51,7 @@ async def create_dataset(request: Request, context: ContextDep) -> Response:
     """
     query = DatasetQuery.read(request.query_params)
     caller = caller_of(request)
-    room = await run_in_threadpool(room_of, context, caller)
-    async with receive(request, context.store, room) as received:
+    async with arriving(request, context, caller, query.upload) as received:
         return await run_in_threadpool(_create, query, received, context, caller)
 
 

@@ -15,7 +15,7 @@ from api.deps import Context, ContextDep
 from api.errors import Problem, invalid_body
 from api.paging import make_token, read_token
 from api.query import ModelQuery, PageQuery
-from api.receive import Received, kept, receive, room_of
+from api.receive import Received, arriving, kept
 from api.schemas import ModelPage, ModelView
 from api.sent import sent_dataset, with_dataset
 from api.submit import check_data
@@ -29,7 +29,6 @@ router = APIRouter(prefix="/models", tags=["models"])
 _LIST = "models"  # what its page tokens are bound to
 _TAKEN = ("safetensors", "onnx", "npz")
 _BODY: dict[str, Any] = {
-    "required": True,
     "description": "safetensors weights of a network of the catalogue (`model`), an ONNX model, or an .npz file with "
     "the logits of all images (`train` and `test`). What it is, is found out from its content.",
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
@@ -44,7 +43,7 @@ _LOCATION = {"Location": {"description": "Path of the model.", "schema": {"type"
     responses={
         201: {"model": ModelView, "description": "Stored; a job looks at it.", "headers": _LOCATION},
         200: {"model": ModelView, "description": "You have sent the same before: here it is.", "headers": _LOCATION},
-        **problems(400, 413, 415, 422, 429, 507),
+        **problems(400, 404, 409, 413, 415, 422, 429, 507),
     },
     openapi_extra={"requestBody": _BODY, "parameters": ModelQuery.openapi()},
 )
@@ -54,8 +53,7 @@ async def create_model(request: Request, context: ContextDep) -> Response:
     """
     query = ModelQuery.read(request.query_params)
     caller = caller_of(request)
-    room = await run_in_threadpool(room_of, context, caller)
-    async with receive(request, context.store, room) as received:
+    async with arriving(request, context, caller, query.upload) as received:
         return await run_in_threadpool(_create, query, received, context, caller)
 
 

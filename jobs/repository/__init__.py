@@ -10,8 +10,9 @@ the attempt's token. No row changed means that somebody else was first. Times co
     attempts.py   what a worker does to a job that it holds
     logs.py       the lines that its trainer wrote
     sweeps.py     lost jobs; who is at work
+    inbox.py      the repository's part for what users send, made of the next two
     sent.py       data sets and networks that were sent
-    uploads.py    files that came with a job
+    uploads.py    files on their way, and those that came with a job
     usage.py      what an owner has, and may have
     waiting.py    why a queued job waits
     deliveries.py messages to webhooks
@@ -27,7 +28,19 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from jobs.artifacts import ArtifactInfo
-from jobs.models import LOCAL, Artifact, Delivery, Job, JobEvent, LogLine, Metric, SentDataset, SentModel, Worker
+from jobs.models import (
+    LOCAL,
+    Artifact,
+    Delivery,
+    Job,
+    JobEvent,
+    LogLine,
+    Metric,
+    SentDataset,
+    SentModel,
+    Upload,
+    Worker,
+)
 from jobs.quota import NO_QUOTA, Quota
 from jobs.repository import (
     attempts,
@@ -37,24 +50,24 @@ from jobs.repository import (
     queries,
     queue,
     retention,
-    sent,
     sweeps,
     usage,
     waiting,
 )  # fmt: skip
 from jobs.repository.attempts import Renewal
+from jobs.repository.inbox import Inbox
 from jobs.repository.queries import JobFilter
 from jobs.repository.sent import Sent
 from jobs.repository.usage import Usage
 from jobs.repository.waiting import Waiting
 from jobs.states import EndReason
 from kd_engine.events import Event
-from kd_engine.spec import AnySpec, CheckSpec, RegisterSpec
+from kd_engine.spec import AnySpec
 
 __all__ = ["JobFilter", "Renewal", "Repository", "Sent", "Usage", "Waiting"]
 
 
-class Repository:
+class Repository(Inbox):
     """The one way to the tables.
 
     Raises (by every method that is given a `token`):
@@ -194,74 +207,6 @@ class Repository:
     def artifact(self, job_id: str, name: str, kind: str = "result") -> Artifact:
         """One file of a job; raises ArtifactNotFound."""
         return queries.artifact(self._session, job_id, name, kind)
-
-    # What was sent
-
-    def create_dataset(
-        self, spec: CheckSpec, upload: ArtifactInfo, *, owner: str = LOCAL, quota: Quota = NO_QUOTA
-    ) -> tuple[Sent[SentDataset], bool]:
-        """A new data set with the queued job that checks it, and True; or that of the same content, and False.
-
-        Args:
-            upload: the stored file; it is not needed, and not listed, where the owner has sent the same before.
-
-        Raises:
-            OverQuota: the owner has as much as it may have.
-        """
-        return sent.create(self._session, SentDataset, spec, owner, quota, upload)
-
-    def create_model(
-        self, spec: RegisterSpec, upload: ArtifactInfo, *, owner: str = LOCAL, quota: Quota = NO_QUOTA
-    ) -> tuple[Sent[SentModel], bool]:
-        """A new model with the queued job that looks at it, and True; or that of the same file and words, and False.
-
-        Args, Raises: as `create_dataset`.
-        """
-        return sent.create(self._session, SentModel, spec, owner, quota, upload)
-
-    def promote(self, job: Job, role: str, name: str) -> Sent[SentModel]:
-        """A model of a network that a job published; the job is kept as long as it.
-
-        Raises:
-            WrongState: the job has not succeeded.
-            ArtifactNotFound: it published no such network.
-        """
-        return sent.promote(self._session, job, role, name)
-
-    def dataset(self, dataset_id: str, owner: str | None = None) -> Sent[SentDataset]:
-        """A data set; raises DatasetNotFound, also for somebody else's."""
-        return sent.get(self._session, SentDataset, dataset_id, owner)
-
-    def model(self, model_id: str, owner: str | None = None) -> Sent[SentModel]:
-        """A model; raises ModelNotFound, also for somebody else's."""
-        return sent.get(self._session, SentModel, model_id, owner)
-
-    def list_datasets(self, owner: str | None, before: str | None = None, limit: int = 50) -> list[Sent[SentDataset]]:
-        """Newest first; `before` is the id that the last page ended with."""
-        return sent.listed(self._session, SentDataset, owner, before, limit)
-
-    def list_models(self, owner: str | None, before: str | None = None, limit: int = 50) -> list[Sent[SentModel]]:
-        """As `list_datasets`."""
-        return sent.listed(self._session, SentModel, owner, before, limit)
-
-    def delete_dataset(self, dataset_id: str) -> list[str]:
-        """Deletes a data set with its check; the keys of the files that nothing names any more.
-
-        Raises:
-            DatasetNotFound: there is none.
-            DatasetInUse: jobs that have not ended are to read it.
-            WrongState: it is being checked.
-        """
-        return sent.delete_dataset(self._session, dataset_id)
-
-    def delete_model(self, model_id: str) -> list[str]:
-        """Deletes a model, and the job that looked at it; a job that trained it stays. Keys as `delete_dataset`.
-
-        Raises:
-            ModelNotFound: there is none.
-            WrongState: it is being looked at.
-        """
-        return sent.delete_model(self._session, model_id)
 
     # One attempt, for the worker
 

@@ -1,17 +1,41 @@
-"""What came with a job: a file that it reads, kept until nobody will run the job again."""
+"""Files that are sent: those on their way in parts, and those that came with a job, kept until nobody will run it."""
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from jobs.artifacts import ArtifactInfo
 from jobs.clock import now
-from jobs.errors import WrongState
-from jobs.models import Artifact, Job, SentDataset, SentModel
+from jobs.errors import UploadNotFound, WrongState
+from jobs.ids import is_upload_id, new_id
+from jobs.models import Artifact, Job, SentDataset, SentModel, Upload
 
 KIND = "upload"
 _TABLES = (SentDataset, SentModel)
+
+
+def begin(session: Session, owner: str) -> Upload:
+    """A new file that is to come in parts."""
+    row = {"id": new_id("up"), "owner": owner, "created_at": now()}
+    made: Upload = session.scalars(insert(Upload).values(row).returning(Upload)).one()
+    return made
+
+
+def get(session: Session, upload_id: str, owner: str | None) -> Upload:
+    """All of `Repository.upload`."""
+    of_owner = () if owner is None else (Upload.owner == owner,)
+    found = None
+    if is_upload_id(upload_id):
+        found = session.scalars(select(Upload).where(Upload.id == upload_id, *of_owner)).one_or_none()
+    if found is None:
+        raise UploadNotFound(upload_id)
+    return found
+
+
+def end(session: Session, upload_id: str) -> None:
+    """Forgets an upload: its file was taken, or is not wanted any more."""
+    session.execute(delete(Upload).where(Upload.id == upload_id))
 
 
 def keep(session: Session, job_id: str, upload: ArtifactInfo) -> None:

@@ -29,6 +29,8 @@ ENDPOINTS = {
     "/models/promote": {"post"},
     "/models/{model_id}": {"get", "delete"},
     "/evaluations": {"post"},
+    "/uploads": {"post"},
+    "/uploads/{upload_id}": {"get", "patch", "delete"},
     "/usage": {"get"},
     "/catalog": {"get"},
     "/healthz": {"get"},

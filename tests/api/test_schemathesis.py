@@ -57,6 +57,7 @@ class Promise:
         service.end(succeeded, EndReason.COMPLETED, token)
         archive, network = zipped(folder / "a.zip", by_class(2)).read_bytes(), linear_onnx(["N", 64])
         self.sent = {
+            "upload_id": service.client.post("/uploads", headers=self.headers).json()["id"],
             "dataset_id": service.client.post("/datasets", content=archive, headers=self.headers).json()["id"],
             "model_id": service.client.post(
                 "/models", content=network, params={"dataset": "digits"}, headers=self.headers

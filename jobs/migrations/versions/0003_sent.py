@@ -1,4 +1,4 @@
-"""Data sets and networks that were sent."""
+"""What was sent, or is on its way: data sets, networks, files in parts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ depends_on: str | Sequence[str] | None = None
 def upgrade() -> None:
     _create("datasets")
     _create("models", sa.Column("role", sa.String(16)))
+    op.create_table(
+        "uploads",
+        sa.Column("id", sa.String(40), nullable=False),
+        sa.Column("owner", sa.String(100), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="uploads_pk"),
+    )
 
 
 def downgrade() -> None:
-    for table in ("models", "datasets"):
+    for table in ("uploads", "models", "datasets"):
         op.drop_table(table)
 
 

@@ -1,0 +1,138 @@
+"""Files that are sent in parts: what arrived stays, and a connection that breaks costs only its last piece."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api.access import caller_of
+from api.answers import answer, problems
+from api.deps import Context, ContextDep
+from api.errors import Problem
+from api.receive import alone, forget, pour, room_of
+from api.schemas import UploadView
+from jobs.access import Caller
+from jobs.models import Upload
+
+router = APIRouter(prefix="/uploads", tags=["uploads"])
+
+_OFFSET = "Upload-Offset"
+_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
+_HEADERS = {_OFFSET: {"description": "Bytes that have arrived.", "schema": {"type": "string"}}}
+_LOCATION = {"Location": {"description": "Path of the upload.", "schema": {"type": "string"}}}
+_PART: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    "parameters": [
+        {
+            "name": _OFFSET,
+            "in": "header",
+            "required": True,
+            "description": "Where this part begins: the bytes that have arrived before it.",
+            "schema": {"type": "string", "pattern": r"^\d{1,18}$"},
+        }
+    ],
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Begin a file in parts",
+    responses={201: {"model": UploadView, "headers": _LOCATION}, **problems()},
+)
+def begin_upload(request: Request, context: ContextDep) -> Response:
+    """Then send its parts with PATCH, and name it: POST /datasets?upload=ID, or POST /models?upload=ID."""
+    with context.database.write() as repository:
+        upload = repository.begin_upload(caller_of(request).owner)
+    return answer(_view(upload, 0), status=201, headers={"Location": f"/uploads/{upload.id}", _OFFSET: "0"})
+
+
+@router.patch(
+    "/{upload_id}",
+    summary="Send a part",
+    responses={200: {"model": UploadView, "headers": _HEADERS}, **problems(400, 404, 409, 413, 429, 507)},
+    openapi_extra=_PART,
+)
+async def send_part(upload_id: str, request: Request, context: ContextDep) -> Response:
+    """The body goes to the end of what has arrived. Where the connection breaks, ask how much has, and go on there."""
+    caller = caller_of(request)
+    begins = _offset(request)
+    upload, path = await run_in_threadpool(_find, context, caller, upload_id)
+    room = await run_in_threadpool(room_of, context, caller)
+    with _at_its_end(path, begins) as file:
+        left = type(room)(max(0, room.limit - begins), room.over)
+        await pour(request, file, left)
+        arrived = os.fstat(file.fileno()).st_size
+    return answer(_view(upload, arrived), headers={_OFFSET: str(arrived)})
+
+
+@router.get("/{upload_id}", summary="How much has arrived", responses={
+    200: {"model": UploadView, "headers": _HEADERS}, **problems(404),
+})  # fmt: skip
+def read_upload(upload_id: str, request: Request, context: ContextDep) -> Response:
+    """`offset` is where the next part begins. What nobody has sent a part of for a day is removed."""
+    upload, path = _find(context, caller_of(request), upload_id)
+    arrived = path.stat().st_size if path.exists() else 0
+    return answer(_view(upload, arrived), headers={_OFFSET: str(arrived), "Cache-Control": "no-store"})
+
+
+@router.delete(
+    "/{upload_id}",
+    status_code=204,
+    summary="Give up a file in parts",
+    responses={204: {"description": "Gone, with all that has arrived."}, **problems(404)},
+)
+def delete_upload(upload_id: str, request: Request, context: ContextDep) -> Response:
+    """What a data set or a model was made of is no upload any more, and stays."""
+    _find(context, caller_of(request), upload_id)
+    forget(context, upload_id)
+    return Response(status_code=204)
+
+
+def _find(context: Context, caller: Caller, upload_id: str) -> tuple[Upload, Path]:
+    with context.database.read() as repository:
+        upload = repository.upload(upload_id, caller.sees)
+    return upload, context.store.partial(upload_id)
+
+
+def _view(upload: Upload, offset: int) -> UploadView:
+    return UploadView(id=upload.id, offset=offset, created=upload.created_at)
+
+
+def _offset(request: Request) -> int:
+    header = request.headers.get(_OFFSET, "")
+    if not _NUMBER.fullmatch(header):
+        raise Problem(
+            "bad_parameter",
+            f"A part says where it begins: the header '{_OFFSET}' is {header[:40]!r}; expected a number of bytes.",
+            errors=[{"parameter": _OFFSET, "message": "expected a number of bytes", "code": "bad_offset"}],
+        )
+    return int(header)
+
+
+@contextmanager
+def _at_its_end(path: Path, begins: int) -> Iterator[IO[bytes]]:
+    """The file, to be written at its end by nobody else meanwhile.
+
+    Raises:
+        Problem: 409; its end is elsewhere, or another part is arriving.
+    """
+    with alone(path) as file:
+        arrived = os.fstat(file.fileno()).st_size
+        if begins != arrived:
+            raise Problem(
+                "wrong_offset",
+                f"The part begins at byte {begins:,}, and {arrived:,} have arrived; send what follows those.",
+                offset=arrived,
+            )
+        yield file

@@ -1,0 +1,96 @@
+"""The part of the repository for what users send: data sets, networks, and files on their way."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from jobs.artifacts import ArtifactInfo
+from jobs.models import LOCAL, Job, SentDataset, SentModel, Upload
+from jobs.quota import NO_QUOTA, Quota
+from jobs.repository import sent, uploads
+from jobs.repository.sent import Sent
+from kd_engine.spec import CheckSpec, RegisterSpec
+
+
+class Inbox:
+    """What was sent. `Repository` is one, and has the session."""
+
+    _session: Session
+
+    def begin_upload(self, owner: str) -> Upload:
+        """A new file that is to come in parts."""
+        return uploads.begin(self._session, owner)
+
+    def upload(self, upload_id: str, owner: str | None = None) -> Upload:
+        """A file on its way; raises UploadNotFound, also for somebody else's."""
+        return uploads.get(self._session, upload_id, owner)
+
+    def end_upload(self, upload_id: str) -> None:
+        """Forgets a file on its way."""
+        uploads.end(self._session, upload_id)
+
+    def create_dataset(
+        self, spec: CheckSpec, upload: ArtifactInfo, *, owner: str = LOCAL, quota: Quota = NO_QUOTA
+    ) -> tuple[Sent[SentDataset], bool]:
+        """A new data set with the queued job that checks it, and True; or that of the same content, and False.
+
+        Args:
+            upload: the stored file; it is not needed, and not listed, where the owner has sent the same before.
+
+        Raises:
+            OverQuota: the owner has as much as it may have.
+        """
+        return sent.create(self._session, SentDataset, spec, owner, quota, upload)
+
+    def create_model(
+        self, spec: RegisterSpec, upload: ArtifactInfo, *, owner: str = LOCAL, quota: Quota = NO_QUOTA
+    ) -> tuple[Sent[SentModel], bool]:
+        """A new model with the queued job that looks at it, and True; or that of the same file and words, and False.
+
+        Args, Raises: as `create_dataset`.
+        """
+        return sent.create(self._session, SentModel, spec, owner, quota, upload)
+
+    def promote(self, job: Job, role: str, name: str) -> Sent[SentModel]:
+        """A model of a network that a job published; the job is kept as long as it.
+
+        Raises:
+            WrongState: the job has not succeeded.
+            ArtifactNotFound: it published no such network.
+        """
+        return sent.promote(self._session, job, role, name)
+
+    def dataset(self, dataset_id: str, owner: str | None = None) -> Sent[SentDataset]:
+        """A data set; raises DatasetNotFound, also for somebody else's."""
+        return sent.get(self._session, SentDataset, dataset_id, owner)
+
+    def model(self, model_id: str, owner: str | None = None) -> Sent[SentModel]:
+        """A model; raises ModelNotFound, also for somebody else's."""
+        return sent.get(self._session, SentModel, model_id, owner)
+
+    def list_datasets(self, owner: str | None, before: str | None = None, limit: int = 50) -> list[Sent[SentDataset]]:
+        """Newest first; `before` is the id that the last page ended with."""
+        return sent.listed(self._session, SentDataset, owner, before, limit)
+
+    def list_models(self, owner: str | None, before: str | None = None, limit: int = 50) -> list[Sent[SentModel]]:
+        """As `list_datasets`."""
+        return sent.listed(self._session, SentModel, owner, before, limit)
+
+    def delete_dataset(self, dataset_id: str) -> list[str]:
+        """Deletes a data set with its check; the keys of the files that nothing names any more.
+
+        Raises:
+            DatasetNotFound: there is none.
+            DatasetInUse: jobs that have not ended are to read it.
+            WrongState: it is being checked.
+        """
+        return sent.delete_dataset(self._session, dataset_id)
+
+    def delete_model(self, model_id: str) -> list[str]:
+        """Deletes a model, and the job that looked at it; a job that trained it stays. Keys as `delete_dataset`.
+
+        Raises:
+            ModelNotFound: there is none.
+            WrongState: it is being looked at.
+        """
+        return sent.delete_model(self._session, model_id)

@@ -1,0 +1,153 @@
+"""Files in parts: what arrived stays, nothing is written twice, and what is given up is gone."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Service, serving
+from tests.api.test_datasets import _files, _settings
+from tests.kd_engine.intake.archives import by_class, zipped
+from tests.kd_engine.intake.networks import linear_onnx
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """One of its own for each test: they look at all of its files."""
+    with serving(_settings(tmp_path)) as running:
+        yield running
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> bytes:
+    return zipped(tmp_path / "a.zip", by_class(3)).read_bytes()
+
+
+def _begin(service: Service) -> str:
+    answer = service.client.post("/uploads")
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"/uploads/{answer.json()['id']}"
+    assert answer.json()["offset"] == 0
+    return str(answer.json()["id"])
+
+
+def _part(service: Service, upload: str, offset: int, content: bytes) -> Any:
+    return service.client.patch(f"/uploads/{upload}", content=content, headers={"Upload-Offset": str(offset)})
+
+
+def _offset(service: Service, upload: str) -> int:
+    answer = service.client.get(f"/uploads/{upload}")
+    assert answer.headers["upload-offset"] == str(answer.json()["offset"])
+    return int(answer.json()["offset"])
+
+
+def test_parts_become_the_file(service: Service, archive: bytes) -> None:
+    upload, cut = _begin(service), len(archive) // 3
+    for start in (0, cut, 2 * cut):
+        end = len(archive) if start == 2 * cut else start + cut
+        answer = _part(service, upload, start, archive[start:end])
+        assert (answer.status_code, answer.json()["offset"]) == (200, end)
+        assert _offset(service, upload) == end
+    answer = service.client.post("/datasets", params={"upload": upload})
+    assert answer.status_code == 201, answer.text
+    [stored] = _files(service)
+    assert (service.context.settings.artifacts_dir / stored).read_bytes() == archive
+    assert service.client.get(f"/uploads/{upload}").json()["code"] == "upload_not_found"
+    whole = service.client.post("/datasets", content=archive)
+    assert (whole.status_code, whole.json()["id"]) == (200, answer.json()["id"])
+
+
+def test_a_model_comes_in_parts_as_well(service: Service) -> None:
+    content = linear_onnx(["N", 64])
+    upload = _begin(service)
+    _part(service, upload, 0, content)
+    answer = service.client.post("/models", params={"upload": upload, "dataset": "digits"})
+    assert answer.status_code == 201, answer.text
+
+
+def test_a_part_that_begins_elsewhere_changes_nothing(service: Service) -> None:
+    upload = _begin(service)
+    _part(service, upload, 0, b"0123456789")
+    for offset in (0, 5, 11):
+        answer = _part(service, upload, offset, b"x")
+        assert (answer.status_code, answer.json()["code"], answer.json()["offset"]) == (409, "wrong_offset", 10)
+    assert service.context.store.partial(upload).read_bytes() == b"0123456789"
+
+
+@pytest.mark.parametrize("offset", [None, "", "-1", "1.5", "ten", "9" * 19, "१"])
+def test_an_offset_is_a_number(service: Service, offset: str | None) -> None:
+    headers = {} if offset is None else {"Upload-Offset": offset.encode()}
+    answer = service.client.patch(f"/uploads/{_begin(service)}", content=b"x", headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, "Upload-Offset")
+
+
+def test_what_came_before_a_break_stays(service: Service) -> None:
+    upload = _begin(service)
+    with socket.create_connection(("127.0.0.1", service.port)) as connection:
+        head = f"PATCH /uploads/{upload} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\nContent-Length: 10000000\r\n\r\n"
+        connection.sendall(head.encode() + b"a" * 1_500_000)
+        deadline = time.monotonic() + 10
+        while _offset(service, upload) < 1_000_000 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        busy = _part(service, upload, _offset(service, upload), b"b")
+        assert (busy.status_code, busy.json()["code"]) == (409, "wrong_offset")
+        assert service.client.post("/datasets", params={"upload": upload}).status_code == 409
+    deadline = time.monotonic() + 10
+    while _offset(service, upload) < 1_500_000 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert _offset(service, upload) == 1_500_000
+    answer = _part(service, upload, 1_500_000, b"b")
+    while answer.status_code == 409 and time.monotonic() < deadline:  # the server has not noticed yet who left
+        answer = _part(service, upload, 1_500_000, b"b")
+    assert answer.json()["offset"] == 1_500_001
+
+
+def test_what_is_of_no_format_is_gone_and_what_fails_otherwise_stays(service: Service, archive: bytes) -> None:
+    upload = _begin(service)
+    _part(service, upload, 0, archive)
+    assert service.client.post("/models", params={"upload": upload, "dataset": "digts"}).status_code in (415, 422)
+    upload = _begin(service)
+    _part(service, upload, 0, linear_onnx(["N", 64]))
+    assert service.client.post("/models", params={"upload": upload, "dataset": "digts"}).status_code == 422
+    assert service.client.post("/models", params={"upload": upload, "dataset": "digits"}).status_code == 201
+    junk = _begin(service)
+    _part(service, junk, 0, b"junk")
+    assert service.client.post("/datasets", params={"upload": junk}).status_code == 415
+    assert service.client.get(f"/uploads/{junk}").status_code == 404
+    assert not service.context.store.partial(junk).exists()
+
+
+def test_an_upload_without_a_part_is_no_file(service: Service) -> None:
+    answer = service.client.post("/datasets", params={"upload": _begin(service)})
+    assert answer.status_code == 409
+    assert "Nothing has come" in answer.json()["detail"]
+
+
+def test_limits_hold_for_all_parts_together(tmp_path: Path) -> None:
+    with serving(_settings(tmp_path, max_upload_bytes=100)) as service:
+        upload = _begin(service)
+        assert _part(service, upload, 0, bytes(60)).status_code == 200
+        answer = _part(service, upload, 60, bytes(60))
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+def test_giving_up(service: Service) -> None:
+    upload = _begin(service)
+    _part(service, upload, 0, b"x")
+    assert service.client.delete(f"/uploads/{upload}").status_code == 204
+    assert not service.context.store.partial(upload).exists()
+    assert service.client.delete(f"/uploads/{upload}").status_code == 404
+    assert service.client.get("/uploads/up_..%2f..%2fx").status_code == 404
+
+
+def test_what_is_forgotten_for_a_day_goes(service: Service) -> None:
+    upload = _begin(service)
+    _part(service, upload, 0, b"x")
+    assert service.context.store.clear_partial(3600) == []
+    time.sleep(0.01)
+    assert service.context.store.clear_partial(0) == [upload]
