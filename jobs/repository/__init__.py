@@ -36,9 +36,6 @@ from jobs.models import (
     JobEvent,
     LogLine,
     Metric,
-    SentDataset,
-    SentModel,
-    Upload,
     Worker,
 )
 from jobs.quota import NO_QUOTA, Quota
