@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("training", "mnist", "overhead", "together", "api", "download", "start")
+NAMES = ("training", "mnist", "overhead", "together", "api", "download", "start", "sending")
 
 
 def main(names: list[str]) -> int:

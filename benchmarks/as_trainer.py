@@ -16,10 +16,10 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def run_as_trainer(module: str) -> None:
-    """`python -m MODULE`, with as many threads as there are cores.
+def run_as_trainer(module: str, *arguments: str) -> None:
+    """`python -m MODULE ARGUMENTS`, with as many threads as there are cores.
 
     Raises:
         subprocess.CalledProcessError: it failed.
     """
-    subprocess.run([sys.executable, "-m", module], env=trainer_environment(cores()), check=True)
+    subprocess.run([sys.executable, "-m", module, *arguments], env=trainer_environment(cores()), check=True)
