@@ -10,7 +10,7 @@ from kd_engine.catalog.class_names import CIFAR10, CIFAR100, DIGITS
 from kd_engine.catalog.dataset_params import ArraysParams, DatasetParams, Facts, ImageFolderParams, UploadedParams
 
 UPLOADED = "uploaded"
-PREPARED = {"image_folder": "dataset.zip", "arrays": "dataset.npz"}
+PREPARED = {"image_folder": "dataset.tar", "arrays": "dataset.npz"}
 """The checked file of a data set that was sent, by its layout."""
 
 

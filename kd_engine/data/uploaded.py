@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import tarfile
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -64,8 +64,8 @@ def _unpack(file: Path, sha256: str, folder: Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:8]}-", suffix=".part"))
     try:
-        with zipfile.ZipFile(file) as archive:
-            archive.extractall(beside)
+        with tarfile.open(file, "r:") as archive:
+            archive.extractall(beside, filter="data")
         beside.chmod(0o755)
         os.rename(beside, folder)
     except OSError as error:

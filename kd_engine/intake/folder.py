@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
+import tarfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -42,7 +42,7 @@ def check_pictures(
     broken: WhatOfBroken,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> dict[str, Any]:
-    """Checks the pictures of an archive or a table and writes `dataset.zip`, `samples.csv` and `thumbnails.png`.
+    """Checks the pictures of an archive or a table and writes `dataset.tar`, `samples.csv` and `thumbnails.png`.
 
     Args:
         layout: where they go, in the source's order.
@@ -59,7 +59,8 @@ def check_pictures(
     checking = _Checking(layout)
     with (
         atomic_file(out_dir / PREPARED["image_folder"]) as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as prepared,
+        # not a zip: that goes back in the file for each picture, which takes as long as all else that is done with it
+        tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as prepared,
     ):
         for done, (placed, content, found) in enumerate(checking.surveyed(source), start=1):
             checking.take(placed, content, found, prepared)
@@ -93,7 +94,7 @@ class _Checking:
         for (placed, content, _), found in in_threads(lambda job: survey(job[1], job[2]), jobs()):
             yield placed, content, found
 
-    def take(self, placed: Placed, content: bytes, found: Survey | Broken, prepared: zipfile.ZipFile) -> None:
+    def take(self, placed: Placed, content: bytes, found: Survey | Broken, prepared: tarfile.TarFile) -> None:
         """Notes what a picture holds and writes it to its place."""
         name, findings = placed.member.name, self.findings
         if isinstance(found, Broken):
@@ -106,7 +107,9 @@ class _Checking:
             findings.count(found.counts)
         if found.thumbnail is not None:
             self.thumbnails[placed.label].append(found.thumbnail)
-        prepared.writestr(self._place(placed), content)
+        entry = tarfile.TarInfo(self._place(placed))
+        entry.size = len(content)
+        prepared.addfile(entry, io.BytesIO(content))
 
     def verify(self, broken: WhatOfBroken) -> None:
         """Raises DataError where what was found is no data set."""

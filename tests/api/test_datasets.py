@@ -58,7 +58,7 @@ def ready(service: Service, content: bytes, tmp_path: Path, manifest: dict[str, 
     job_id = dataset["links"]["job"].rpartition("/")[2]
     token = service.start(job_id)
     infos = []
-    for name, body in (("manifest.json", json.dumps(manifest).encode()), ("dataset.zip", b"prepared")):
+    for name, body in (("manifest.json", json.dumps(manifest).encode()), ("dataset.tar", b"prepared")):
         path = tmp_path / name
         path.write_bytes(body)
         key = f"{job_id}/{token}/{name}"

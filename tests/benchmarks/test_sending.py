@@ -23,7 +23,7 @@ def test_the_check(tmp_path: Path) -> None:
     assert (what, len(photos)) == ("noise", 20)
     measured = sending.check_against_pillow(photos, tmp_path, rounds=1)
     assert set(measured.seconds) == {"Pillow alone", "check"}
-    assert (tmp_path / "dataset.zip").exists()
+    assert (tmp_path / "dataset.tar").exists()
 
 
 def test_the_onnx_teacher(tmp_path: Path) -> None:

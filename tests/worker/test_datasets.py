@@ -34,7 +34,7 @@ def _params(services: Services, dataset: Sent[SentDataset]) -> dict[str, Any]:
         files = {row.name: row for row in repository.artifacts(dataset.job.id)}
     manifest = json.loads(services.store.path(files["manifest.json"].key).read_text())
     return {
-        "id": dataset.row.id, "height": 8, "width": 8, "sha256": files["dataset.zip"].sha256,
+        "id": dataset.row.id, "height": 8, "width": 8, "sha256": files["dataset.tar"].sha256,
         "layout": manifest["layout"], "channels": manifest["channels"], "classes": manifest["classes"],
         "train": manifest["splits"]["train"]["images"],
     }  # fmt: skip

@@ -107,4 +107,4 @@ def test_one_picture_a_million_times_is_a_bomb(tmp_path: Path, monkeypatch: pyte
     assert path.stat().st_size < 100_000
     with pytest.raises(DataError, match="unpack to more than"):
         _check(path, tmp_path / "out")
-    assert not (tmp_path / "out" / "dataset.zip").exists()
+    assert not (tmp_path / "out" / "dataset.tar").exists()
