@@ -214,6 +214,9 @@ def _bad_values(error: ValidationError) -> Problem:
     errors = []
     for detail in error.errors(include_url=False):
         name = str(detail["loc"][0])
+        if detail["type"] == "missing":
+            errors.append({"parameter": name, "message": f"'{name}' is required.", "code": detail["type"]})
+            continue
         message = f"'{name}' is {str(detail['input'])[:100]!r}: {detail['msg'].removeprefix('Value error, ')}."
         errors.append({"parameter": name, "message": message, "code": detail["type"]})
     return Problem("bad_parameter", errors[0]["message"], errors=errors)

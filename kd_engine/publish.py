@@ -39,7 +39,7 @@ def publish(
         for epoch, network in result.snapshots.items():
             names.append(network_file(phase, epoch))
             save_network(network, out_dir / names[-1], _provenance(spec, data, result) | {"epoch": epoch})
-    title = spec.name or f"{spec.student.model} on {spec.dataset.name}"
+    title = spec.name or f"{spec.student.model} on {spec.dataset_name}"
     write_csv(results, out_dir / "metrics.csv")
     draw_curves(results, out_dir / "curves.png", title)
     logs = write_tensorboard(results, out_dir / "tensorboard")

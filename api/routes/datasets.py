@@ -60,7 +60,7 @@ def _create(query: DatasetQuery, received: Received, context: Context, caller: C
     if found not in _TAKEN:
         raise Problem(
             "unknown_format",
-            f"The file is {FORMATS[found]}, by its content; expected a zip or tar archive of pictures in a folder for "
+            f"By its content the file is {FORMATS[found]}. Expected a zip or tar archive of pictures in a folder for "
             "each class, numpy arrays as .npz, or a parquet table.",
         )
     spec = CheckSpec(kind="check", name=query.name, upload_sha256=received.sha256, test=query.test, broken=query.broken)

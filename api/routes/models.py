@@ -62,7 +62,7 @@ def _create(query: ModelQuery, received: Received, context: Context, caller: Cal
     if form not in _TAKEN:
         raise Problem(
             "unknown_format",
-            f"The file is {FORMATS[form]}, by its content; expected safetensors weights, an ONNX model, or logits as "
+            f"By its content the file is {FORMATS[form]}. Expected safetensors weights, an ONNX model, or logits as "
             ".npz.",
         )
     spec = _spec(query, form, received.sha256, context, caller)

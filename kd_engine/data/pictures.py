@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from kd_engine.data.files import read
 from kd_engine.errors import DataError
@@ -88,7 +88,11 @@ def upright(content: bytes) -> Image.Image:
     Raises:
         ValueError: it is too large or not of eight bits a colour; a broken picture may raise anything.
     """
-    with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+    try:
+        opened = Image.open(io.BytesIO(content), formats=_FORMATS)
+    except UnidentifiedImageError:  # whose own message names a place in memory
+        raise ValueError(f"it is none of {', '.join(_FORMATS)}, by its content") from None
+    with opened as image:
         if image.width * image.height > _MOST_PIXELS:
             raise ValueError(f"it has {image.width} x {image.height} pixels; at most {_MOST_PIXELS:,} are taken")
         if image.mode not in _MODES:

@@ -44,7 +44,7 @@ def run_evaluation(
     emit(PhaseStarted(phase="evaluate", repeat=0, epochs=0))
     progress(0)
     found = evaluate_file(
-        _given(options.model_file), spec.dataset.name, data, device,
+        _given(options.model_file), spec.dataset_name, data, device,
         teacher_file=next(iter(options.teacher_files), None), after_batch=progress,
     )  # fmt: skip
     emit(PhaseEnded(phase="evaluate", repeat=0, source="given", metrics=found.metrics))

@@ -27,7 +27,7 @@ def model_card(spec: JobSpec, data: Dataset, report: dict[str, Any]) -> str:
         report: as `report.make_report` gives it, with its `export`.
     """
     student = report["details"]["student"]
-    name = spec.name or f"{spec.student.model} on {spec.dataset.name}"
+    name = spec.name or f"{spec.student.model} on {spec.dataset_name}"
     sections = [
         f"# {_plain(name)}",
         "A small image classifier, trained by knowledge distillation.",
@@ -83,7 +83,7 @@ def _training(spec: JobSpec, data: Dataset) -> str:
     losses, ce_weight = spec.objective()
     terms = ", ".join(f"{loss.kind} (weight {loss.weight:g})" for loss in losses)
     rows = [
-        ("data", f"{_code(spec.dataset.name)}, sha256 `{data.sha256}`"),
+        ("data", f"{_code(spec.dataset_name)}, sha256 `{data.sha256}`"),
         (
             "images",
             f"{len(data.train):,} to train on, {len(data.validation):,} to select by, {len(data.test):,} to test",

@@ -56,7 +56,7 @@ def _check(
     if found == "npz":
         manifest = arrays.check_arrays(path, out_dir, test_share=spec.test, progress=report)
         return about | {"layout": "arrays"} | manifest, (PREPARED["arrays"], arrays.SHEET)
-    raise DataError(f"the file is {FORMATS[found]}, by its content; expected {_READ}.")
+    raise DataError(f"by its content the file is {FORMATS[found]}; expected {_READ}.")
 
 
 def _pictures(path: Path, found: Format, test_share: float) -> tuple[folder.Source, Layout]:

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
-Format = Literal["zip", "tar", "npz", "parquet", "safetensors", "onnx", "npy", "pickle", "unknown"]
+Format = Literal["zip", "tar", "npz", "parquet", "safetensors", "onnx", "npy", "pickle", "empty", "unknown"]
 
 FORMATS: dict[Format, str] = {
     "zip": "a zip archive",
@@ -16,7 +16,8 @@ FORMATS: dict[Format, str] = {
     "parquet": "a parquet table",
     "safetensors": "a safetensors file, which holds a network",
     "onnx": "an ONNX model",
-    "pickle": "pickled Python, which is never read: it may run a program",
+    "pickle": "pickled Python, which is never read because it may run a program",
+    "empty": "empty",
     "unknown": "of a kind that is not known here",
 }
 """Each format in words."""
@@ -30,6 +31,8 @@ def sniff(path: Path) -> Format:
     """The format of the file at `path`; `unknown` for everything that this service does not read."""
     with path.open("rb") as file:
         head = file.read(512)
+    if not head:
+        return "empty"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_or_npz(path)
     if head.startswith(_COMPRESSED) or head[_TAR_MAGIC : _TAR_MAGIC + 5] == b"ustar":

@@ -92,7 +92,7 @@ def test_the_same_again_is_the_same_data_set(service: Service, archive: bytes) -
 
 
 @pytest.mark.parametrize(("content", "words"), [
-    (b"", "not known here"),
+    (b"", "the file is empty"),
     (picture(), "not known here"),
     (b"\x80\x04\x95" + b"x" * 50, "pickled Python"),
     (b"\x93NUMPY" + b"x" * 50, "a single numpy array"),

@@ -76,7 +76,7 @@ def test_the_same_again_is_the_same_model(service: Service, onnx: bytes) -> None
     ({"dataset": "digits", "classes": "a,b"}, 422, "each once: 0, 1, 2"),
     ({"dataset": "digits", "model": "mlp"}, 422, "of safetensors weights"),
     ({"dataset": "digits", "params": "{}}"}, 400, "not valid JSON"),
-    ({}, 400, "dataset"),
+    ({}, 400, "'dataset' is required."),
 ])  # fmt: skip
 def test_wrong_words_are_told_and_nothing_is_kept(
     service: Service, onnx: bytes, query: dict[str, str], status: int, words: str

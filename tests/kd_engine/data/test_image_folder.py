@@ -193,9 +193,9 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("content", "reason"),
         [
-            (b"", "cannot identify image file"),
-            (b"<html>", "cannot identify image file"),
-            (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "cannot identify image file"),
+            (b"", "it is none of BMP"),
+            (b"<html>", "it is none of BMP"),
+            (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "it is none of BMP"),
         ],
     )
     def test_what_is_no_picture_is_named(self, data_dir: Path, content: bytes, reason: str) -> None:

@@ -111,6 +111,12 @@ def test_broken_pictures_are_all_named_and_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "dataset.tar").exists()
 
 
+def test_what_is_no_picture_is_told_without_a_place_in_memory(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"bad\.png \(it is none of BMP, .*, by its content\)") as caught:
+        _check(zipped(tmp_path / "a.zip", _split() | {"pets/train/cat/bad.png": b"nothing"}), tmp_path / "out")
+    assert " at 0x" not in str(caught.value)
+
+
 def test_broken_pictures_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
     files = _split() | {"pets/train/cat/bad.png": b"nothing"}
     manifest = _check(zipped(tmp_path / "a.zip", files), tmp_path / "out", broken="skip")

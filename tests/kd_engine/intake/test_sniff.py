@@ -51,11 +51,16 @@ def test_what_torch_saves_is_a_pickle(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"a", picture(), b"hello, world" * 100, (2**63).to_bytes(8, "little") + b"{}", b"\x00" * 600]
+    "content", [b"a", picture(), b"hello, world" * 100, (2**63).to_bytes(8, "little") + b"{}", b"\x00" * 600]
 )
 def test_everything_else_is_unknown(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
     assert sniff(tmp_path / "file") == "unknown"
+
+
+def test_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    assert sniff(tmp_path / "file") == "empty"
 
 
 def test_a_zip_that_breaks_off_is_still_one(tmp_path: Path) -> None:
