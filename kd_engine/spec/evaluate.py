@@ -7,22 +7,18 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from kd_engine.spec.dataset import DatasetSpec
-from kd_engine.spec.handling import Handled
-from kd_engine.spec.job import Labels, Resources, Text
 from kd_engine.spec.networks import NetworkOfJob, Source
+from kd_engine.spec.untrained import Untrained
 from kd_engine.spec.wrong import wrong
 
 
-class EvaluateSpec(Handled):
+class EvaluateSpec(Untrained):
     """One evaluation: all that can be measured of a network on a data set's test images."""
 
     kind: Literal["evaluate"]
-    name: Text = Field("", description="For people; need not be unique.")
     dataset: DatasetSpec = Field(description="Its test split is used; normalisation comes with the network.")
     model: NetworkOfJob
     teacher: NetworkOfJob | None = Field(None, description="To compare with: agreement and divergence.")
-    labels: Labels = Field(default_factory=dict, max_length=64)
-    resources: Resources = Resources()
 
     @model_validator(mode="after")
     def _test_split_alone(self) -> Self:
@@ -32,27 +28,10 @@ class EvaluateSpec(Handled):
                 raise wrong("not_used", message + "was trained; leave it out.", "dataset", key)
         return self
 
-    @model_validator(mode="after")
-    def _one_device(self) -> Self:
-        if self.resources.devices > 1:
-            message = "an evaluation takes one device; leave 'devices' out."
-            raise wrong("not_used", message, "resources", "devices")
-        return self
-
     @property
     def dataset_name(self) -> str:
         """What the job is found by: the data set's name in the catalogue, or the id of one that was sent."""
         return self.dataset.listed_name
-
-    @property
-    def student_name(self) -> str:
-        """Empty: only the job that the network comes from knows what it is."""
-        return ""
-
-    @property
-    def planned_epochs(self) -> int:
-        """None: nothing is trained."""
-        return 0
 
     def sources(self) -> tuple[Source, ...]:
         """The networks of other jobs that this one needs."""
@@ -62,7 +41,3 @@ class EvaluateSpec(Handled):
             for key, network in given.items()
             if network is not None
         )
-
-    def resolved(self) -> EvaluateSpec:
-        """The same: an evaluation leaves nothing to default."""
-        return self

@@ -1,0 +1,45 @@
+"""What the kinds of job that train nothing have in common."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from kd_engine.spec.handling import Handled
+from kd_engine.spec.job import Labels, Resources, Text
+from kd_engine.spec.networks import Source
+from kd_engine.spec.wrong import wrong
+
+
+class Untrained(Handled):
+    """A job that looks at something and trains nothing: it takes one device, and leaves nothing to default."""
+
+    name: Text = Field("", description="For people; need not be unique.")
+    labels: Labels = Field(default_factory=dict, max_length=64)
+    resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _one_device(self) -> Self:
+        if self.resources.devices > 1:
+            message = "a job that trains nothing takes one device; leave 'devices' out."
+            raise wrong("not_used", message, "resources", "devices")
+        return self
+
+    @property
+    def student_name(self) -> str:
+        """Empty: there is none, or only the job that the network comes from knows what it is."""
+        return ""
+
+    @property
+    def planned_epochs(self) -> int:
+        """None: nothing is trained."""
+        return 0
+
+    def sources(self) -> tuple[Source, ...]:
+        """The networks of other jobs that this one needs."""
+        return ()
+
+    def resolved(self) -> Self:
+        """The same: nothing is left to default."""
+        return self
