@@ -16,6 +16,7 @@ from pathlib import Path
 from jobs.errors import JobNotFound
 from jobs.ids import is_job_id, names_files
 from jobs.states import JobState
+from kd_engine.catalog import UNPACKED
 from worker.services import Services
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Janitor:
         for name in self._store.clear_partial(_DAY_SECONDS):
             with self._database.write() as repository:
                 repository.end_upload(name)
+        self._clear_datasets(old)
         for part in self._settings.cache_dir.rglob(".*.part"):
             if _age(part) > old:
                 _remove(part)
@@ -94,6 +96,18 @@ class Janitor:
             shutil.rmtree(folder, ignore_errors=True)
             with suppress(OSError):
                 folder.parent.rmdir()
+
+    def _clear_datasets(self, old: float) -> None:
+        """Removes what this machine has unpacked of data sets that were deleted."""
+        unpacked = [path for path in (self._settings.cache_dir / UNPACKED).glob("[0-9a-f]*") if _age(path) > old]
+        if not unpacked:
+            return
+        with self._database.read() as repository:
+            known = repository.dataset_sums()
+        for folder in unpacked:
+            if folder.name not in known:
+                log.info("removing what was unpacked of a data set that is gone")
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _runs(self, job_id: str, token: int) -> bool:
         try:

@@ -76,6 +76,10 @@ class Inbox:
         """As `list_datasets`."""
         return sent.listed(self._session, SentModel, owner, before, limit)
 
+    def dataset_sums(self) -> set[str]:
+        """The sha256 of the checked file of every data set that was sent."""
+        return sent.dataset_sums(self._session)
+
     def delete_dataset(self, dataset_id: str) -> list[str]:
         """Deletes a data set with its check; the keys of the files that nothing names any more.
 

@@ -13,10 +13,11 @@ from jobs.artifacts import ArtifactInfo
 from jobs.clock import now
 from jobs.errors import DatasetInUse, DatasetNotFound, ModelNotFound, WrongState
 from jobs.ids import is_dataset_id, is_model_id, new_id
-from jobs.models import Job, SentDataset, SentModel
+from jobs.models import Artifact, Job, SentDataset, SentModel
 from jobs.quota import Quota
 from jobs.repository import edges, lifecycle, queries, uploads
 from jobs.states import JobState
+from kd_engine.catalog import PREPARED
 from kd_engine.spec import CheckSpec, RegisterSpec, network_file
 
 S = TypeVar("S", SentDataset, SentModel)
@@ -95,6 +96,12 @@ def listed(session: Session, table: type[S], owner: str | None, before: str | No
     if before is not None:
         statement = statement.where(table.id < before)
     return [Sent(*row) for row in session.execute(statement)]
+
+
+def dataset_sums(session: Session) -> set[str]:
+    """All of `Repository.dataset_sums`."""
+    checked = select(Artifact.sha256).join(SentDataset, SentDataset.job_id == Artifact.job_id)
+    return set(session.scalars(checked.where(Artifact.name.in_(PREPARED.values()))))
 
 
 def delete_dataset(session: Session, dataset_id: str) -> list[str]:

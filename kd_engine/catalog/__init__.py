@@ -6,7 +6,7 @@ from typing import Any
 
 from kd_engine.augmentations import AUGMENTATIONS
 from kd_engine.catalog.dataset_params import DatasetParams, Facts
-from kd_engine.catalog.datasets import DATASETS, PREPARED, UPLOADED, DatasetRow
+from kd_engine.catalog.datasets import DATASETS, PREPARED, UNPACKED, UPLOADED, DatasetRow
 from kd_engine.catalog.models import MODELS, TIMM, ModelParams, ModelRow
 from kd_engine.losses import LOSSES
 from kd_engine.optimizers import OPTIMIZERS
@@ -18,6 +18,7 @@ __all__ = [
     "MODELS",
     "PREPARED",
     "TIMM",
+    "UNPACKED",
     "UPLOADED",
     "DatasetParams",
     "DatasetRow",

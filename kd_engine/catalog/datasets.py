@@ -12,6 +12,8 @@ from kd_engine.catalog.dataset_params import ArraysParams, DatasetParams, Facts,
 UPLOADED = "uploaded"
 PREPARED = {"image_folder": "dataset.tar", "arrays": "dataset.npz"}
 """The checked file of a data set that was sent, by its layout."""
+UNPACKED = "datasets"
+"""The folder in the cache where such files are unpacked, each under its sha256."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from kd_engine.catalog import UNPACKED
 from kd_engine.catalog.dataset_params import ArraysParams, ImageFolderParams, UploadedParams
 from kd_engine.data import arrays, image_folder
 from kd_engine.data.dataset import RawData
@@ -19,7 +20,6 @@ from kd_engine.errors import DataError, DiskFullError
 from kd_engine.files import DISK_FULL, sha256_of
 
 logger = logging.getLogger(__name__)
-FOLDER = "datasets"
 
 
 def read(file: Path, params: UploadedParams, cache_dir: Path | None) -> RawData:
@@ -52,7 +52,7 @@ def _unpacked(file: Path, sha256: str, cache_dir: Path | None) -> Iterator[Path]
         with tempfile.TemporaryDirectory() as parent:
             yield _unpack(file, sha256, Path(parent) / sha256)
         return
-    folder = cache_dir / FOLDER / sha256
+    folder = cache_dir / UNPACKED / sha256
     yield folder if folder.is_dir() else _unpack(file, sha256, folder)
 
 

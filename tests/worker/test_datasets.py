@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from kd_engine.spec import CheckSpec
 from tests.kd_engine.intake.archives import by_class, zipped
 from tests.kd_engine.runs import DIGITS
 from tests.worker.conftest import look, run_next
+from worker.janitor import Janitor
 from worker.services import Services
 
 Submit = Callable[[dict[str, Any]], str]
@@ -76,3 +79,21 @@ def test_a_data_set_that_was_deleted_is_a_data_error(services: Services, submit:
     job = look(services, job_id)
     assert job.end_reason == EndReason.DATA_ERROR
     assert f"there is no data set '{dataset.row.id}'" in (job.end_detail or "")
+
+
+def test_what_was_unpacked_goes_with_the_data_set(services: Services, submit: Submit, tmp_path: Path) -> None:
+    dataset = _send(services, zipped(tmp_path / "sent.zip", by_class(20)))
+    run_next(services)
+    params = _params(services, dataset)
+    submit(DIGITS | {"dataset": {"name": "uploaded", "params": params}, "baseline": False})
+    run_next(services)
+    unpacked = services.settings.cache_dir / "datasets" / params["sha256"]
+    long_ago = time.time() - 1e6
+    for _ in range(2):
+        os.utime(unpacked, (long_ago, long_ago))
+        Janitor(services).collect()
+        assert unpacked.is_dir(), "the data set is still there"
+    with services.database.write() as repository:
+        repository.delete_dataset(dataset.row.id)
+    Janitor(services).collect()
+    assert not unpacked.exists()
