@@ -21,6 +21,7 @@ from jobs.access import Caller
 from jobs.artifacts import ArtifactInfo
 from jobs.errors import OverQuota
 from jobs.ids import new_id
+from jobs.models import Upload
 from jobs.repository import uploads
 from kd_engine.errors import DiskFullError
 from kd_engine.files import DISK_FULL, sha256_of
@@ -71,7 +72,7 @@ async def arriving(
             yield received
         return
     room = await run_in_threadpool(room_of, context, caller)
-    _check_head(request, room)
+    check_head(request, room)
     path = await run_in_threadpool(context.store.scratch)
     try:
         digest = hashlib.sha256()
@@ -85,7 +86,8 @@ async def arriving(
 @asynccontextmanager
 async def _in_parts(context: Context, caller: Caller, upload_id: str) -> AsyncIterator[Received]:
     """Kept where the request fails for a reason that may pass, so that nothing need be sent twice."""
-    with alone(await run_in_threadpool(_find, context, caller, upload_id)) as file:
+    _, path = await run_in_threadpool(find_upload, context, caller, upload_id)
+    with alone(path) as file:
         received = await run_in_threadpool(_whole, Path(file.name), upload_id)
         try:
             yield received
@@ -96,10 +98,11 @@ async def _in_parts(context: Context, caller: Caller, upload_id: str) -> AsyncIt
         await run_in_threadpool(forget, context, upload_id)
 
 
-def _find(context: Context, caller: Caller, upload_id: str) -> Path:
+def find_upload(context: Context, caller: Caller, upload_id: str) -> tuple[Upload, Path]:
+    """A file that comes in parts, and where what has arrived of it lies; raises UploadNotFound."""
     with context.database.read() as repository:
-        repository.upload(upload_id, caller.sees)
-    return context.store.partial(upload_id)
+        upload = repository.upload(upload_id, caller.sees)
+    return upload, context.store.partial(upload_id)
 
 
 def _whole(path: Path, upload_id: str) -> Received:
@@ -198,7 +201,8 @@ class _Writer:
         os.fsync(self._file.fileno())
 
 
-def _check_head(request: Request, room: Room) -> None:
+def check_head(request: Request, room: Room) -> None:
+    """Raises what is to be said of a form, or of more bytes than there is room for where their number is announced."""
     if request.headers.get("content-type", "").lower().startswith(_MULTIPART):
         raise Problem(
             "unsupported_media_type",
@@ -227,11 +231,11 @@ def room_of(context: Context, caller: Caller) -> Room:
 
 @contextmanager
 def kept(received: Received, form: str, context: Context) -> Iterator[ArtifactInfo]:
-    """The received file in the store, to be listed within the block; it goes again where that fails."""
+    """The received file in the store, to be listed within the block; where that fails, it is where it was before."""
     key = f"{new_id('up')}/{form}"
     context.store.take(received.path, key)
     try:
         yield ArtifactInfo(uploads.KIND, uploads.KIND, _MEDIA_TYPE, received.size, received.sha256, key)
     except BaseException:
-        context.store.delete(key)
+        context.store.give_back(key, received.path)
         raise

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from api.errors import Problem, invalid_spec
 from jobs.artifacts import ArtifactStore
 from jobs.errors import DatasetNotFound, ModelNotFound
 from jobs.ids import is_dataset_id, is_model_id
-from jobs.models import Job, SentDataset
+from jobs.models import Job, SentDataset, SentModel
 from jobs.repository import Repository, Sent
 from jobs.states import JobState
 from kd_engine.catalog import PREPARED, UPLOADED
@@ -107,44 +108,35 @@ def _unusable(code: str, message: str, pointer: str = "/dataset") -> Problem:
     return invalid_spec([FieldProblem(pointer, message, code)])
 
 
-def with_models(body: dict[str, Any], repository: Repository, owner: str | None) -> dict[str, Any]:
+def with_models(body: dict[str, Any], find: Callable[[str], Sent[SentModel]]) -> dict[str, Any]:
     """The body with each `"mdl_..."` as the network of the job that it stands for.
 
     A model may be named where a network of a job may: as `teacher`, among its `ensemble`, and as `model` of an
     evaluation; as a text, or as the object's `model`.
 
+    Args:
+        find: the model of this id; raises ModelNotFound. Not asked where none is named.
+
     Raises:
         Problem: 422; there is no such model, or it is not ready.
     """
-    changed = dict(body)
-    for key in ("teacher", "model"):
-        if key in body:
-            changed[key] = _with_model(body[key], f"/{key}", repository, owner)
-    return changed
+    changed = {key: _with_model(body[key], f"/{key}", find) for key in ("teacher", "model") if key in body}
+    return body | changed
 
 
-def _with_model(entry: Any, pointer: str, repository: Repository, owner: str | None) -> Any:
+def _with_model(entry: Any, pointer: str, find: Callable[[str], Sent[SentModel]]) -> Any:
     if isinstance(entry, dict) and isinstance(entry.get("ensemble"), list):
         members = [
-            _with_model(member, f"{pointer}/ensemble/{place}", repository, owner)
-            for place, member in enumerate(entry["ensemble"])
+            _with_model(member, f"{pointer}/ensemble/{place}", find) for place, member in enumerate(entry["ensemble"])
         ]
         return entry | {"ensemble": members}
     name = entry.get("model") if isinstance(entry, dict) else entry
     if not isinstance(name, str) or not is_model_id(name):
         return entry
     try:
-        sent = repository.model(name, owner)
+        sent = find(name)
     except ModelNotFound as error:
         raise _unusable("model_not_found", f"{error}; GET /models lists those to use.", pointer) from None
     _check_ready(name, "model", sent.job, pointer)
     others = {key: value for key, value in entry.items() if key != "model"} if isinstance(entry, dict) else {}
     return others | {"job": sent.job.id, "role": sent.row.role or "model"}
-
-
-def names_models(body: dict[str, Any]) -> bool:
-    """Whether there is anything for `with_models` to do."""
-    entries = [body.get("teacher"), body.get("model")]
-    entries += entries[0].get("ensemble") or [] if isinstance(entries[0], dict) else []
-    names = [entry.get("model") if isinstance(entry, dict) else entry for entry in entries]
-    return any(isinstance(name, str) and is_model_id(name) for name in names)

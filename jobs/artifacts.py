@@ -85,6 +85,9 @@ class ArtifactStore(Protocol):
             DiskFullError: there is no room.
         """
 
+    def give_back(self, key: str, path: Path) -> None:
+        """Undoes `take`: the file lies at `path` again, and nothing under `key`."""
+
     def open(self, key: str) -> BinaryIO:
         """The file's bytes; raises FileNotFoundError."""
 
@@ -149,6 +152,10 @@ class LocalStore:
         self._make_folder(target.parent)
         path.replace(target)
         sync_folder(target.parent)
+
+    def give_back(self, key: str, path: Path) -> None:
+        self.path(key).replace(path)
+        self.delete(key)  # its folders
 
     def open(self, key: str) -> BinaryIO:
         return self.path(key).open("rb")

@@ -22,13 +22,13 @@ from api.openapi import EVALUATION_BODY, SPEC_BODY
 from api.paging import make_token, read_token
 from api.query import JobQuery, ListQuery, SubmitQuery
 from api.schemas import JobPage, JobView, Resolved
-from api.sent import names_models, sent_dataset, with_dataset, with_models
+from api.sent import sent_dataset, with_dataset, with_models
 from api.submit import check_data, check_sources, check_webhooks
 from api.views import job_summary, job_view, resolved_view
 from api.watch import wait_for_change
 from jobs.access import Caller
-from jobs.models import Job
-from jobs.repository import JobFilter, Waiting
+from jobs.models import Job, SentModel
+from jobs.repository import JobFilter, Sent, Waiting
 from kd_engine.explain import FieldProblem
 from kd_engine.spec import AnySpec, canonical_hash, parse_spec
 
@@ -43,6 +43,11 @@ _KEY_PARAMETER = {
 }
 _ETAG = {"ETag": {"description": "Strong; changes with everything in the body.", "schema": {"type": "string"}}}
 _LOCATION = {"Location": {"description": "Path of the new job.", "schema": {"type": "string"}}}
+_CREATED: dict[int | str, dict[str, Any]] = {
+    201: {"model": JobView, "description": "Recorded, and queued.", "headers": _LOCATION},
+    200: {"model": Resolved, "description": "With `validate_only`: the resolved spec; nothing was stored."},
+    **problems(400, 413, 415, 422, 429),
+}
 _MADE_BY = {"check": "/datasets", "register": "/models"}
 _NO_WAIT = JobQuery()
 _IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
@@ -52,11 +57,7 @@ _IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "s
     "/jobs",
     status_code=201,
     summary="Create a job",
-    responses={
-        201: {"model": JobView, "description": "Recorded, and queued.", "headers": _LOCATION},
-        200: {"model": Resolved, "description": "With `validate_only`: the resolved spec; nothing was stored."},
-        **problems(400, 413, 415, 422, 429),
-    },
+    responses=_CREATED,
     openapi_extra={"requestBody": SPEC_BODY, "parameters": [*SubmitQuery.openapi(), _KEY_PARAMETER]},
 )
 def create_job(request: Request, raw: RawBody, context: ContextDep) -> Response:
@@ -68,11 +69,7 @@ def create_job(request: Request, raw: RawBody, context: ContextDep) -> Response:
     "/evaluations",
     status_code=201,
     summary="Measure a network",
-    responses={
-        201: {"model": JobView, "description": "Recorded, and queued.", "headers": _LOCATION},
-        200: {"model": Resolved, "description": "With `validate_only`: the resolved spec; nothing was stored."},
-        **problems(400, 413, 415, 422, 429),
-    },
+    responses=_CREATED,
     openapi_extra={"requestBody": EVALUATION_BODY, "parameters": [*SubmitQuery.openapi(), _KEY_PARAMETER]},
 )
 def create_evaluation(request: Request, raw: RawBody, context: ContextDep) -> Response:
@@ -198,9 +195,7 @@ def _checked_spec(body: dict[str, Any], context: Context, caller: Caller) -> Any
     if (dataset_id := sent_dataset(body)) is not None:
         with context.database.read() as repository:
             body = with_dataset(body, dataset_id, repository, context.store, caller.sees)
-    if names_models(body):
-        with context.database.read() as repository:
-            body = with_models(body, repository, caller.sees)
+    body = with_models(body, lambda model_id: _model(model_id, context, caller))
     try:
         spec = parse_spec(body)
     except ValidationError as error:
@@ -208,6 +203,11 @@ def _checked_spec(body: dict[str, Any], context: Context, caller: Caller) -> Any
     check_data(spec, context.settings)
     check_webhooks(spec, context.settings)
     return spec
+
+
+def _model(model_id: str, context: Context, caller: Caller) -> Sent[SentModel]:
+    with context.database.read() as repository:
+        return repository.model(model_id, caller.sees)
 
 
 def _etag(job: Job, waiting: Waiting | None) -> str:

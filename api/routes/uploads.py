@@ -14,11 +14,10 @@ from starlette.concurrency import run_in_threadpool
 
 from api.access import caller_of
 from api.answers import answer, problems
-from api.deps import Context, ContextDep
+from api.deps import ContextDep
 from api.errors import Problem
-from api.receive import alone, forget, pour, room_of
+from api.receive import Room, alone, check_head, find_upload, forget, pour, room_of
 from api.schemas import UploadView
-from jobs.access import Caller
 from jobs.models import Upload
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
@@ -60,17 +59,18 @@ def begin_upload(request: Request, context: ContextDep) -> Response:
 @router.patch(
     "/{upload_id}",
     summary="Send a part",
-    responses={200: {"model": UploadView, "headers": _HEADERS}, **problems(400, 404, 409, 413, 429, 507)},
+    responses={200: {"model": UploadView, "headers": _HEADERS}, **problems(400, 404, 409, 413, 415, 429, 507)},
     openapi_extra=_PART,
 )
 async def send_part(upload_id: str, request: Request, context: ContextDep) -> Response:
     """The body goes to the end of what has arrived. Where the connection breaks, ask how much has, and go on there."""
     caller = caller_of(request)
     begins = _offset(request)
-    upload, path = await run_in_threadpool(_find, context, caller, upload_id)
+    upload, path = await run_in_threadpool(find_upload, context, caller, upload_id)
     room = await run_in_threadpool(room_of, context, caller)
+    left = Room(max(0, room.limit - begins), room.over)
+    check_head(request, left)
     with _at_its_end(path, begins) as file:
-        left = type(room)(max(0, room.limit - begins), room.over)
         await pour(request, file, left)
         arrived = os.fstat(file.fileno()).st_size
     return answer(_view(upload, arrived), headers={_OFFSET: str(arrived)})
@@ -81,7 +81,7 @@ async def send_part(upload_id: str, request: Request, context: ContextDep) -> Re
 })  # fmt: skip
 def read_upload(upload_id: str, request: Request, context: ContextDep) -> Response:
     """`offset` is where the next part begins. What nobody has sent a part of for a day is removed."""
-    upload, path = _find(context, caller_of(request), upload_id)
+    upload, path = find_upload(context, caller_of(request), upload_id)
     arrived = path.stat().st_size if path.exists() else 0
     return answer(_view(upload, arrived), headers={_OFFSET: str(arrived), "Cache-Control": "no-store"})
 
@@ -94,15 +94,9 @@ def read_upload(upload_id: str, request: Request, context: ContextDep) -> Respon
 )
 def delete_upload(upload_id: str, request: Request, context: ContextDep) -> Response:
     """What a data set or a model was made of is no upload any more, and stays."""
-    _find(context, caller_of(request), upload_id)
+    find_upload(context, caller_of(request), upload_id)
     forget(context, upload_id)
     return Response(status_code=204)
-
-
-def _find(context: Context, caller: Caller, upload_id: str) -> tuple[Upload, Path]:
-    with context.database.read() as repository:
-        upload = repository.upload(upload_id, caller.sees)
-    return upload, context.store.partial(upload_id)
 
 
 def _view(upload: Upload, offset: int) -> UploadView:

@@ -28,29 +28,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from jobs.artifacts import ArtifactInfo
-from jobs.models import (
-    LOCAL,
-    Artifact,
-    Delivery,
-    Job,
-    JobEvent,
-    LogLine,
-    Metric,
-    Worker,
-)
+from jobs.models import LOCAL, Artifact, Delivery, Job, JobEvent, LogLine, Metric, Worker
 from jobs.quota import NO_QUOTA, Quota
-from jobs.repository import (
-    attempts,
-    deliveries,
-    lifecycle,
-    logs,
-    queries,
-    queue,
-    retention,
-    sweeps,
-    usage,
-    waiting,
-)  # fmt: skip
+from jobs.repository import attempts, deliveries, lifecycle, logs, queries, queue, retention, sweeps, usage, waiting
 from jobs.repository.attempts import Renewal
 from jobs.repository.inbox import Inbox
 from jobs.repository.queries import JobFilter

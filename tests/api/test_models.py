@@ -136,6 +136,13 @@ def test_a_model_that_is_not_there_or_not_ready_is_refused(service: Service, onn
         assert (answer.status_code, error["pointer"], error["code"]) == (422, pointer, code)
 
 
+@pytest.mark.parametrize(
+    "teacher", [{"ensemble": 5}, {"ensemble": "mdl_1"}, {"ensemble": {"a": 1}}, 5, [], {"model": 5}]
+)
+def test_nonsense_in_place_of_a_model_is_told(service: Service, teacher: Any) -> None:
+    assert _post(service, teacher=teacher).status_code == 422
+
+
 def test_feature_losses_cannot_learn_from_an_onnx_model(service: Service, onnx: bytes) -> None:
     sent = _verified(service, onnx)
     spec = {"dataset": "digits", "teacher": sent["id"], "student": "resnet8", "losses": ["kl", "at"]}

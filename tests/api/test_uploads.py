@@ -122,6 +122,24 @@ def test_what_is_of_no_format_is_gone_and_what_fails_otherwise_stays(service: Se
     assert not service.context.store.partial(junk).exists()
 
 
+def test_a_file_that_finds_no_room_among_the_jobs_need_not_be_sent_twice(tmp_path: Path, archive: bytes) -> None:
+    with serving(_settings(tmp_path, quota_queued=1)) as service:
+        job_id = service.create()
+        upload = _begin(service)
+        _part(service, upload, 0, archive)
+        assert service.client.post("/datasets", params={"upload": upload}).json()["code"] == "over_quota"
+        assert _offset(service, upload) == len(archive)
+        service.client.post(f"/jobs/{job_id}/cancel")
+        assert service.client.post("/datasets", params={"upload": upload}).status_code == 201
+
+
+def test_a_part_that_says_it_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with serving(_settings(tmp_path, max_upload_bytes=100)) as service:
+        upload = _begin(service)
+        assert _part(service, upload, 0, bytes(101)).status_code == 413
+        assert _offset(service, upload) == 0
+
+
 def test_an_upload_without_a_part_is_no_file(service: Service) -> None:
     answer = service.client.post("/datasets", params={"upload": _begin(service)})
     assert answer.status_code == 409
