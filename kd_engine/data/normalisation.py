@@ -31,15 +31,24 @@ _DIGITS = 6  # the seventh would change with a handful of pixels, and nobody wan
 
 
 def measure(images_NCHW: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of pixels in [0, 1], a value a channel, rounded to six digits.
+    """Mean and standard deviation of pixels in [0, 1], a value a channel, rounded to six digits."""
+    return mean_and_std(pixel_counts(images_NCHW))
 
-    Pixels are counted by value, so the result does not depend on the order of the images or on threads. A channel of
-    one value has a deviation of 1, which leaves it as it is.
+
+def pixel_counts(images_NCHW: Tensor) -> Tensor:
+    """How many pixels of each channel have each of the 256 values, int64 `[C, V]`.
+
+    So what is made of them depends neither on the order of the images nor on threads.
     """
     counts_CV = torch.zeros(images_NCHW.shape[1], 256, dtype=torch.int64)
     for part_BCHW in torch.split(images_NCHW, _AT_A_TIME):
         for channel in range(len(counts_CV)):
             counts_CV[channel] += torch.bincount(part_BCHW[:, channel].flatten(), minlength=256)
+    return counts_CV
+
+
+def mean_and_std(counts_CV: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """As `measure`, from `pixel_counts`. A channel of one value has a deviation of 1, which leaves it as it is."""
     value_V = torch.arange(256, dtype=torch.float64) / 255
     share_CV = counts_CV / counts_CV.sum(dim=1, keepdim=True).double()
     mean_C = share_CV @ value_V

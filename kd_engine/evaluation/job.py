@@ -10,11 +10,12 @@ import torch
 
 from kd_engine.data.dataset import Dataset
 from kd_engine.environment import describe
-from kd_engine.errors import Interrupted, InvalidSpecError
+from kd_engine.errors import InvalidSpecError
 from kd_engine.evaluation.again import evaluate_file, publish_evaluation
-from kd_engine.events import Event, PhaseEnded, PhaseStarted, Progress
+from kd_engine.events import Event, PhaseEnded, PhaseStarted
 from kd_engine.files import write_atomically
 from kd_engine.options import RunOptions
+from kd_engine.progress import ImageProgress
 from kd_engine.spec import EvaluateSpec
 
 
@@ -34,18 +35,13 @@ def run_evaluation(
     """
     images = len(data.test)
 
-    def progress(done: int) -> None:
-        emit(Progress(phase="evaluate", repeat=0, epoch=0, step=done, steps=images, fraction=done / images,
-                      seconds_remaining=None))  # fmt: skip
-        if should_stop():
-            raise Interrupted(f"stopped as asked, after {done} of {images} images.")
-
+    progress = ImageProgress("evaluate", emit, should_stop)
     write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
     emit(PhaseStarted(phase="evaluate", repeat=0, epochs=0))
-    progress(0)
+    progress(0, images)
     found = evaluate_file(
         _given(options.model_file), spec.dataset_name, data, device,
-        teacher_file=next(iter(options.teacher_files), None), after_batch=progress,
+        teacher_file=next(iter(options.teacher_files), None), after_batch=lambda done: progress(done, images),
     )  # fmt: skip
     emit(PhaseEnded(phase="evaluate", repeat=0, source="given", metrics=found.metrics))
     environment = describe(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,8 @@ class _Exporter:
 
     def __init__(self, network: Network, correct_N: Tensor, data: Dataset, out_dir: Path) -> None:
         self.out_dir = out_dir
-        self._architecture, self._data, self._correct_N = network.architecture, data, correct_N
-        self._portable = Portable(network)
-        self._program: ExportedProgram | None = None
+        self._network, self._architecture = network, network.architecture
+        self._data, self._correct_N = data, correct_N
         self._onnx: Path | None = None
 
     def write(self, form: Export) -> dict[str, Any]:
@@ -102,11 +102,11 @@ class _Exporter:
         return {"file": path.name, "bytes": path.stat().st_size, **measured}
 
     def _torch_export(self, path: Path) -> dict[str, Any]:
-        save_program(self._traced(), path)
+        save_program(self._program, path)
         return self._compared(lambda pixels_BCHW: run_program(path, pixels_BCHW))
 
     def _write_onnx(self, path: Path) -> dict[str, Any]:
-        save_onnx(self._traced(), self._architecture, path)
+        save_onnx(self._program, self._architecture, path)
         session = OnnxSession(path)
         measured = self._compared(lambda pixels_BCHW: torch.from_numpy(session.run(pixels_BCHW.numpy())[0]))
         self._onnx = path
@@ -126,10 +126,13 @@ class _Exporter:
             "difference": of_paired_difference(gained, lost, images).to_json(),
         }
 
-    def _traced(self) -> ExportedProgram:
-        if self._program is None:
-            self._program = trace(self._portable, self._architecture.shape)
-        return self._program
+    @cached_property
+    def _portable(self) -> Portable:
+        return Portable(self._network)
+
+    @cached_property
+    def _program(self) -> ExportedProgram:
+        return trace(self._portable, self._architecture.shape)
 
     def _compared(self, run: Callable[[Tensor], Tensor]) -> dict[str, Any]:
         """The largest difference from PyTorch's logits on real images; in batches of another size than was traced."""

@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageOps
 from pydantic import ValidationError
 
 from kd_engine.catalog import PREPARED
 from kd_engine.catalog.dataset_params import ArraysParams
 from kd_engine.data.arrays import MOST_BYTES, NAMES, read
 from kd_engine.data.dataset import RawData
+from kd_engine.data.normalisation import pixel_counts
 from kd_engine.data.splits import held_out
 from kd_engine.errors import DataError
 from kd_engine.files import atomic_file
@@ -168,14 +171,10 @@ def _survey(
                 progress(done, of)
     _, height, width = raw.train_images.shape[1:]
     findings.heights, findings.widths = [height], [width]
-    for channel_NHW in raw.train_images.numpy().transpose(1, 0, 2, 3)[None]:
-        findings.count(np.stack([np.bincount(one.reshape(-1), minlength=256) for one in channel_NHW]))
+    findings.count(pixel_counts(raw.train_images).numpy())
     return thumbnails
 
 
 def _thumbnail(image_CHW: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    from PIL import Image as Pillow
-    from PIL import ImageOps
-
     image_HW3 = np.broadcast_to(image_CHW.transpose(1, 2, 0), (*image_CHW.shape[1:], 3))
     return np.asarray(ImageOps.pad(Pillow.fromarray(np.ascontiguousarray(image_HW3)), (THUMBNAIL, THUMBNAIL)))

@@ -7,6 +7,7 @@ import io
 import tarfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -20,7 +21,7 @@ from kd_engine.intake.archive import Member
 from kd_engine.intake.layout import Layout, Placed
 from kd_engine.intake.manifest import MOST_LISTED, Findings, Image
 from kd_engine.intake.sheet import COLUMNS, draw_sheet
-from kd_engine.intake.survey import Broken, Survey, in_threads, survey
+from kd_engine.intake.survey import Broken, Survey, in_threads, pixel_sha256, survey
 
 SHEET = "thumbnails.png"
 SAMPLES = "samples.csv"
@@ -59,13 +60,14 @@ def check_pictures(
     checking = _Checking(layout)
     with (
         atomic_file(out_dir / PREPARED["image_folder"]) as file,
-        # not a zip: that goes back in the file for each picture, which takes as long as all else that is done with it
+        # written from the beginning to the end: a zip goes back in the file for each picture
         tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as prepared,
     ):
         for done, (placed, content, found) in enumerate(checking.surveyed(source), start=1):
             checking.take(placed, content, found, prepared)
             progress(done, len(layout.placed))
         checking.verify(broken)
+    checking.tell_apart(out_dir / PREPARED["image_folder"])
     checking.write_samples(out_dir / SAMPLES)
     draw_sheet(layout.classes, checking.thumbnails, out_dir / SHEET)
     return checking.findings.manifest()
@@ -78,6 +80,7 @@ class _Checking:
         self._layout = layout
         self.findings = Findings(layout.classes, notes=list(layout.notes), left_out=layout.left_out)
         self.thumbnails: dict[int, list[NDArray[np.uint8]]] = defaultdict(list)
+        self._places: list[str] = []  # of the findings' images, in the file that is written
         self._kept: dict[tuple[str, int], list[str]] = defaultdict(list)  # by split and label, the archive's names
 
     def surveyed(self, source: Source) -> Iterator[tuple[Placed, bytes, Survey | Broken]]:
@@ -100,14 +103,15 @@ class _Checking:
         if isinstance(found, Broken):
             findings.broken.append({"file": name, "why": found.why})
             return
-        findings.images.append(Image(placed.split, placed.label, name, found.pixel_sha256))
+        findings.images.append(Image(placed.split, placed.label, name, found.key))
         findings.heights.append(found.height)
         findings.widths.append(found.width)
         if placed.split == "train":
             findings.count(found.counts)
         if found.thumbnail is not None:
             self.thumbnails[placed.label].append(found.thumbnail)
-        entry = tarfile.TarInfo(self._place(placed))
+        self._places.append(self._place(placed))
+        entry = tarfile.TarInfo(self._places[-1])
         entry.size = len(content)
         prepared.addfile(entry, io.BytesIO(content))
 
@@ -126,6 +130,16 @@ class _Checking:
             raise DataError(f"no picture to train on can be used in: {', '.join(missing[:5])}.")
         if not any(split == "test" for split, _ in used):
             raise DataError("no picture to test on can be used.")
+
+    def tell_apart(self, prepared: Path) -> None:
+        """Looks at all pixels of the pictures that are alike: they may be equal, or show a thing in another place."""
+        images = self.findings.images
+        alike = {self._places[number]: number for number in self.findings.alike()}
+        with tarfile.open(prepared, "r:") as archive:
+            found = ((alike[entry.name], archive.extractfile(entry)) for entry in archive if entry.name in alike)
+            contents = ((number, file.read()) for number, file in found if file is not None)
+            for (number, _), key in in_threads(lambda picture: pixel_sha256(picture[1]), contents):
+                images[number] = replace(images[number], key=key)
 
     def write_samples(self, path: Path) -> None:
         """Which picture is which sample: those of a split are counted from 0, class by class."""

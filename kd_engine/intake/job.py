@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kd_engine.catalog import PREPARED
-from kd_engine.errors import DataError, Interrupted, InvalidSpecError
-from kd_engine.events import Event, PhaseEnded, PhaseStarted, Progress
+from kd_engine.errors import DataError, InvalidSpecError
+from kd_engine.events import Event, PhaseEnded, PhaseStarted
 from kd_engine.files import write_atomically
 from kd_engine.intake import arrays, folder
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.layout import Layout, lay_out
 from kd_engine.intake.sniff import FORMATS, Format, sniff
 from kd_engine.options import RunOptions
+from kd_engine.progress import ImageProgress
 from kd_engine.spec import CheckSpec
 
 MANIFEST = "manifest.json"
-_EVERY_SECONDS = 0.5
 _READ = "a zip or tar archive of pictures in a folder for each class, a parquet table, or numpy arrays as .npz"
 
 
@@ -36,7 +35,7 @@ def run_check(
     if options.upload_file is None:
         raise InvalidSpecError("a check is made by POST /datasets, with the file that it is of.")
     emit(PhaseStarted(phase="check", repeat=0, epochs=0))
-    report = _Report(emit, should_stop)
+    report = ImageProgress("check", emit, should_stop)
     manifest, names = _check(options.upload_file, spec, options.out_dir, report)
     write_atomically(options.out_dir / MANIFEST, json.dumps(manifest, indent=2) + "\n")
     images = {f"{split}_images": float(found["images"]) for split, found in manifest["splits"].items()}
@@ -67,22 +66,3 @@ def _pictures(path: Path, found: Format, test_share: float) -> tuple[folder.Sour
         return table, table.layout(test_share)
     archive = Archive(path, is_tar=found == "tar")
     return archive, lay_out(archive.members, test_share)
-
-
-class _Report:
-    """Tells how far the check is, now and then, and ends it when it is asked to."""
-
-    def __init__(self, emit: Callable[[Event], None], should_stop: Callable[[], bool]) -> None:
-        self._emit, self._should_stop = emit, should_stop
-        self._began, self._told = time.monotonic(), 0.0
-
-    def __call__(self, done: int, of: int) -> None:
-        if self._should_stop():
-            raise Interrupted(f"stopped as asked, after {done:,} of {of:,} images.")
-        now = time.monotonic()
-        if now - self._told < _EVERY_SECONDS and done < of:
-            return
-        self._told = now
-        left = (now - self._began) / done * (of - done)
-        self._emit(Progress(phase="check", repeat=0, epoch=0, step=done, steps=of, fraction=done / of,
-                            seconds_remaining=left))  # fmt: skip

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from kd_engine.data.normalisation import mean_and_std
 
 MOST_LISTED = 100  # of each kind of problem; their number is always given
 _SIDES = (32, 64, 96, 128, 160, 192, 224)  # pixels that networks are usually made for
@@ -17,12 +20,17 @@ _SIDES = (32, 64, 96, 128, 160, 192, 224)  # pixels that networks are usually ma
 
 @dataclass(frozen=True)
 class Image:
-    """A picture as it counts: where it is, what it is called and what it holds."""
+    """A picture as it counts.
+
+    Attributes:
+        name: what its sender calls it.
+        key: of pictures that look alike it is the same; `tell_apart` makes it that of equal pixels alone.
+    """
 
     split: str
     label: int
     name: str
-    pixel_sha256: str
+    key: str
 
 
 @dataclass
@@ -42,9 +50,15 @@ class Findings:
         """Adds a train picture's pixels, `[C, 256]`."""
         self.counts = pixels.copy() if self.counts is None else self.counts + pixels
 
+    def alike(self) -> list[int]:
+        """Which of the images share their key with another."""
+        shared = {key for key, times in Counter(image.key for image in self.images).items() if times > 1}
+        return [number for number, image in enumerate(self.images) if image.key in shared]
+
     def manifest(self) -> dict[str, Any]:
         """All of it as JSON data."""
-        mean, std = _mean_and_std(self.counts)
+        assert self.counts is not None, "train has pictures"
+        mean, std = mean_and_std(torch.from_numpy(self.counts))
         sizes = {name: _spread(values) for name, values in (("height", self.heights), ("width", self.widths))}
         return {
             "classes": list(self.classes),
@@ -52,8 +66,8 @@ class Findings:
             "channels": len(mean),
             "sizes": sizes,
             "default_size": [default_side(sizes)] * 2,
-            "mean": mean,
-            "std": std,
+            "mean": list(mean),
+            "std": list(std),
             "duplicates": duplicates(self.images, self.classes),
             "broken": {"count": len(self.broken), "listed": self.broken[:MOST_LISTED]},
             "left_out": dict(self.left_out),
@@ -78,7 +92,7 @@ def duplicates(images: Iterable[Image], classes: Sequence[str]) -> dict[str, Any
     """Pictures with the same pixels: in train and test (which makes a test too easy), and under two classes."""
     same: dict[str, list[Image]] = defaultdict(list)
     for image in images:
-        same[image.pixel_sha256].append(image)
+        same[image.key].append(image)
     groups = [group for group in same.values() if len(group) > 1]
     across = [group for group in groups if len({image.split for image in group}) > 1]
     differing = [group for group in groups if len({image.label for image in group}) > 1]
@@ -99,12 +113,3 @@ def _listed(groups: Sequence[Sequence[Image]], classes: Sequence[str]) -> dict[s
 
 def _spread(values: Sequence[int]) -> dict[str, float]:
     return {"smallest": min(values), "median": median(values), "largest": max(values)}
-
-
-def _mean_and_std(counts_CV: NDArray[np.int64] | None) -> tuple[list[float], list[float]]:
-    assert counts_CV is not None, "train has pictures"
-    value_V = np.arange(256) / 255
-    share_CV = counts_CV / counts_CV.sum(axis=1, keepdims=True)
-    mean_C = share_CV @ value_V
-    std_C = np.sqrt((share_CV * (value_V - mean_C[:, None]) ** 2).sum(axis=1))
-    return [round(value, 6) for value in mean_C.tolist()], [round(value, 6) or 1.0 for value in std_C.tolist()]

@@ -13,9 +13,9 @@ from torch import nn
 
 from kd_engine.data.dataset import Dataset, read_raw
 from kd_engine.data.normalisation import Normalisation
-from kd_engine.errors import DataError, Interrupted, InvalidSpecError
+from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.evaluation.again import evaluate_file, publish_evaluation
-from kd_engine.events import Event, PhaseEnded, PhaseStarted, Progress
+from kd_engine.events import Event, PhaseEnded, PhaseStarted
 from kd_engine.files import write_atomically
 from kd_engine.intake.logits_file import recorded_logits
 from kd_engine.intake.onnx_file import onnx_network
@@ -23,6 +23,7 @@ from kd_engine.intake.verify import Tried, best_normalisation, check_order, with
 from kd_engine.models.foreign import LOGITS, ONNX
 from kd_engine.network import METADATA_KEY, Architecture, Network, build, load_network, save_network
 from kd_engine.options import RunOptions
+from kd_engine.progress import ImageProgress
 from kd_engine.spec import RegisterSpec, network_file
 
 ROLE = "model"
@@ -47,21 +48,16 @@ def run_register(
         raise InvalidSpecError("a registration is made by POST /models, with the file that it is of.")
     images = len(data.test)
 
-    def progress(done: int) -> None:
-        emit(Progress(phase="register", repeat=0, epoch=0, step=done, steps=images, fraction=done / images,
-                      seconds_remaining=None))  # fmt: skip
-        if should_stop():
-            raise Interrupted(f"stopped as asked, after {done} of {images} images.")
-
+    progress = ImageProgress("register", emit, should_stop)
     emit(PhaseStarted(phase="register", repeat=0, epochs=0))
-    progress(0)
+    progress(0, images)
     network = _network(options.upload_file, spec, data, options)
     network.module.to(device)
     network.freeze()
     network, tried = _normalised(network, spec, data)
     path = options.out_dir / network_file(ROLE)
     save_network(network, path, {"upload_sha256": spec.upload_sha256, "dataset": spec.dataset.listed_name})
-    found = evaluate_file(path, spec.dataset.listed_name, data, device, after_batch=progress)
+    found = evaluate_file(path, spec.dataset.listed_name, data, device, after_batch=lambda done: progress(done, images))
     check_order(found.outcomes, data.classes)
     found.report["registered"] = {
         "format": spec.format,
@@ -158,8 +154,9 @@ def _normalised(network: Network, spec: RegisterSpec, data: Dataset) -> tuple[Ne
         return with_normalisation(network, spec.mean, spec.std), []
     assert data.facts is not None, "data that was loaded is known"
     mean, std = spec.dataset.mean or data.facts.mean, spec.dataset.std or data.facts.std
-    if spec.format == "npz" or network.architecture.mean != (0.0,) * data.shape[0] or mean is None or std is None:
-        return network, []  # recorded logits need no pixels, and a network of ours knows its own
+    ours = spec.format == "safetensors" and spec.model is None  # such a network knows how it was trained
+    if ours or spec.format == "npz" or mean is None or std is None:
+        return network, []
     tried = best_normalisation(network, data.test, Normalisation(mean, std))
     return with_normalisation(network, tried[0].mean, tried[0].std), tried
 

@@ -33,6 +33,8 @@ class RegisterSpec(ModelChoice, Untrained):
     def _both_or_none(self) -> Self:
         if (self.mean is None) != (self.std is None):
             raise wrong("one_of", "'mean' and 'std' go together: give both, or leave both out.")
+        if self.mean is not None and self.format == "npz":
+            raise wrong("not_used", "recorded logits take no pixels; leave 'mean' and 'std' out.", "mean")
         if self.model is None and self.params:
             raise wrong("not_used", "'params' are of 'model', the network that the weights are of; name it.", "params")
         if self.model is not None and self.format != "safetensors":

@@ -122,6 +122,14 @@ def test_a_network_that_cannot_be_traced_costs_its_exports_alone(tmp_path: Path)
     assert "\n" not in report["onnx"]["error"]
 
 
+def test_a_network_that_cannot_be_copied_costs_its_exports_alone(tmp_path: Path) -> None:
+    student = a_student()
+    student.module.register_buffer("kept", torch.ones(1, requires_grad=True) * 2, persistent=False)  # not a leaf
+    report, names = ship(student, correct(student, data()), data(), ("torch_export", "onnx"), tmp_path)
+    assert names == []
+    assert all(found["error"] for found in report.values())
+
+
 def test_a_model_that_says_something_else_than_the_student_is_not_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,21 +143,24 @@ def test_duplicates_are_found_by_their_pixels(tmp_path: Path) -> None:
     assert {entry["class"] for entry in found["under_two_classes"]["listed"][0]} == {"cat", "dog"}
 
 
-def test_large_pictures_that_differ_in_some_rows_alone_are_no_duplicates(tmp_path: Path) -> None:
-    """Of large pictures not all rows are compared; those that are not still count in how often each value comes."""
+def _spot(top: int, left: int) -> bytes:
+    """A large white picture with one black square."""
+    pixels = np.full((200, 200, 3), 255, np.uint8)
+    pixels[top : top + 8, left : left + 8] = 0
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_pictures_that_differ_in_where_things_are_are_no_duplicates(tmp_path: Path) -> None:
+    """As often each value, and equal rows almost everywhere: only a look at all pixels tells them apart."""
     files = by_class(2, prefix="train/") | {"test/cat/a.png": picture(5000)}
-    large = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    for number in range(3):
-        changed = large.copy()
-        changed[number] = number
-        file = io.BytesIO()
-        Image.fromarray(changed).save(file, "PNG")
-        files[f"train/dog/large{number}.png"] = file.getvalue()
-    files["test/dog/again.png"] = files["train/dog/large1.png"]
+    files |= {f"train/dog/spot{left}.png": _spot(20, left) for left in (20, 40, 60)}
+    files["test/dog/again.png"] = files["train/dog/spot40.png"]
     found = _check(zipped(tmp_path / "a.zip", files), tmp_path / "out")["duplicates"]
     assert found["pictures"] == 1
     assert [entry["file"] for entry in found["across_splits"]["listed"][0]] == [
-        "train/dog/large1.png", "test/dog/again.png",
+        "train/dog/spot40.png", "test/dog/again.png",
     ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from kd_engine.build import build_network
@@ -137,6 +138,7 @@ def test_a_student_of_this_project_says_all_of_itself(tmp_path: Path) -> None:
     assert run_spec(DIGITS | {"baseline": False}, tmp_path / "first").reason == "completed"
     ended = register(tmp_path / "first" / "student.safetensors", tmp_path / "out")
     assert ended.reason == "completed", ended.detail
+    assert report(tmp_path)["registered"]["normalisations_tried"] == [], "it knows how it was trained"
     told = json.loads((tmp_path / "first" / "report.json").read_text())["details"]["student"]
     assert report(tmp_path)["test_accuracy"] == told["test_accuracy"]
 
@@ -175,6 +177,12 @@ def test_logits_that_do_not_fit_are_told(tmp_path: Path, arrays: dict[str, Any],
     ended = register(tmp_path / "sent.npz", tmp_path / "out")
     assert ended.reason == "data_error"
     assert message in ended.detail
+
+
+def test_logits_take_no_normalisation(tmp_path: Path) -> None:
+    np.savez(tmp_path / "sent.npz", train=logits("train"), test=logits("test"))
+    with pytest.raises(ValidationError, match="recorded logits take no pixels"):
+        register(tmp_path / "sent.npz", tmp_path / "out", mean=[0.5], std=[0.5])
 
 
 def test_logits_of_shuffled_samples_are_worth_a_note(tmp_path: Path) -> None:
