@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from api.keys import run_command
 from api.main import create_app
+from jobs.artifacts import open_store
 from jobs.settings import Settings, SettingsError
 
 _NOT_STARTED = 3  # as uvicorn itself says it
@@ -23,6 +24,7 @@ def main() -> int:
         return run_command(sys.argv[1:])
     try:
         settings = Settings()
+        open_store(settings)  # tried out here as well: within the server, a traceback would bury what is wrong
         app = create_app(settings)
     except SettingsError as error:
         sys.stderr.write(f"cannot start: {error}\n")

@@ -11,8 +11,9 @@ from fastapi import Depends, Request
 
 from api.queue import Doorbell
 from api.watch import Watcher
-from jobs.artifacts import LocalStore
+from jobs.artifacts import ArtifactStore
 from jobs.db import Database
+from jobs.errors import StoreUnavailable
 from jobs.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ class Context:
 
     settings: Settings
     database: Database
-    store: LocalStore
+    store: ArtifactStore
     doorbell: Doorbell
     watcher: Watcher
 
@@ -33,7 +34,7 @@ class Context:
         for key in keys:
             try:
                 self.store.delete(key)
-            except OSError:
+            except (OSError, StoreUnavailable):
                 log.warning("could not remove %s from the artifact store", key, exc_info=True)
 
 

@@ -18,7 +18,7 @@ from api.queue import Doorbell, make_producer
 from api.routes import ROUTERS
 from api.watch import Watcher
 from jobs.access import Keyring
-from jobs.artifacts import LocalStore
+from jobs.artifacts import open_store
 from jobs.db import Database
 from jobs.settings import Settings
 
@@ -67,14 +67,16 @@ def open_context(settings: Settings) -> Context:
     """The parts of the service, with the tables brought up to date.
 
     Raises:
+        jobs.settings.SettingsError: the artifact store cannot be used.
         sqlalchemy.exc.OperationalError: the database cannot be reached.
         jobs.errors.SchemaTooNew: the database belongs to a newer version of this program.
     """
+    store = open_store(settings)
     database = Database(settings.database_url)
     database.migrate()
     doorbell = Doorbell(make_producer(settings.broker_url))
     watcher = Watcher(database, settings.max_streams)
-    return Context(settings, database, LocalStore(settings.artifacts_dir), doorbell, watcher)
+    return Context(settings, database, store, doorbell, watcher)
 
 
 def close_context(context: Context) -> None:
