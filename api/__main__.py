@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from api.keys import run_command
 from api.main import create_app
+from jobs import logs
 from jobs.settings import Settings, SettingsError
 
 _NOT_STARTED = 3  # as uvicorn itself says it
@@ -23,6 +24,7 @@ def main() -> int:
         return run_command(sys.argv[1:])
     try:
         settings = Settings()
+        logs.configure(settings)
         app = create_app(settings)
     except SettingsError as error:
         sys.stderr.write(f"cannot start: {error}\n")
@@ -49,6 +51,7 @@ def serve(app: FastAPI, settings: Settings) -> int:
         app,
         host=settings.host,
         port=settings.port,
+        log_config=None,  # its lines go where all others go
         access_log=False,  # a line for every poll of a job would bury all others
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

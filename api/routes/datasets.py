@@ -68,7 +68,7 @@ def _create(query: DatasetQuery, received: Received, context: Context, caller: C
     with kept(received, found, context) as upload, context.database.write() as repository:
         dataset, is_new = repository.create_dataset(spec, upload, owner=caller.owner, quota=quota)
     if is_new:
-        context.doorbell.ring(dataset.job.id, dataset.job.device)
+        context.made(dataset.job)
     else:
         context.remove([upload.key])
     headers = {"Location": f"/datasets/{dataset.row.id}"}

@@ -70,7 +70,7 @@ def _create(query: ModelQuery, received: Received, context: Context, caller: Cal
     with kept(received, form, context) as upload, context.database.write() as repository:
         sent, is_new = repository.create_model(spec, upload, owner=caller.owner, quota=quota)
     if is_new:
-        context.doorbell.ring(sent.job.id, sent.job.device)
+        context.made(sent.job)
     else:
         context.remove([upload.key])
     headers = {"Location": f"/models/{sent.row.id}"}
