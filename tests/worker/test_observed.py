@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from tests.jobs.collector import collecting
 from tests.jobs.test_trace import SPAN, TRACE
 from tests.kd_engine.runs import DIGITS
 from tests.worker.conftest import QUICK, SLOW, Running, look, run_next, trainers
+from worker.lease import Lease
 from worker.services import Services
 
 Submit = Callable[[dict[str, Any]], str]
@@ -121,8 +123,18 @@ def test_a_lease_that_is_lost_is_counted_and_its_lines_name_the_job(
             repository.lose(job_id, 1, 3, "its worker was silent")
         running.join()
     assert services.metrics.registry.get_sample_value("distillery_lease_losses_total") == 1
-    assert "worker.lease" in {line["logger"] for line in lines}, "the thread that renews has them, too"
+    assert lines
     assert all(line["job_id"] == job_id for line in lines)
+
+
+def test_the_thread_that_renews_a_lease_names_the_job_too(services: Services, submit: Submit) -> None:
+    job_id = submit(QUICK)
+    with json_log("worker") as lines, logs.bound(job_id=job_id), Lease(services.database, services.settings, job_id, 1):
+        deadline = time.monotonic() + 60
+        while not lines:  # nobody has claimed the job under that token
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert [(line["logger"], line["job_id"]) for line in lines] == [("worker.lease", job_id)]
 
 
 def test_a_collector_that_is_away_costs_the_job_nothing(
