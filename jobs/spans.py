@@ -58,7 +58,7 @@ class Spans(Protocol):
         """A span below `parent`; None: the first one of a new trace."""
 
     def close(self) -> None:
-        """Sends what has ended, for as long as that takes or a few seconds."""
+        """Sends what has ended, for as long as that takes or a few seconds. Later calls do nothing."""
 
 
 def open_spans(service: str, instance: str | None = None) -> Spans:
@@ -139,6 +139,7 @@ class Sent:
     def __init__(self, service: str, instance: str | None) -> None:
         self._provider = _provider(service, instance)
         self._tracer = self._provider.get_tracer("distillery")
+        self._once, self._closed = threading.Lock(), False
 
     def begin(
         self,
@@ -161,6 +162,10 @@ class Sent:
         return _Sent(self._tracer.start_span(name, context, kinds[kind], attributes), parent)
 
     def close(self) -> None:
+        with self._once:
+            if self._closed:
+                return
+            self._closed = True
         # bounded by this side: with a collector that does not answer, the SDK itself may take half a minute
         ending = threading.Thread(target=self._provider.shutdown, name="spans", daemon=True)
         ending.start()

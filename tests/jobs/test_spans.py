@@ -42,6 +42,7 @@ def test_a_collector_is_told_who_is_below_whom_and_what_failed(monkeypatch: pyte
             inner.end("it broke")
             inner.end()
         opened.close()
+        opened.close()
     found = {span.name: span for span in collector.spans}
     assert collector.paths == {"/v1/traces"}
     assert found["outer"].service == "distillery-test"
