@@ -172,6 +172,26 @@ class Settings(BaseSettings):
         False, description="Whether webhooks may lie on private networks and on this machine."
     )
 
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How API and workers write their log: lines for people, or one JSON object a line."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is worth a line in that log."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port on which API and workers serve their metrics to Prometheus; 0 takes a free one. "
+        "Left out: none are served.",
+    )
+    metrics_host: str | None = Field(
+        None,
+        min_length=1,
+        description="Address of that port. It asks for no key, so let only your Prometheus reach it. "
+        "Left out: that of KD_HOST.",
+    )
+
     _keys: tuple[ApiKey, ...] = PrivateAttr(())
 
     def __init__(self, **values: Any) -> None:

@@ -98,7 +98,17 @@ def api_program(env: dict[str, str], url: str) -> Program:
 def worker_programs(env: dict[str, str], settings: Settings) -> list[Program]:
     command = (sys.executable, "-m", "worker")
     grace = settings.cancel_grace_seconds + _WORKER_GRACE_SECONDS
-    return [Program(f"worker-{number}", command, env, grace_seconds=grace) for number in range(1, settings.workers + 1)]
+    return [
+        Program(f"worker-{number}", command, env | _metrics_port(settings, number), grace_seconds=grace)
+        for number in range(1, settings.workers + 1)
+    ]
+
+
+def _metrics_port(settings: Settings, number: int) -> dict[str, str]:
+    """Of one worker: the api has the port itself, the workers those that follow."""
+    if not settings.metrics_port:  # none, or any that is free
+        return {}
+    return {"KD_METRICS_PORT": str(settings.metrics_port + number)}
 
 
 def free_port(host: str, port: int) -> int:

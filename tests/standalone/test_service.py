@@ -54,6 +54,14 @@ def test_as_many_workers_as_asked_for_each_with_time_for_its_checkpoint(tmp_path
     assert all(program.grace_seconds > 7 for program in programs)
 
 
+def test_each_worker_serves_its_metrics_on_a_port_of_its_own(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, workers=2, metrics_port=9100)
+    assert [program.env["KD_METRICS_PORT"] for program in worker_programs({}, settings)] == ["9101", "9102"]
+    for port in (None, 0):
+        settings = Settings(home=tmp_path, workers=2, metrics_port=port)
+        assert all("KD_METRICS_PORT" not in program.env for program in worker_programs({}, settings))
+
+
 def test_the_database_has_its_tables_after_migrate(tmp_path: Path) -> None:
     migrate(Settings(home=tmp_path))
     connection = sqlite3.connect(tmp_path / "distillery.db")

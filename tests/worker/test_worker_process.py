@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,3 +223,25 @@ def test_a_message_whose_courier_was_killed_comes_again(
 
         _wait(delivered)
     assert [headers["webhook-id"] for _, headers, _ in hook.received] == [delivery.id] * 2
+
+
+def test_its_log_is_one_object_a_line_and_its_metrics_are_served(
+    services: Services, submit: Submit, start_worker: Start, broker: Broker, tmp_path: Path
+) -> None:
+    job_id = submit(QUICK)
+    worker = start_worker(broker.url, metrics_port=0, log_format="json")
+    _wait(lambda: look(services, job_id).state.terminal)
+    log = tmp_path / "worker.log"
+    _wait(lambda: "attempt 1 is over" in log.read_text())
+    found = re.search(r"http://127\.0\.0\.1:\d+/metrics", log.read_text())
+    assert found is not None
+    with urllib.request.urlopen(found[0]) as answer:
+        served = answer.read().decode()
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(30)
+    assert 'distillery_jobs_ended_total{reason="data_error"} 1.0' in served
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    about = [line for line in lines if job_id in line["message"]]
+    assert about
+    assert all(line["job_id"] == job_id and line["trace_id"] for line in about)
+    assert any(line["logger"].startswith("celery") for line in lines), "its lines go the same way"
