@@ -57,9 +57,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.routers = ROUTERS
     for router in ROUTERS:
         app.include_router(router)
-    app.add_middleware(Door, keyring=Keyring(chosen.keys))
+    app.add_middleware(Door, keyring=Keyring(chosen.api_keys))
     errors.install(app)
-    openapi.install(app, keys=bool(chosen.keys))
+    openapi.install(app, keys=bool(chosen.api_keys))
     return app
 
 
