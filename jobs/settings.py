@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
-from jobs import access
+from jobs import access, broker
 from jobs.access import ApiKey
 from jobs.environment import PREFIX, Environment, SettingsError, origin, secrets, variable, warn_of_unknown
 from jobs.quota import Quota
@@ -54,7 +54,12 @@ class Settings(BaseSettings):
         "Left out: a SQLite file in KD_HOME.",
         repr=False,
     )
-    broker_url: str = Field("redis://127.0.0.1:6379/0", description="The Redis that rings the workers.", repr=False)
+    broker_url: Annotated[str, AfterValidator(broker.check_url)] = Field(
+        "redis://127.0.0.1:6379/0",
+        description="The broker that rings the workers: `redis://`, `rediss://`, `redis+socket://`, `amqp://` or "
+        "`amqps://`.",
+        repr=False,
+    )
     data_dir: _Folder = Field(
         default_factory=lambda values: values["home"] / "data",
         description="Folder of the data sets. Left out: `data` in KD_HOME.",
