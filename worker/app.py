@@ -11,6 +11,7 @@ import os
 import socket
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from celery import Celery, signals
@@ -23,6 +24,7 @@ from jobs.settings import Settings
 from worker.courier import Courier
 from worker.device import find_device
 from worker.janitor import Janitor
+from worker.pulse import touch
 from worker.rounds import Rounds, Step
 from worker.services import Services
 from worker.shift import Shift
@@ -118,8 +120,12 @@ class WorkerProcess:
 def make_rounds(services: Services, sweeper: Sweeper) -> tuple[Rounds, ...]:
     """What a worker does beside its job; what may take long has a thread of its own."""
     settings, janitor = services.settings, Janitor(services)
+    sweeps = [Step(sweeper.beat, settings.heartbeat_seconds), Step(sweeper.sweep, settings.sweep_seconds)]
+    if settings.pulse_file is not None:
+        alive = partial(touch, settings.pulse_file, settings.heartbeat_seconds)
+        sweeps.append(Step(alive, settings.heartbeat_seconds))
     rounds = [
-        Rounds("sweeper", Step(sweeper.beat, settings.heartbeat_seconds), Step(sweeper.sweep, settings.sweep_seconds)),
+        Rounds("sweeper", *sweeps),
         Rounds(
             "janitor",
             Step(janitor.purge, _PURGE_SECONDS),

@@ -32,6 +32,7 @@ class TrainerProcess:
         self._events = folder / EVENTS_FILE
         self._read = 0
         self._kill_at: float | None = None
+        self._killed = False
         with (folder / LOG_FILE).open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "worker.process", str(folder)],
@@ -56,7 +57,11 @@ class TrainerProcess:
     def outcome(self) -> str:
         """How the process ended, in words."""
         code = self._process.returncode
-        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
+        if code >= 0:
+            return f"ended with exit status {code}"
+        # nobody here: most often the kernel
+        hint = ", as happens when memory runs out" if code == -signal.SIGKILL and not self._killed else ""
+        return f"was killed by {signal.Signals(-code).name}{hint}"
 
     def events(self) -> list[Event]:
         """The events written since the last call; a line that is still being written waits for the next one."""
@@ -82,6 +87,7 @@ class TrainerProcess:
 
     def kill(self) -> None:
         """SIGKILL to the whole group, and waits for the trainer to be gone."""
+        self._killed = self._killed or self.running
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()

@@ -108,7 +108,7 @@ def test_a_trainer_that_always_dies_fails_the_job_at_the_cap(services: Services,
         running.join()
     job = look(services, job_id)
     assert (job.state, job.end_reason) == (JobState.FAILED, EndReason.WORKER_LOST)
-    assert "SIGKILL" in (job.end_detail or "")
+    assert "was killed by SIGKILL, as happens when memory runs out" in (job.end_detail or "")
     assert claim(services) is None, "it is tried again"
 
 

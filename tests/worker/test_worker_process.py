@@ -22,6 +22,7 @@ from tests.conftest import skip_unless_ci
 from tests.kd_engine.runs import DIGITS, run_spec
 from tests.worker.conftest import QUICK, Start, look, ring, trainers, wait_until, workers_seen
 from tests.worker.hooks import listening
+from worker.pulse import check
 from worker.services import Services
 
 pytestmark = pytest.mark.service
@@ -93,9 +94,11 @@ def test_a_ring_is_heard_at_once(
     services: Services, submit: Submit, start_worker: Start, broker: Broker, device: str
 ) -> None:
     """The workers look by themselves once an hour, so it is the ring that tells them."""
-    start_worker(broker.url, sweep_seconds=3600)
+    pulse = services.settings.home / "pulse"
+    start_worker(broker.url, sweep_seconds=3600, pulse_file=pulse)
     first = submit(QUICK)
     wait_until(lambda: look(services, first).state.terminal)  # found at the start
+    assert check(pulse) is None
     second = submit(QUICK | {"resources": {"device": device}})
     ring(broker.url, second, device)
     wait_until(lambda: look(services, second).state.terminal)
