@@ -30,6 +30,7 @@ def _absolute(path: Path) -> Path:
 
 # Absolute, because a trainer runs in a folder of its own.
 _Folder = Annotated[Path, AfterValidator(_absolute)]
+_File = _Folder
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
