@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from api.keys import run_command
 from api.main import create_app
 from jobs import logs
+from jobs.artifacts import open_store
 from jobs.settings import Settings, SettingsError
 
 _NOT_STARTED = 3  # as uvicorn itself says it
@@ -25,6 +26,7 @@ def main() -> int:
     try:
         settings = Settings()
         logs.configure(settings)
+        open_store(settings)  # tried out here as well: within the server, a traceback would bury what is wrong
         app = create_app(settings)
     except SettingsError as error:
         sys.stderr.write(f"cannot start: {error}\n")

@@ -12,8 +12,9 @@ from fastapi import Depends, Request
 from api.queue import Doorbell
 from api.watch import Watcher
 from jobs import logs
-from jobs.artifacts import LocalStore
+from jobs.artifacts import ArtifactStore
 from jobs.db import Database
+from jobs.errors import StoreUnavailable
 from jobs.models import Job
 from jobs.settings import Settings
 from jobs.spans import JOB_ID, Spans, Unsent, note
@@ -27,7 +28,7 @@ class Context:
 
     settings: Settings
     database: Database
-    store: LocalStore
+    store: ArtifactStore
     doorbell: Doorbell
     watcher: Watcher
     spans: Spans = field(default_factory=Unsent)
@@ -44,7 +45,7 @@ class Context:
         for key in keys:
             try:
                 self.store.delete(key)
-            except OSError:
+            except (OSError, StoreUnavailable):
                 log.warning("could not remove %s from the artifact store", key, exc_info=True)
 
 

@@ -29,6 +29,8 @@ from jobs.errors import (
     KeyReused,
     ModelNotFound,
     OverQuota,
+    StoreUnavailable,
+    UploadBusy,
     UploadNotFound,
     WrongState,
 )  # fmt: skip
@@ -71,6 +73,7 @@ CODES: dict[str, tuple[int, str]] = {
     "disk_full": (507, "There is no room for the file"),
     "not_ready": (503, "The service is not ready"),
     "database_unavailable": (503, "The database cannot be reached"),
+    "store_unavailable": (503, "The store of files cannot be reached"),
     "too_many_streams": (503, "Too many event streams are open"),
 }
 RETRY_AFTER_SECONDS = 5
@@ -171,6 +174,11 @@ async def _upload_not_found(request: Request, error: Exception) -> Response:
     return Problem("upload_not_found", f"{error}; POST /uploads begins one, a day without a part ends it.").response()
 
 
+async def _upload_busy(request: Request, error: Exception) -> Response:
+    detail = "Another part is just arriving; wait for it, and ask how much has."
+    return Problem("wrong_offset", detail).response()
+
+
 async def _dataset_in_use(request: Request, error: Exception) -> Response:
     return Problem("dataset_in_use", f"{error}. Wait for them, or cancel them.").response()
 
@@ -228,6 +236,13 @@ async def _database_unavailable(request: Request, error: Exception) -> Response:
     ).response()
 
 
+async def _store_unavailable(request: Request, error: Exception) -> Response:
+    log.warning("the artifact store cannot be used: %s", error)
+    return Problem(
+        "store_unavailable", f"The files cannot be had just now; try again in {RETRY_AFTER_SECONDS} seconds."
+    ).response()
+
+
 async def _disconnected(request: Request, error: Exception) -> Response:
     # nobody reads this answer: the caller left before the body was complete
     return Problem("malformed_json", "The body ended early.").response()
@@ -245,6 +260,7 @@ _ANSWERS = {
     DatasetNotFound: _dataset_not_found,
     ModelNotFound: _model_not_found,
     UploadNotFound: _upload_not_found,
+    UploadBusy: _upload_busy,
     DatasetInUse: _dataset_in_use,
     DiskFullError: _disk_full,
     WrongState: _wrong_state,
@@ -255,6 +271,7 @@ _ANSWERS = {
     OperationalError: _database_unavailable,
     InterfaceError: _database_unavailable,
     PoolTimeout: _database_unavailable,
+    StoreUnavailable: _store_unavailable,
     ClientDisconnect: _disconnected,
     Exception: _internal,
 }

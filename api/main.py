@@ -21,7 +21,7 @@ from api.routes import ROUTERS
 from api.tracing import Tracing
 from api.watch import Watcher
 from jobs.access import Keyring
-from jobs.artifacts import LocalStore
+from jobs.artifacts import open_store
 from jobs.db import Database
 from jobs.settings import Settings
 from jobs.spans import open_spans
@@ -85,16 +85,16 @@ def open_context(settings: Settings) -> Context:
     """The parts of the service, with the tables brought up to date.
 
     Raises:
+        jobs.settings.SettingsError: the artifact store cannot be used.
         sqlalchemy.exc.OperationalError: the database cannot be reached.
         jobs.errors.SchemaTooNew: the database belongs to a newer version of this program.
     """
+    store = open_store(settings)
     database = Database(settings.database_url)
     database.migrate()
     doorbell = Doorbell(make_producer(settings.broker_url))
     watcher = Watcher(database, settings.max_streams)
-    return Context(
-        settings, database, LocalStore(settings.artifacts_dir), doorbell, watcher, open_spans("distillery-api")
-    )
+    return Context(settings, database, store, doorbell, watcher, open_spans("distillery-api"))
 
 
 def close_context(context: Context) -> None:

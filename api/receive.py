@@ -1,30 +1,29 @@
-"""Takes a file from a request's body to the artifact store: in pieces, hashed on its way, whole or not at all."""
+"""Takes a file from a request's body to the artifact store: in pieces, hashed on its way, whole or not at all.
+
+No file of this machine comes between: any server of the API can take a file of any size.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
 
 from fastapi import Request
+from fastapi.concurrency import contextmanager_in_threadpool
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import Context
 from api.errors import Problem
 from jobs.access import Caller
-from jobs.artifacts import ArtifactInfo
+from jobs.artifacts import ArtifactInfo, Sink
 from jobs.errors import OverQuota
 from jobs.ids import new_id
 from jobs.models import Upload
 from jobs.repository import uploads
-from kd_engine.errors import DiskFullError
-from kd_engine.files import DISK_FULL, sha256_of
 
 _PIECE_BYTES = 2**22  # what a thread is given at once: some twenty times as much as arrives at once
 _MULTIPART = "multipart/form-data"
@@ -33,16 +32,20 @@ _MEDIA_TYPE = "application/octet-stream"
 
 @dataclass(frozen=True)
 class Received:
-    """A file that arrived whole.
+    """A file that arrived whole and lies in the store; what is not listed does not stay there.
 
     Attributes:
-        path: in the store's scratch; whoever wants to keep it has the store take it.
         sha256: of its bytes, in hex.
     """
 
-    path: Path
+    key: str
     size: int
     sha256: str
+
+    @property
+    def info(self) -> ArtifactInfo:
+        """To list it."""
+        return ArtifactInfo(uploads.KIND, uploads.KIND, _MEDIA_TYPE, self.size, self.sha256, self.key)
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ async def arriving(
     Raises:
         Problem, OverQuota: too many bytes; they are not even read where the length is announced. 415 for a form.
         UploadNotFound: no such file in parts.
-        DiskFullError: no room.
+        UploadBusy: another part of it is just arriving.
+        DiskFullError, StoreUnavailable: no room; no store.
         starlette.requests.ClientDisconnect: the caller left before the end.
     """
     if upload_id is not None:
@@ -73,72 +77,66 @@ async def arriving(
         return
     room = await run_in_threadpool(room_of, context, caller)
     check_head(request, room)
-    path = await run_in_threadpool(context.store.scratch)
+    key, digest = _new_key(), hashlib.sha256()
+    async with contextmanager_in_threadpool(context.store.writing(key)) as file:
+        size = await pour(request, file, room, digest.update)
     try:
-        digest = hashlib.sha256()
-        with path.open("xb") as file:
-            size = await pour(request, file, room, digest.update)
-        yield Received(path, size, digest.hexdigest())
-    finally:
-        await run_in_threadpool(path.unlink, missing_ok=True)
+        yield Received(key, size, digest.hexdigest())
+    except Exception:
+        if await run_in_threadpool(_unlisted, context, key):
+            await run_in_threadpool(context.remove, [key])
+        raise
 
 
 @asynccontextmanager
 async def _in_parts(context: Context, caller: Caller, upload_id: str) -> AsyncIterator[Received]:
     """Kept where the request fails for a reason that may pass, so that nothing need be sent twice."""
-    _, path = await run_in_threadpool(find_upload, context, caller, upload_id)
-    with alone(path) as file:
-        received = await run_in_threadpool(_whole, Path(file.name), upload_id)
+    await run_in_threadpool(find_upload, context, caller, upload_id)
+    parts, key = context.store.parts, _new_key()
+    async with contextmanager_in_threadpool(parts.alone(upload_id)) as part:
+        if part.arrived == 0:
+            message = f"Nothing has come for the upload '{upload_id}' yet; send its first part with PATCH."
+            raise Problem("wrong_offset", message, offset=0)
+        received = Received(key, *await run_in_threadpool(parts.assemble, upload_id, key))
         try:
             yield received
-        except Problem as problem:
-            if problem.code == "unknown_format":
+        except Exception as error:
+            if await run_in_threadpool(_unlisted, context, key):
+                await run_in_threadpool(parts.take_back, upload_id, key)
+            if isinstance(error, Problem) and error.code == "unknown_format":
                 await run_in_threadpool(forget, context, upload_id)
             raise
         await run_in_threadpool(forget, context, upload_id)
 
 
-def find_upload(context: Context, caller: Caller, upload_id: str) -> tuple[Upload, Path]:
-    """A file that comes in parts, and where what has arrived of it lies; raises UploadNotFound."""
+def _new_key() -> str:
+    return f"{new_id('up')}/file"
+
+
+def _unlisted(context: Context, key: str) -> bool:
+    """Whether it is sure that nobody lists the file; where the database is away, time will tell."""
+    try:
+        with context.database.read() as repository:
+            return bool(repository.unnamed([key]))
+    except SQLAlchemyError:
+        return False
+
+
+def find_upload(context: Context, caller: Caller, upload_id: str) -> Upload:
+    """A file that comes in parts; raises UploadNotFound."""
     with context.database.read() as repository:
-        upload = repository.upload(upload_id, caller.sees)
-    return upload, context.store.partial(upload_id)
-
-
-def _whole(path: Path, upload_id: str) -> Received:
-    size = path.stat().st_size
-    if size == 0:
-        message = f"Nothing has come for the upload '{upload_id}' yet; send its first part with PATCH."
-        raise Problem("wrong_offset", message, offset=0)
-    return Received(path, size, sha256_of(path))
-
-
-@contextmanager
-def alone(path: Path) -> Iterator[IO[bytes]]:
-    """The file, to be written at its end, while nobody else has it so.
-
-    Raises:
-        Problem: 409; somebody has.
-    """
-    with path.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Problem("wrong_offset", "Another part is just arriving; wait for it, and ask how much has.") from None
-        yield file
+        return repository.upload(upload_id, caller.sees)
 
 
 def forget(context: Context, upload_id: str) -> None:
     """Removes what is left of a file that came in parts."""
     with context.database.write() as repository:
         repository.end_upload(upload_id)
-    context.store.partial(upload_id).unlink(missing_ok=True)
+    context.store.parts.drop(upload_id)
 
 
-async def pour(
-    request: Request, file: IO[bytes], room: Room, heard: Callable[[bytes], None] = lambda content: None
-) -> int:
-    """Writes the body to `file`, flushed; gives its size in bytes. What came before the caller left is written, too.
+async def pour(request: Request, file: Sink, room: Room, heard: Callable[[bytes], None] = lambda content: None) -> int:
+    """Writes the body to `file`; gives its size in bytes. What came before the caller left is written, too.
 
     Args:
         heard: gets every piece, in order.
@@ -149,44 +147,35 @@ async def pour(
     writer = _Writer(file, heard)
     size, pieces, waiting = 0, list[bytes](), 0
     try:
-        try:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > room.limit:
-                    raise room.over
-                pieces.append(chunk)
-                waiting += len(chunk)
-                if waiting >= _PIECE_BYTES:
-                    await writer.write(pieces)
-                    pieces, waiting = [], 0
-        finally:
-            await writer.write(pieces)
-            await writer.flush()
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            raise DiskFullError("no room for the file that was sent.") from error
-        raise
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > room.limit:
+                raise room.over
+            pieces.append(chunk)
+            waiting += len(chunk)
+            if waiting >= _PIECE_BYTES:
+                await writer.write(pieces)
+                pieces, waiting = [], 0
+    finally:
+        await writer.write(pieces)
+        await writer.wait()
     return size
 
 
 class _Writer:
     """Writes pieces in a thread, one after the other, while the next are already coming in."""
 
-    def __init__(self, file: IO[bytes], heard: Callable[[bytes], None]) -> None:
+    def __init__(self, file: Sink, heard: Callable[[bytes], None]) -> None:
         self._file, self._heard = file, heard
         self._busy: asyncio.Task[None] | None = None
 
     async def write(self, pieces: list[bytes]) -> None:
         """Begins to write, once what was begun before is written."""
-        await self._wait()
+        await self.wait()
         self._busy = asyncio.create_task(run_in_threadpool(self._write, pieces))
 
-    async def flush(self) -> None:
-        """Waits until all is written and safe from a power cut."""
-        await self._wait()
-        await run_in_threadpool(self._flush)
-
-    async def _wait(self) -> None:
+    async def wait(self) -> None:
+        """Waits until all is written."""
         if self._busy is not None:
             busy, self._busy = self._busy, None
             await busy
@@ -195,10 +184,6 @@ class _Writer:
         for piece in pieces:
             self._file.write(piece)
             self._heard(piece)
-
-    def _flush(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
 
 
 def check_head(request: Request, room: Room) -> None:
@@ -227,15 +212,3 @@ def room_of(context: Context, caller: Caller) -> Room:
         return room
     message = f"your files take {used:,} bytes, and {quota.bytes:,} are allowed: this one is larger than what is left"
     return Room(left, OverQuota("bytes", used, quota.bytes, f"{message}; delete what you no longer need"))
-
-
-@contextmanager
-def kept(received: Received, form: str, context: Context) -> Iterator[ArtifactInfo]:
-    """The received file in the store, to be listed within the block; where that fails, it is where it was before."""
-    key = f"{new_id('up')}/{form}"
-    context.store.take(received.path, key)
-    try:
-        yield ArtifactInfo(uploads.KIND, uploads.KIND, _MEDIA_TYPE, received.size, received.sha256, key)
-    except BaseException:
-        context.store.give_back(key, received.path)
-        raise

@@ -25,8 +25,7 @@ def manifest_of(dataset: Sent[SentDataset], repository: Repository, store: Artif
     if dataset.job.state is not JobState.SUCCEEDED:
         return None
     listed = repository.artifact(dataset.job.id, MANIFEST)
-    with store.open(listed.key) as file:
-        manifest: dict[str, Any] = json.load(file)
+    manifest: dict[str, Any] = json.loads(b"".join(store.read(listed.key)))
     return manifest
 
 

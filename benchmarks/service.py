@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from jobs.artifacts import LocalStore
+from jobs.artifacts import ArtifactStore, open_store
 from jobs.db import Database
 from jobs.settings import Settings
 from standalone.client import Client
@@ -34,7 +34,7 @@ class Service:
     client: Client
     supervisor: Supervisor
     database: Database
-    store: LocalStore
+    store: ArtifactStore
 
     @property
     def api_pid(self) -> int:
@@ -62,7 +62,7 @@ def running(*, worker: bool, parent: Path | None = None) -> Iterator[Service]:
         supervisor.wait_ready(_READY_SECONDS)
         database = Database(settings.database_url)
         stack.callback(database.dispose)
-        yield Service(settings, port, Client(url), supervisor, database, LocalStore(settings.artifacts_dir))
+        yield Service(settings, port, Client(url), supervisor, database, open_store(settings))
 
 
 def listens(port: int) -> bool:

@@ -5,12 +5,14 @@ JobError
 ├── DatasetNotFound      no such data set that was sent
 ├── ModelNotFound        no such network that was sent or kept
 ├── UploadNotFound       no such file on its way
+├── UploadBusy           another part of the file is just arriving
 ├── DatasetInUse         jobs that have not ended are to read it
 ├── WrongState           the edge does not exist from the job's present state
 ├── OverQuota            the owner has as much as it may have
 ├── KeyReused            an idempotency key came back with another body
 ├── LeaseLost            another attempt holds the job: stop at once, write nothing
 ├── ArtifactNotFound     the job has no such artifact
+├── StoreUnavailable     the artifact store is away; the same works again once it is back
 └── SchemaTooNew         the database was made by a newer version of this program
 """
 
@@ -55,6 +57,12 @@ class UploadNotFound(JobError):
         self.upload_id = upload_id
 
 
+class UploadBusy(JobError):
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(f"another part of the upload '{upload_id}' is just arriving")
+        self.upload_id = upload_id
+
+
 class DatasetInUse(JobError):
     def __init__(self, dataset_id: str, job_ids: Sequence[str]) -> None:
         listed = ", ".join(job_ids)
@@ -94,6 +102,10 @@ class LeaseLost(JobError):
     def __init__(self, job_id: str, token: int) -> None:
         super().__init__(f"job '{job_id}' is no longer held under token {token}")
         self.job_id, self.token = job_id, token
+
+
+class StoreUnavailable(JobError):
+    """The message is for whoever runs the service: it names servers."""
 
 
 class SchemaTooNew(JobError):

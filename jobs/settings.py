@@ -30,11 +30,22 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
+def _bucket_url(url: str) -> str:
+    if not _BUCKET_URL.fullmatch(url):
+        raise ValueError(
+            "expected s3://BUCKET or s3://BUCKET/PREFIX; the server's address goes into AWS_ENDPOINT_URL, the "
+            "credentials into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
+    return url
+
+
 # Absolute, because a trainer runs in a folder of its own.
 _Folder = Annotated[Path, AfterValidator(_absolute)]
 _File = _Folder
+_BucketUrl = Annotated[str, AfterValidator(_bucket_url)]
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _KEYS = TypeAdapter(tuple[ApiKey, ...])
+_BUCKET_URL = re.compile(r"s3://[0-9a-z][0-9a-z.-]+(/[0-9A-Za-z_-][0-9A-Za-z_.-]*)*/?", re.ASCII)
 # What these hold stays out of messages: passwords and keys.
 _SECRET = re.compile(r"_URL$|_API_KEYS$|_SECRET$")
 
@@ -68,6 +79,11 @@ class Settings(BaseSettings):
     artifacts_dir: _Folder = Field(
         default_factory=lambda values: values["home"] / "artifacts",
         description="Folder of results and checkpoints. Left out: `artifacts` in KD_HOME.",
+    )
+    artifacts_url: _BucketUrl | None = Field(
+        None,
+        description="S3-compatible storage in place of that folder: `s3://BUCKET` or `s3://BUCKET/PREFIX`; the rest "
+        "of the connection is in the usual AWS_* variables. Left out: KD_ARTIFACTS_DIR.",
     )
     cache_dir: _Folder = Field(
         default_factory=lambda values: values["home"] / "cache",

@@ -1,4 +1,7 @@
-"""Databases for tests: the same tests run on SQLite and on PostgreSQL. A test gets one of its own, tables and all."""
+"""Databases and stores for tests: the same tests run on SQLite and on PostgreSQL, on a folder and on an S3 server.
+
+A test gets a database of its own, tables and all, and a store of its own.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import pytest
 from jobs.db import Database
 from jobs.models import Base
 from tests.postgres import NoPostgres, Postgres
+from tests.s3 import S3Server, known
 
 _NUMBERS = itertools.count(1)
 _SHARED = "with_tables"
@@ -101,3 +105,29 @@ def sqlite_database(sqlite_url: str) -> Iterator[Database]:
     database = Database(sqlite_url)
     yield database
     database.dispose()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server of these tests' own."""
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server) -> Iterator[dict[str, str]]:
+    """The settings of an empty bucket, whose server this process knows."""
+    with known(s3_server.url):
+        yield {"artifacts_url": s3_server.new_bucket()}
+
+
+@pytest.fixture
+def store_settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings of an empty store beside KD_HOME: none for a folder, or the URL of a bucket (`on_both_stores`)."""
+    if getattr(request, "param", "local") == "local":
+        return {}
+    settings: dict[str, str] = request.getfixturevalue("bucket")
+    return settings

@@ -16,7 +16,7 @@ from typing import Any
 
 from celery import Celery, signals
 
-from jobs.artifacts import LocalStore
+from jobs.artifacts import open_store
 from jobs.bell import QUEUE, heard_by
 from jobs.db import Database
 from jobs.settings import Settings
@@ -64,8 +64,8 @@ class WorkerProcess:
     """This process as a worker: what it works with, its shift, its rounds and the task that it answers to.
 
     Raises:
-        jobs.settings.SettingsError: it shall train on a GPU, and there is none; or serve metrics on a port that
-            is taken.
+        jobs.settings.SettingsError: the artifact store cannot be used, or the port for metrics; or it shall train on a
+            GPU and there is none.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -74,7 +74,7 @@ class WorkerProcess:
         self.services = Services(
             settings=settings,
             database=Database(settings.database_url),
-            store=LocalStore(settings.artifacts_dir),
+            store=open_store(settings),
             worker_id=worker_id,
             device=find_device(settings.device),
             spans=open_spans("distillery-worker", worker_id),

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from jobs.artifacts import ArtifactInfo, media_type_of
-from jobs.errors import ArtifactNotFound, DatasetNotFound, JobNotFound
+from jobs.artifacts import ArtifactInfo, bring, media_type_of
+from jobs.errors import ArtifactNotFound, DatasetNotFound, JobNotFound, StoreUnavailable
 from jobs.models import Artifact, Job
 from jobs.repository import uploads
-from kd_engine.catalog import PREPARED, UPLOADED
-from kd_engine.errors import DataError, DiskFullError
-from kd_engine.files import DISK_FULL
+from kd_engine.catalog import PREPARED, UNPACKED, UPLOADED
+from kd_engine.errors import DataError
 from kd_engine.options import RunOptions
 from kd_engine.spec import AnySpec, CheckSpec, RegisterSpec, Source, parse_spec
 from worker.process import write_request
@@ -23,7 +21,6 @@ from worker.services import Services
 log = logging.getLogger(__name__)
 _CHECKPOINT = "checkpoint.safetensors"  # as the trainer calls it
 _RESUME = "resume.safetensors"
-_CHUNK_BYTES = 2**20
 
 
 class Attempt:
@@ -52,7 +49,10 @@ class Attempt:
 
         Raises:
             DataError: the job that a network comes from is gone.
+            DiskFullError: no room for what it starts from.
+            StoreUnavailable: the store is away; this may be tried again.
         """
+        self.warnings.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         spec = parse_spec(self.job.spec)
@@ -93,8 +93,8 @@ class Attempt:
         for key in keys:
             try:
                 self._store.delete(key)
-            except OSError as error:
-                log.warning("job %s: the file %s could not be removed: %s", self.job_id, key, error.strerror)
+            except (OSError, StoreUnavailable) as error:
+                log.warning("job %s: the file %s could not be removed: %s", self.job_id, key, error)
 
     def clear_away(self) -> None:
         """Removes the attempt's folder, and the job's when no other attempt has one there."""
@@ -146,17 +146,23 @@ class Attempt:
             raise DataError(f"the {source.key} cannot be had: {error}.") from error
 
     def _dataset_file(self, spec: AnySpec) -> Path | None:
-        """The checked file of the data set that was sent, where the job is to read one."""
+        """The checked file of the data set that was sent, where the job is to read one.
+
+        Of a store elsewhere, each machine brings it once: pictures are unpacked in the cache, arrays are kept there.
+        """
         if isinstance(spec, CheckSpec) or spec.dataset.name != UPLOADED:
             return None
         params = spec.dataset.typed_params
+        name = PREPARED[params.layout]
         try:
             with self._database.read() as repository:
-                dataset = repository.dataset(params.id)
-                listed = repository.artifact(dataset.job.id, PREPARED[params.layout])
-        except (DatasetNotFound, ArtifactNotFound) as error:
+                listed = repository.artifact(repository.dataset(params.id).job.id, name)
+            kept = self._settings.cache_dir / UNPACKED / listed.sha256
+            if name == PREPARED["image_folder"]:
+                return kept if kept.is_dir() else self._store.fetch(listed.key, listed.sha256, self.folder / name)
+            return self._store.fetch(listed.key, listed.sha256, kept / name)
+        except (DatasetNotFound, ArtifactNotFound, FileNotFoundError) as error:
             raise DataError(f"the data set cannot be had: {error}.") from error
-        return self._store.path(listed.key)
 
     def _upload_file(self, spec: AnySpec) -> Path | None:
         """What was sent, where the job is to look at it."""
@@ -165,31 +171,13 @@ class Attempt:
         try:
             with self._database.read() as repository:
                 listed = repository.artifact(self.job_id, uploads.KIND, uploads.KIND)
-        except ArtifactNotFound as error:
+            return self._store.fetch(listed.key, listed.sha256, self.folder / uploads.KIND)
+        except (ArtifactNotFound, FileNotFoundError) as error:
             raise DataError("what was sent is gone; send it again.") from error
-        return self._store.path(listed.key)
 
     def _bring(self, listed: Artifact, name: str) -> Path:
-        """A copy of a stored file.
-
-        Raises:
-            DataError: it is not what was listed.
-            DiskFullError: there is no room for it.
-            OSError: it cannot be read.
-        """
-        target, digest = self.folder / name, hashlib.sha256()
-        try:
-            with self._store.open(listed.key) as source, target.open("wb") as copy:
-                while chunk := source.read(_CHUNK_BYTES):
-                    digest.update(chunk)
-                    copy.write(chunk)
-        except OSError as error:
-            if error.errno in DISK_FULL:
-                raise DiskFullError(f"no room for '{listed.name}' in the scratch folder: free some space.") from error
-            raise
-        if digest.hexdigest() != listed.sha256:
-            raise DataError(f"the stored file of '{listed.name}' was damaged: its sha256 is not the listed one")
-        return target
+        """A copy of a stored file in the attempt's folder: who deletes the file meanwhile does not disturb it."""
+        return bring(self._store, listed.key, listed.sha256, self.folder / name)
 
     def _warn(self, message: str) -> None:
         log.warning("job %s: %s", self.job_id, message)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from jobs.errors import JobNotFound
+from jobs.errors import JobNotFound, StoreUnavailable
 from jobs.ids import is_job_id, names_files
 from jobs.states import JobState
 from kd_engine.catalog import UNPACKED
@@ -63,8 +63,8 @@ class Janitor:
             if unnamed:
                 log.info("deleted %d files that no job names", len(unnamed))
         self._clear_runs()
-        self._store.clear_parts(old)
-        for name in self._store.clear_partial(_DAY_SECONDS):
+        self._store.clear_unfinished(old)
+        for name in self._store.parts.clear(_DAY_SECONDS):
             with self._database.write() as repository:
                 repository.end_upload(name)
         self._clear_datasets(old)
@@ -80,8 +80,8 @@ class Janitor:
         for key in keys:
             try:
                 self._store.delete(key)
-            except OSError as error:
-                log.warning("the file %s could not be removed: %s", key, error.strerror)
+            except (OSError, StoreUnavailable) as error:
+                log.warning("the file %s could not be removed: %s", key, error)
 
     def _clear_runs(self) -> None:
         """Removes the folders of attempts that no longer run: their worker was killed before it could."""

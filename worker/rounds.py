@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy.exc import SQLAlchemyError
+from worker.away import AWAY, who
 
 log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 5.0
@@ -51,8 +51,8 @@ class Rounds:
     def _guarded(self, step: Step) -> None:
         try:
             step.do()
-        except SQLAlchemyError as error:
-            log.warning("%s: the database is away (%s); trying again", self._name, type(error).__name__)
+        except AWAY as error:
+            log.warning("%s: %s; trying again", self._name, who(error))
         except Exception:
             # a mistake in one step must not end the others
             log.exception("%s: a step failed; trying again", self._name)

@@ -8,14 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from jobs.artifacts import ArtifactInfo
-from jobs.errors import LeaseLost
+from jobs.errors import LeaseLost, StoreUnavailable
 from jobs.states import EndReason
 from kd_engine.errors import EngineError, Interrupted, ProcessLost
 from kd_engine.events import Finished
 from worker.attempt import Attempt
+from worker.away import AWAY, who
 from worker.lease import Lease
 from worker.services import Services
 
@@ -42,7 +41,7 @@ class Outcome:
 
 
 class Settlement:
-    """Writes the end of an attempt; waits for a database that is away as long as the lease may be believed in."""
+    """Writes the end of an attempt; waits for who is away as long as the lease may be believed in."""
 
     def __init__(self, attempt: Attempt, lease: Lease, services: Services) -> None:
         self._attempt, self._lease, self._services = attempt, lease, services
@@ -70,19 +69,30 @@ class Settlement:
         return self._lose(f"attempt {self._attempt.job.attempt}: {why}")
 
     def persist(self, write: Callable[[], T]) -> T:
-        """Does a write that must not be given up, until the database takes it or the lease is gone."""
+        """Does a write that must not be given up, until it is taken or the lease is gone.
+
+        Raises:
+            LeaseLost: somebody else may have the job.
+            StoreUnavailable: a file cannot be stored, and is not waited for: the job is to be cancelled, or this worker
+                is to leave, and another one can make the file anew.
+        """
         while True:
             try:
                 return write()
-            except SQLAlchemyError as error:
+            except AWAY as error:
                 if self._lease.lost:
                     raise LeaseLost(self._job_id, self._token) from error
-                log.warning("job %s: the database is away (%s)", self._job_id, type(error).__name__)
+                hurried = self._lease.cancel_requested or self._services.leaving.is_set()
+                if hurried and isinstance(error, StoreUnavailable):
+                    raise
+                log.warning("job %s: %s", self._job_id, who(error))
                 time.sleep(RETRY_SECONDS)
 
     def _publish(self, finished: Finished) -> str:
         try:
-            infos = self._attempt.store_results(finished.artifacts)
+            infos = self.persist(lambda: self._attempt.store_results(finished.artifacts))
+        except StoreUnavailable:
+            return self._hand_back("the artifact store was away at the end")
         except EngineError as error:
             return self._finish(EndReason(error.code), str(error))
         try:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from jobs.models import Job
+from worker.away import AWAY, who
 from worker.execute import execute
 from worker.services import Services
 
@@ -68,8 +67,8 @@ class Shift:
                 if job is None:
                     return
                 execute(job, self._services)
-            except SQLAlchemyError as error:
-                log.warning("the database is away (%s); looking for work again later", type(error).__name__)
+            except AWAY as error:
+                log.warning("%s; looking for work again later", who(error))
                 return
             except Exception:
                 # its lease ends, and it is tried again or given up as any lost attempt

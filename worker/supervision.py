@@ -1,7 +1,7 @@
 """Watches over one attempt's trainer, from its start until it is gone.
 
 Copies its events and its log to the database, stores its checkpoints, passes on what the job's user wishes, minds its
-time, and ends it at once when the lease is lost. A database that is away costs the trainer nothing.
+time, and ends it at once when the lease is lost. A database or a store that is away costs the trainer nothing.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import logging
 import time
 from collections.abc import Sequence
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from jobs import trace
-from jobs.errors import LeaseLost
+from jobs.errors import LeaseLost, StoreUnavailable
 from kd_engine.errors import DiskFullError, EngineError
 from kd_engine.events import CheckpointSaved, Event, Finished
 from kd_engine.files import DISK_FULL
 from worker.attempt import Attempt
+from worker.away import AWAY, who
 from worker.lease import Lease
 from worker.log_shipper import LogShipper
 from worker.phase_spans import PhaseSpans
@@ -49,16 +48,29 @@ class Supervision:
         """Runs the trainer, unless there is no need to; says what became of it."""
         words = "was not needed"
         try:
-            if not self._out_of_time():
-                self._prepare()
+            if not self._out_of_time() and self._prepared():
                 words = self._train()
         except EngineError as error:  # this side's own: a teacher that is gone, no room for a checkpoint
             self._finished = Finished(reason=error.code, detail=str(error))
         if self._unrecorded:
-            self._settlement.persist(self._record)
+            self._record_rest()
         while self._settlement.persist(lambda: self._log.ship_chunk(ended=True)):
             continue
         return Outcome(words, self._finished, self._asked, self._overtime)
+
+    def _prepared(self) -> bool:
+        """Prepares the attempt. Waits for who is away meanwhile, unless there is no need to run any more."""
+        while True:
+            try:
+                self._prepare()
+                return True
+            except AWAY as error:
+                if self._lease.lost:
+                    raise LeaseLost(self._job_id, self._token) from error
+                if self._told_to_stop() or self._out_of_time():
+                    return False
+                log.warning("job %s: %s", self._job_id, who(error))
+                time.sleep(RETRY_SECONDS)
 
     def _prepare(self) -> None:
         try:
@@ -112,7 +124,7 @@ class Supervision:
         return self._overtime is not None
 
     def _take(self, events: Sequence[Event]) -> None:
-        """Records events and the log; while the database is away they wait, and the trainer goes on."""
+        """Records events and the log; while the database or the store is away they wait, and the trainer goes on."""
         for event in events:
             self._phases.heard(event)
             self._services.metrics.heard(event)
@@ -126,8 +138,8 @@ class Supervision:
             if self._unrecorded:
                 self._record()
             self._log.ship()
-        except SQLAlchemyError as error:
-            log.warning("job %s: the database is away (%s)", self._job_id, type(error).__name__)
+        except AWAY as error:
+            log.warning("job %s: %s", self._job_id, who(error))
             self._retry_at = time.monotonic() + RETRY_SECONDS
 
     def _record(self) -> None:
@@ -137,6 +149,15 @@ class Supervision:
         with self._services.database.write() as repository:
             repository.record(self._job_id, self._token, self._unrecorded)
         self._unrecorded = []
+
+    def _record_rest(self) -> None:
+        """Where the last checkpoint cannot be stored, the next attempt goes on from the one before."""
+        try:
+            self._settlement.persist(self._record)
+        except StoreUnavailable as error:
+            log.warning("job %s: its last checkpoint is given up: %s", self._job_id, who(error))
+            self._unrecorded = [event for event in self._unrecorded if not isinstance(event, CheckpointSaved)]
+            self._settlement.persist(self._record)
 
     def _write_log(self, lines: Sequence[str]) -> None:
         with self._services.database.write() as repository:

@@ -59,7 +59,7 @@ def read_report(job_id: str, request: Request, context: ContextDep) -> Response:
         except ArtifactNotFound:
             message = f"job '{job_id}' is {job.state} and left no report; /jobs/{job_id} has the reason."
             raise Problem("report_not_found", message, state=str(job.state)) from None
-    return send_artifact(request, artifact, context.store.path(artifact.key), inline=True)
+    return send_artifact(request, artifact, context.store, inline=True)
 
 
 @router.get("/artifacts", summary="Files of a job", responses={200: {"model": ArtifactList}, **problems(404)})
@@ -90,4 +90,4 @@ def download(job_id: str, name: str, request: Request, context: ContextDep) -> R
     with context.database.read() as repository:
         repository.get(job_id, caller_of(request).sees)
         artifact = repository.artifact(job_id, name)
-    return send_artifact(request, artifact, context.store.path(artifact.key))
+    return send_artifact(request, artifact, context.store)

@@ -13,7 +13,7 @@ from api.deps import Context, ContextDep
 from api.errors import Problem
 from api.paging import make_token, read_token
 from api.query import DatasetQuery, PageQuery
-from api.receive import Received, arriving, kept
+from api.receive import Received, arriving
 from api.schemas import DatasetPage, DatasetView
 from api.sent import manifest_of
 from api.views import dataset_view
@@ -56,7 +56,8 @@ async def create_dataset(request: Request, context: ContextDep) -> Response:
 
 
 def _create(query: DatasetQuery, received: Received, context: Context, caller: Caller) -> Response:
-    found = sniff(received.path)
+    with context.store.open(received.key) as file:
+        found = sniff(file)
     if found not in _TAKEN:
         raise Problem(
             "unknown_format",
@@ -65,12 +66,12 @@ def _create(query: DatasetQuery, received: Received, context: Context, caller: C
         )
     spec = CheckSpec(kind="check", name=query.name, upload_sha256=received.sha256, test=query.test, broken=query.broken)
     quota = context.settings.quota_of(caller.owner)
-    with kept(received, found, context) as upload, context.database.write() as repository:
-        dataset, is_new = repository.create_dataset(spec, upload, owner=caller.owner, quota=quota)
+    with context.database.write() as repository:
+        dataset, is_new = repository.create_dataset(spec, received.info, owner=caller.owner, quota=quota)
     if is_new:
         context.made(dataset.job)
     else:
-        context.remove([upload.key])
+        context.remove([received.key])
     headers = {"Location": f"/datasets/{dataset.row.id}"}
     return answer(dataset_view(dataset, None), status=201 if is_new else 200, headers=headers)
 

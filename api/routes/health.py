@@ -14,6 +14,7 @@ from api.deps import Context, ContextDep
 from api.errors import Problem
 from api.schemas import Health, Part, Readiness
 from api.views import workers_part
+from jobs.errors import StoreUnavailable
 from jobs.repository.waiting import HEARD_SECONDS
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,11 @@ async def read_health() -> Response:
 
 @router.get("/readyz", summary="Ready?", responses={200: {"model": Readiness}, **problems(free=True)})
 def read_readiness(context: ContextDep) -> Response:
-    """Database, broker, and workers heard within 60 s; 503 with the state of each when one is missing."""
+    """Database, broker, store of files, and workers heard within 60 s; 503 with the state of each otherwise."""
     parts = {
         "database": _part(context.database.ping, "the database"),
         "broker": _part(context.doorbell.ping, "the broker"),
+        "store": _part(context.store.ping, "the store of files"),
         "workers": _workers(context),
     }
     missing = [name for name, part in parts.items() if not part.ok]
@@ -47,7 +49,7 @@ def read_readiness(context: ContextDep) -> Response:
 def _part(ping: Callable[[], None], what: str) -> Part:
     try:
         ping()
-    except (SQLAlchemyError, BrokerError, OSError) as error:
+    except (SQLAlchemyError, BrokerError, StoreUnavailable, OSError) as error:
         # the error may hold a URL with a password, so it stays in the log
         log.warning("%s does not answer: %s", what, error)
         return Part(ok=False, detail=f"{what} does not answer.")

@@ -15,7 +15,7 @@ from api.deps import Context, ContextDep
 from api.errors import Problem, invalid_body
 from api.paging import make_token, read_token
 from api.query import ModelQuery, PageQuery
-from api.receive import Received, arriving, kept
+from api.receive import Received, arriving
 from api.schemas import ModelPage, ModelView
 from api.sent import sent_dataset, with_dataset
 from api.submit import check_data
@@ -58,7 +58,8 @@ async def create_model(request: Request, context: ContextDep) -> Response:
 
 
 def _create(query: ModelQuery, received: Received, context: Context, caller: Caller) -> Response:
-    form = sniff(received.path)
+    with context.store.open(received.key) as file:
+        form = sniff(file)
     if form not in _TAKEN:
         raise Problem(
             "unknown_format",
@@ -67,12 +68,12 @@ def _create(query: ModelQuery, received: Received, context: Context, caller: Cal
         )
     spec = _spec(query, form, received.sha256, context, caller)
     quota = context.settings.quota_of(caller.owner)
-    with kept(received, form, context) as upload, context.database.write() as repository:
-        sent, is_new = repository.create_model(spec, upload, owner=caller.owner, quota=quota)
+    with context.database.write() as repository:
+        sent, is_new = repository.create_model(spec, received.info, owner=caller.owner, quota=quota)
     if is_new:
         context.made(sent.job)
     else:
-        context.remove([upload.key])
+        context.remove([received.key])
     headers = {"Location": f"/models/{sent.row.id}"}
     return answer(model_view(sent), status=201 if is_new else 200, headers=headers)
 

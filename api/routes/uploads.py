@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import contextmanager_in_threadpool
 from starlette.concurrency import run_in_threadpool
 
 from api.access import caller_of
 from api.answers import answer, problems
 from api.deps import ContextDep
 from api.errors import Problem
-from api.receive import Room, alone, check_head, find_upload, forget, pour, room_of
+from api.receive import Room, check_head, find_upload, forget, pour, room_of
 from api.schemas import UploadView
 from jobs.models import Upload
 
@@ -66,13 +63,22 @@ async def send_part(upload_id: str, request: Request, context: ContextDep) -> Re
     """The body goes to the end of what has arrived. Where the connection breaks, ask how much has, and go on there."""
     caller = caller_of(request)
     begins = _offset(request)
-    upload, path = await run_in_threadpool(find_upload, context, caller, upload_id)
+    upload = await run_in_threadpool(find_upload, context, caller, upload_id)
     room = await run_in_threadpool(room_of, context, caller)
     left = Room(max(0, room.limit - begins), room.over)
     check_head(request, left)
-    with _at_its_end(path, begins) as file:
-        await pour(request, file, left)
-        arrived = os.fstat(file.fileno()).st_size
+    async with contextmanager_in_threadpool(context.store.parts.alone(upload_id)) as part:
+        if begins != part.arrived:
+            raise Problem(
+                "wrong_offset",
+                f"The part begins at byte {begins:,}, and {part.arrived:,} have arrived; send what follows those.",
+                offset=part.arrived,
+            )
+        try:
+            await pour(request, part, left)
+        finally:
+            await run_in_threadpool(part.flush)
+        arrived = part.arrived
     return answer(_view(upload, arrived), headers={_OFFSET: str(arrived)})
 
 
@@ -81,8 +87,8 @@ async def send_part(upload_id: str, request: Request, context: ContextDep) -> Re
 })  # fmt: skip
 def read_upload(upload_id: str, request: Request, context: ContextDep) -> Response:
     """`offset` is where the next part begins. What nobody has sent a part of for a day is removed."""
-    upload, path = find_upload(context, caller_of(request), upload_id)
-    arrived = path.stat().st_size if path.exists() else 0
+    upload = find_upload(context, caller_of(request), upload_id)
+    arrived = context.store.parts.arrived(upload_id)
     return answer(_view(upload, arrived), headers={_OFFSET: str(arrived), "Cache-Control": "no-store"})
 
 
@@ -112,21 +118,3 @@ def _offset(request: Request) -> int:
             errors=[{"parameter": _OFFSET, "message": "expected a number of bytes", "code": "bad_offset"}],
         )
     return int(header)
-
-
-@contextmanager
-def _at_its_end(path: Path, begins: int) -> Iterator[IO[bytes]]:
-    """The file, to be written at its end by nobody else meanwhile.
-
-    Raises:
-        Problem: 409; its end is elsewhere, or another part is arriving.
-    """
-    with alone(path) as file:
-        arrived = os.fstat(file.fileno()).st_size
-        if begins != arrived:
-            raise Problem(
-                "wrong_offset",
-                f"The part begins at byte {begins:,}, and {arrived:,} have arrived; send what follows those.",
-                offset=arrived,
-            )
-        yield file

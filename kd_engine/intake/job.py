@@ -46,7 +46,8 @@ def run_check(
 def _check(
     path: Path, spec: CheckSpec, out_dir: Path, report: Callable[[int, int], None]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    found = sniff(path)
+    with path.open("rb") as file:
+        found = sniff(file)
     about = {"format": found, "sha256": spec.upload_sha256, "bytes": path.stat().st_size}
     if found in ("zip", "tar", "parquet"):
         source, layout = _pictures(path, found, spec.test)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
-from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 Format = Literal["zip", "tar", "npz", "parquet", "safetensors", "onnx", "npy", "pickle", "empty", "unknown"]
 
@@ -27,14 +27,13 @@ _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")  # gzip, bzip2, xz: of thos
 _LONGEST_HEADER = 100 * 2**20  # bytes of JSON that safetensors allows
 
 
-def sniff(path: Path) -> Format:
-    """The format of the file at `path`; `unknown` for everything that this service does not read."""
-    with path.open("rb") as file:
-        head = file.read(512)
+def sniff(file: BinaryIO) -> Format:
+    """The format of a file, which is read here and there; `unknown` for all that this service does not read."""
+    head = file.read(512)
     if not head:
         return "empty"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _zip_or_npz(path)
+        return _zip_or_npz(file)
     if head.startswith(_COMPRESSED) or head[_TAR_MAGIC : _TAR_MAGIC + 5] == b"ustar":
         return "tar"
     if head.startswith(b"\x93NUMPY"):
@@ -43,7 +42,7 @@ def sniff(path: Path) -> Format:
         return "parquet"
     if head[:1] == b"\x80" and len(head) > 1 and head[1] in range(2, 6):
         return "pickle"
-    if _is_safetensors(head, path.stat().st_size):
+    if _is_safetensors(head, file.seek(0, os.SEEK_END)):
         return "safetensors"
     # a protobuf message whose first field is number 1, a small integer: ONNX's ir_version
     if head[:1] == b"\x08" and len(head) > 2 and 1 <= head[1] <= 20:
@@ -51,9 +50,9 @@ def sniff(path: Path) -> Format:
     return "unknown"
 
 
-def _zip_or_npz(path: Path) -> Format:
+def _zip_or_npz(file: BinaryIO) -> Format:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
         return "zip"  # whoever opens it says what is wrong with it

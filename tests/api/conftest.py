@@ -21,6 +21,7 @@ from jobs.artifacts import ArtifactInfo, media_type_of
 from jobs.settings import Settings
 from jobs.states import EndReason, JobState
 from kd_engine.events import EpochEnd, Progress
+from tests import stores
 
 SPEC: dict[str, Any] = {"dataset": "digits", "teacher": "mlp", "student": "softmax_regression", "temperature": 5}
 
@@ -80,6 +81,13 @@ class Service:
         with self.context.database.write() as repository:
             repository.list_artifact(job_id, token, info)
         return info
+
+    def files(self) -> list[str]:
+        """The names of all that lies in the store."""
+        return stores.everything(self.context.settings)
+
+    def content(self, key: str) -> bytes:
+        return stores.content(self.context.store, key)
 
     def end(self, job_id: str, reason: EndReason, token: int | None = None) -> None:
         held = self.start(job_id) if token is None else token
@@ -159,6 +167,24 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One api for all tests: each makes the jobs that it looks at."""
     settings = Settings(home=tmp_path_factory.mktemp("home"), broker_url="memory://", page_size_max=20)
     with serving(settings) as running:
+        yield running
+
+
+MakeSettings = Callable[..., Settings]
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path, store_settings: dict[str, str]) -> MakeSettings:
+    """Settings of an api of a test's own."""
+    return lambda **changes: Settings(
+        home=tmp_path / "home", broker_url="memory://", page_size_max=20, **store_settings, **changes
+    )
+
+
+@pytest.fixture
+def own_service(make_settings: MakeSettings) -> Iterator[Service]:
+    """One of its own for a test that looks at all of its files."""
+    with serving(make_settings()) as running:
         yield running
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import random
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from email.message import Message
@@ -18,8 +19,11 @@ from hypothesis import strategies as st
 
 from api.schemas import ArtifactList
 from jobs.artifacts import ArtifactInfo
+from jobs.settings import Settings
 from jobs.states import EndReason, JobState
-from tests.api.conftest import Service
+from tests.api.conftest import Service, serving
+from tests.s3 import S3Server, known
+from tests.stores import damage
 
 CONTENT = random.Random(0).randbytes(2**20 + 12_345)  # more than one piece of the response
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -39,6 +43,22 @@ class Finished:
 
     def get(self, **headers: str) -> httpx.Response:
         return self.service.client.get(self.url, headers={key.replace("_", "-"): row for key, row in headers.items()})
+
+
+@pytest.fixture(scope="module", params=["local", "s3"])
+def service(
+    request: pytest.FixtureRequest, service: Service, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """One whose files lie in a folder, and one whose files lie in a bucket, in turn."""
+    if request.param == "local":
+        yield service
+        return
+    server: S3Server = request.getfixturevalue("s3_server")
+    home = tmp_path_factory.mktemp("home")
+    with known(server.url):
+        settings = Settings(home=home, broker_url="memory://", page_size_max=20, artifacts_url=server.new_bucket())
+        with serving(settings) as running:
+            yield running
 
 
 @pytest.fixture(scope="module")
@@ -264,21 +284,21 @@ def test_no_report_of_a_job_that_ended_early(service: Service, state: JobState) 
 def test_deleting_a_job_removes_its_files(service: Service, tmp_path: Path) -> None:
     job_id = service.create()
     token = service.start(job_id)
-    path = service.context.store.path(service.publish(job_id, token, "a.txt", b"a", tmp_path).key)
+    key = service.publish(job_id, token, "a.txt", b"a", tmp_path).key
     service.end(job_id, EndReason.COMPLETED, token)
-    assert path.exists()
+    assert key in service.files()
     assert service.client.delete(f"/jobs/{job_id}").status_code == 204
-    assert not path.exists()
+    assert key not in service.files()
     assert service.client.get(f"/jobs/{job_id}/artifacts/a.txt").json()["code"] == "job_not_found"
 
 
 def test_a_file_that_is_gone_or_changed_is_not_served(service: Service, tmp_path: Path) -> None:
     job_id = service.create()
-    path = service.context.store.path(service.publish(job_id, service.start(job_id), "a.txt", b"abc", tmp_path).key)
-    path.write_bytes(b"abcd")
+    key = service.publish(job_id, service.start(job_id), "a.txt", b"abc", tmp_path).key
+    damage(service.context.store, key, b"abcd")
     answer = service.client.get(f"/jobs/{job_id}/artifacts/a.txt")
     assert (answer.status_code, answer.json()["code"]) == (500, "artifact_damaged")
-    path.unlink()
+    service.context.store.delete(key)
     answer = service.client.get(f"/jobs/{job_id}/artifacts/a.txt")
     assert (answer.status_code, answer.json()["code"]) == (404, "artifact_not_found")
-    assert str(path.parent) not in answer.text
+    assert key.partition("/")[2] not in answer.text

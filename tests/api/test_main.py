@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
+
+from tests.s3 import S3Server, variables
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 def test_importing_the_api_brings_neither_torch_nor_a_worker() -> None:
     program = (
         "import sys, api.main; "
-        "print(*[name for name in ('torch', 'numpy', 'sklearn', 'celery.worker', 'worker') if name in sys.modules])"
+        "unwanted = ('torch', 'numpy', 'sklearn', 'celery.worker', 'worker', 'obstore'); "
+        "print(*[name for name in unwanted if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
@@ -44,4 +48,16 @@ def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     )
     assert run.returncode == 2
     assert "KD_PORT" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("program", ["api", "worker"])
+def test_a_bucket_that_is_not_there_is_named(tmp_path: Path, s3_server: S3Server, program: str) -> None:
+    settings = {"KD_HOME": str(tmp_path), "KD_PORT": "0", "KD_DEVICE": "cpu", "KD_ARTIFACTS_URL": "s3://nobodys"}
+    environment = os.environ | settings | variables(s3_server.url)
+    run = subprocess.run(
+        [sys.executable, "-m", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    assert run.stderr.startswith("cannot start: KD_ARTIFACTS_URL: s3://nobodys at")
     assert "Traceback" not in run.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,16 @@ import numpy as np
 import pytest
 
 from jobs.states import EndReason
-from tests.api.conftest import SPEC, Service, serving
-from tests.api.test_datasets import _files, _settings, ready
+from tests.api.conftest import SPEC, Service
+from tests.api.test_datasets import ready
 from tests.kd_engine.intake.archives import by_class, zipped
 from tests.kd_engine.intake.networks import linear_onnx
+from tests.stores import on_both_stores
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    """One of its own for each test: they look at all of its files."""
-    with serving(_settings(tmp_path)) as running:
-        yield running
+def service(own_service: Service) -> Service:
+    return own_service
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +46,15 @@ def _post(service: Service, **changes: Any) -> Any:
     return service.client.post("/jobs", json=SPEC | changes)
 
 
+@on_both_stores
 def test_a_network_is_stored_and_a_job_looks_at_it(service: Service, onnx: bytes) -> None:
     sent = _send(service, onnx, name="mine", classes="9,8,7,6,5,4,3,2,1,0", mean="0.5", std="0.25")
     assert (sent["name"], sent["state"], sent["dataset"], sent["role"]) == ("mine", "checking", "digits", "model")
     spec = service.client.get(sent["links"]["job"]).json()["spec"]
     assert (spec["kind"], spec["format"], spec["classes"][0]) == ("register", "onnx", "9")
     assert (spec["mean"], spec["std"]) == ([0.5], [0.25])
-    [stored] = _files(service)
-    assert (service.context.settings.artifacts_dir / stored).read_bytes() == onnx
+    [stored] = service.files()
+    assert service.content(stored) == onnx
     assert service.client.get(sent["links"]["self"]).json() == sent
     assert service.client.get("/models").json() == {"models": [sent], "next_page_token": None}
 
@@ -64,7 +63,7 @@ def test_the_same_again_is_the_same_model(service: Service, onnx: bytes) -> None
     first = _send(service, onnx)
     assert _send(service, onnx, name="other")["id"] == first["id"]
     assert _send(service, onnx, mean="0.5", std="1")["id"] != first["id"]
-    assert len(_files(service)) == 2
+    assert len(service.files()) == 2
 
 
 @pytest.mark.parametrize(("query", "status", "words"), [
@@ -84,16 +83,17 @@ def test_wrong_words_are_told_and_nothing_is_kept(
     answer = service.client.post("/models", content=onnx, params=query)
     assert answer.status_code == status, answer.text
     assert words in answer.text
-    assert _files(service) == []
+    assert service.files() == []
     assert service.client.get("/jobs").json()["jobs"] == []
 
 
+@on_both_stores
 def test_other_formats_are_refused_by_their_content(service: Service) -> None:
     for content, words in ((b"\x80\x04\x95" + b"x" * 50, "pickled Python"), (b"PAR1" + b"x" * 99, "a parquet table")):
         answer = service.client.post("/models", content=content, params={"dataset": "digits"})
         assert (answer.status_code, answer.json()["code"]) == (415, "unknown_format")
         assert words in answer.json()["detail"]
-    assert _files(service) == []
+    assert service.files() == []
 
 
 def test_a_job_learns_from_a_model(service: Service, onnx: bytes) -> None:
@@ -201,6 +201,7 @@ def test_only_a_network_that_is_there_can_be_kept(service: Service, tmp_path: Pa
     assert service.client.get("/models").json()["models"] == []
 
 
+@on_both_stores
 def test_deleting_takes_the_file_along(service: Service, onnx: bytes) -> None:
     sent = _send(service, onnx)
     assert service.client.delete(f"/models/{sent['id']}").status_code == 409
@@ -210,6 +211,7 @@ def test_deleting_takes_the_file_along(service: Service, onnx: bytes) -> None:
     assert service.client.get(f"/jobs/{sent['job']}").status_code == 404
 
 
+@on_both_stores
 def test_a_network_for_a_data_set_that_was_sent(service: Service, tmp_path: Path) -> None:
     dataset_id = ready(service, zipped(tmp_path / "a.zip", by_class(3)).read_bytes(), tmp_path)
     sent = _send(service, linear_onnx(["N", 3, 16, 24]), dataset=dataset_id, height="16", width="24")

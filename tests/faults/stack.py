@@ -18,7 +18,7 @@ from typing import Any, Literal
 import httpx
 import psutil
 
-from jobs.artifacts import LocalStore
+from jobs.artifacts import ArtifactStore, open_store
 from jobs.db import Database
 from jobs.models import Job
 from jobs.settings import Settings, variable
@@ -53,7 +53,7 @@ class Stack:
 
     settings: Settings
     database: Database
-    store: LocalStore
+    store: ArtifactStore
     postgres: Postgres | None
     redis: Server
     api: Server
@@ -165,7 +165,7 @@ def running_stack(folder: Path, kind: DatabaseKind = "sqlite", *, workers: int =
         stack = Stack(
             settings=known,
             database=database,
-            store=LocalStore(known.artifacts_dir),
+            store=open_store(known),
             postgres=postgres,
             redis=server("redis", *redis.program(env).command, ready=redis.ping),
             api=server("api", sys.executable, "-m", "api", ready=lambda: _answers(url)),

@@ -1,4 +1,7 @@
-"""A worker's services over a real SQLite database and a real artifact folder; trainers are real processes."""
+"""A worker's services over a real SQLite database and a real artifact store; trainers are real processes.
+
+The store is a folder, unless a test says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from jobs.artifacts import LocalStore
+from jobs.artifacts import open_store
 from jobs.db import Database
 from jobs.models import Job
 from jobs.settings import Settings
@@ -28,7 +31,7 @@ QUICK: dict[str, Any] = {"kind": "evaluate", "dataset": "digits", "model": {"job
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, store_settings: dict[str, str]) -> Settings:
     return Settings(
         home=tmp_path / "home",
         threads=1,
@@ -39,6 +42,7 @@ def settings(tmp_path: Path) -> Settings:
         cancel_grace_seconds=5,
         checkpoint_seconds=0.05,
         download=False,
+        **store_settings,
     )
 
 
@@ -46,8 +50,7 @@ def settings(tmp_path: Path) -> Settings:
 def services(settings: Settings) -> Iterator[Services]:
     database = Database(settings.database_url)
     database.migrate()
-    store = LocalStore(settings.artifacts_dir)
-    yield Services(settings, database, store, worker_id="test-worker", device="cpu")
+    yield Services(settings, database, open_store(settings), worker_id="test-worker", device="cpu")
     database.dispose()
     assert not trainers(settings), "a trainer was left behind"
 

@@ -11,6 +11,7 @@ from jobs.models import Job
 from jobs.states import EndReason, JobState
 from kd_engine.errors import DataError
 from tests.kd_engine.runs import DIGITS
+from tests.stores import content, damage
 from tests.worker.conftest import SLOW, Running, claim, look, run_next
 from worker.attempt import Attempt
 from worker.process import read_request
@@ -31,8 +32,8 @@ def job(services: Services, submit: Submit) -> Job:
 def _save(attempt: Attempt, *contents: bytes) -> None:
     """As the trainer does, so many times."""
     attempt.folder.mkdir(parents=True, exist_ok=True)
-    for content in contents:
-        (attempt.folder / "checkpoint.safetensors").write_bytes(content)
+    for checkpoint in contents:
+        (attempt.folder / "checkpoint.safetensors").write_bytes(checkpoint)
         attempt.list_checkpoint()
 
 
@@ -41,7 +42,7 @@ def _stored(services: Services, job_id: str) -> list[bytes]:
     with services.database.read() as repository:
         rows = repository.artifacts(job_id, kind="checkpoint")
     rows.sort(key=lambda row: (row.created_at, row.name))
-    return [services.store.path(row.key).read_bytes() for row in rows]
+    return [content(services.store, row.key) for row in rows]
 
 
 def _resume_from(attempt: Attempt) -> bytes | None:
@@ -74,15 +75,15 @@ def test_without_a_checkpoint_it_starts_afresh(services: Services, job: Job) -> 
     assert _resume_from(Attempt(job, services)) is None
 
 
-@pytest.mark.parametrize("damage", ["changed", "gone"])
-def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(services: Services, job: Job, damage: str) -> None:
+@pytest.mark.parametrize("fault", ["changed", "gone"])
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(services: Services, job: Job, fault: str) -> None:
     _save(Attempt(job, services), b"1", b"2")
     with services.database.read() as repository:
         newest = max(repository.artifacts(job.id, kind="checkpoint"), key=lambda row: (row.created_at, row.name))
-    if damage == "gone":
+    if fault == "gone":
         services.store.delete(newest.key)
     else:
-        services.store.path(newest.key).write_bytes(b"X")
+        damage(services.store, newest.key)
     attempt = _next_attempt(services, job)
     assert _resume_from(attempt) == b"1"
     [warning] = attempt.warnings
@@ -138,7 +139,7 @@ def test_a_network_that_was_damaged_in_the_store_is_a_data_error(services: Servi
     run_next(services)
     with services.database.read() as repository:
         key = repository.artifact(first, "student.safetensors").key
-    services.store.path(key).write_bytes(b"X")
+    damage(services.store, key)
     submit(DIGITS | {"teacher": {"job": first}})
     job = claim(services)
     assert job is not None
@@ -154,7 +155,7 @@ def test_a_damaged_checkpoint_is_told_in_the_jobs_log(services: Services, submit
     assert job.state is JobState.QUEUED
     with services.database.read() as repository:
         newest = max(repository.artifacts(job.id, kind="checkpoint"), key=lambda row: (row.created_at, row.name))
-    services.store.path(newest.key).write_bytes(b"X")
+    damage(services.store, newest.key)
     services.leaving.clear()
     again = start(job.id)
     again.until(lambda: len(_started(services, job.id)) == 2)

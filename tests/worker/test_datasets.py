@@ -17,6 +17,7 @@ from kd_engine.files import sha256_of
 from kd_engine.spec import CheckSpec
 from tests.kd_engine.intake.archives import by_class, zipped
 from tests.kd_engine.runs import DIGITS
+from tests.stores import content, exists
 from tests.worker.conftest import look, run_next
 from worker.janitor import Janitor
 from worker.services import Services
@@ -26,7 +27,7 @@ Submit = Callable[[dict[str, Any]], str]
 
 def _send(services: Services, path: Path) -> Sent[SentDataset]:
     sha256, size, key = sha256_of(path), path.stat().st_size, "up_1/zip"
-    services.store.take(path, key)
+    services.store.put(path, key)
     upload = ArtifactInfo("upload", "upload", "application/octet-stream", size, sha256, key)
     with services.database.write() as repository:
         return repository.create_dataset(CheckSpec(kind="check", upload_sha256=sha256), upload)[0]
@@ -35,7 +36,7 @@ def _send(services: Services, path: Path) -> Sent[SentDataset]:
 def _params(services: Services, dataset: Sent[SentDataset]) -> dict[str, Any]:
     with services.database.read() as repository:
         files = {row.name: row for row in repository.artifacts(dataset.job.id)}
-    manifest = json.loads(services.store.path(files["manifest.json"].key).read_text())
+    manifest = json.loads(content(services.store, files["manifest.json"].key))
     return {
         "id": dataset.row.id, "height": 8, "width": 8, "sha256": files["dataset.tar"].sha256,
         "layout": manifest["layout"], "channels": manifest["channels"], "classes": manifest["classes"],
@@ -48,7 +49,7 @@ def test_a_data_set_is_checked_and_trained_on(services: Services, submit: Submit
     run_next(services)
     check = look(services, dataset.job.id)
     assert (check.state, check.end_detail) == (JobState.SUCCEEDED, "")
-    assert not services.store.path("up_1/zip").exists(), "what was sent is not needed any more"
+    assert not exists(services.store, "up_1/zip"), "what was sent is not needed any more"
     spec = DIGITS | {"dataset": {"name": "uploaded", "params": _params(services, dataset)}, "baseline": False}
     for _ in range(2):  # the second finds what the first unpacked
         job_id = submit(spec)
@@ -65,7 +66,7 @@ def test_a_broken_data_set_fails_with_its_reason(services: Services, tmp_path: P
     check = look(services, dataset.job.id)
     assert (check.state, check.end_reason) == (JobState.FAILED, EndReason.DATA_ERROR)
     assert "1 of 7 pictures cannot be used: cat/broken.png" in (check.end_detail or "")
-    assert not services.store.path("up_1/zip").exists()
+    assert not exists(services.store, "up_1/zip")
 
 
 def test_a_data_set_that_was_deleted_is_a_data_error(services: Services, submit: Submit, tmp_path: Path) -> None:

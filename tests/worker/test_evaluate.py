@@ -8,6 +8,7 @@ from typing import Any
 
 from jobs.states import EndReason, JobState
 from tests.kd_engine.runs import DIGITS
+from tests.stores import content
 from tests.worker.conftest import look, run_next
 from worker.services import Services
 
@@ -17,7 +18,7 @@ Submit = Callable[[dict[str, Any]], str]
 def _report(services: Services, job_id: str) -> dict[str, Any]:
     with services.database.read() as repository:
         key = repository.artifact(job_id, "report.json").key
-    report: dict[str, Any] = json.loads(services.store.path(key).read_text())
+    report: dict[str, Any] = json.loads(content(services.store, key))
     return report
 
 

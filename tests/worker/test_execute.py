@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
-import jobs.artifacts
+from jobs.artifacts import local
 from jobs.errors import LeaseLost
 from jobs.states import EndReason, JobState
 from kd_engine.files import sha256_of
 from tests.kd_engine.runs import DIGITS, run_spec
+from tests.stores import content
 from tests.worker.conftest import SLOW, Running, claim, look, run_next, trainers
 from worker.services import Services
 
@@ -37,7 +39,7 @@ def test_a_job_succeeds_and_its_files_are_the_engines(services: Services, submit
     listed = _artifacts(services, job_id)
     assert {"student.safetensors", "report.json", "curves.png"} <= set(listed)
     for row in listed.values():
-        assert sha256_of(services.store.path(row.key)) == row.sha256
+        assert hashlib.sha256(content(services.store, row.key)).hexdigest() == row.sha256
     assert run_spec(DIGITS, tmp_path / "engine").reason == "completed"
     assert listed["student.safetensors"].sha256 == sha256_of(tmp_path / "engine" / "student.safetensors")
     assert not services.settings.runs_dir.exists() or not list(services.settings.runs_dir.iterdir())
@@ -144,7 +146,7 @@ def test_a_student_teaches_the_next_job(services: Services, submit: Submit) -> N
     second = submit(DIGITS | {"teacher": {"job": first}, "student": "softmax_regression"})
     run_next(services)
     assert look(services, second).state == JobState.SUCCEEDED
-    report = json.loads(services.store.path(_artifacts(services, second)["report.json"].key).read_text())
+    report = json.loads(content(services.store, _artifacts(services, second)["report.json"].key))
     assert report["rows"][0]["model"] == "mlp"
     assert report["rows"][0]["source"] == "given"
 
@@ -179,15 +181,15 @@ def test_a_store_without_room_ends_the_job_with_disk_full(
     services: Services, submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The copy into the store meets ENOSPC: /dev/full is a real device that never has room."""
-    real = jobs.artifacts._copy
+    real = local.pour
 
-    def copy_to_a_full_disk(source: Path, target: Path) -> tuple[int, str]:
-        if source.name == "student.safetensors":
+    def pour_onto_a_full_disk(pieces: Iterable[bytes], target: IO[bytes]) -> tuple[int, str]:
+        if "student.safetensors" in target.name:
             with open("/dev/full", "wb", buffering=0) as full:
-                full.write(source.read_bytes())
-        return real(source, target)
+                return real(pieces, full)
+        return real(pieces, target)
 
-    monkeypatch.setattr(jobs.artifacts, "_copy", copy_to_a_full_disk)
+    monkeypatch.setattr(local, "pour", pour_onto_a_full_disk)
     job_id = submit(DIGITS)
     run_next(services)
     job = look(services, job_id)

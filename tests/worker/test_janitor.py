@@ -41,7 +41,7 @@ def _age(path: Path, hours: float) -> None:
 
 def _ended(services: Services, job_id: str, key: str) -> None:
     """The job has succeeded with one file."""
-    path = services.store.path(key)
+    path = services.settings.artifacts_dir / key
     info = ArtifactInfo("report.json", "result", "application/json", 7, "0" * 64, key)
     _write(path, hours_old=2)
     with services.database.write() as repository:
@@ -64,7 +64,7 @@ def test_old_files_that_no_row_names_go(services: Services, submit: Submit, jani
     janitor.collect()
     assert not [path for path in (orphan, of_no_job, part) if path.exists()]
     assert not of_no_job.parent.parent.exists()
-    kept = [services.store.path(f"{job_id}/1/report.json"), fresh, fresh_part, not_ours, hidden]
+    kept = [(services.settings.artifacts_dir / f"{job_id}/1/report.json"), fresh, fresh_part, not_ours, hidden]
     assert [path for path in kept if path.exists()] == kept
 
 
@@ -125,7 +125,7 @@ def test_jobs_go_when_their_time_is_over_and_their_files_with_them(services: Ser
     Janitor(services).purge()
     with pytest.raises(JobNotFound):
         look(services, own_time)
-    assert not services.store.path(f"{own_time}/1/report.json").exists()
+    assert not (services.settings.artifacts_dir / f"{own_time}/1/report.json").exists()
     assert look(services, plain)
     brief = services.settings.model_copy(update={"keep_days": 1e-7})
     Janitor(replace(services, settings=brief)).purge()
@@ -133,7 +133,7 @@ def test_jobs_go_when_their_time_is_over_and_their_files_with_them(services: Ser
         look(services, plain)
     assert look(services, long_kept)
     assert look(services, unended)
-    assert services.store.path(f"{long_kept}/1/report.json").exists()
+    assert (services.settings.artifacts_dir / f"{long_kept}/1/report.json").exists()
 
 
 def test_workers_that_were_not_heard_for_long_are_forgotten(

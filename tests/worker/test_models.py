@@ -15,6 +15,7 @@ from kd_engine.files import sha256_of
 from kd_engine.spec import RegisterSpec
 from tests.kd_engine.intake.networks import linear_onnx
 from tests.kd_engine.runs import DIGITS
+from tests.stores import content, exists
 from tests.worker.conftest import look, run_next
 from worker.services import Services
 
@@ -25,7 +26,7 @@ def _send(services: Services, content: bytes, tmp_path: Path) -> Sent[SentModel]
     path = tmp_path / "sent.onnx"
     path.write_bytes(content)
     sha256, size, key = sha256_of(path), path.stat().st_size, "up_1/onnx"
-    services.store.take(path, key)
+    services.store.put(path, key)
     upload = ArtifactInfo("upload", "upload", "application/octet-stream", size, sha256, key)
     body = {"kind": "register", "dataset": "digits", "upload_sha256": sha256, "format": "onnx"}
     with services.database.write() as repository:
@@ -37,7 +38,7 @@ def test_a_network_is_verified_and_taught_from(services: Services, submit: Submi
     run_next(services)
     looked = look(services, sent.job.id)
     assert (looked.state, looked.end_detail) == (JobState.SUCCEEDED, "")
-    assert not services.store.path("up_1/onnx").exists(), "what was sent is not needed any more"
+    assert not exists(services.store, "up_1/onnx"), "what was sent is not needed any more"
     teacher = {"job": sent.job.id, "role": "model"}
     taught = submit(DIGITS | {"teacher": teacher, "baseline": False})
     measured = submit({"kind": "evaluate", "dataset": "digits", "model": teacher})
@@ -55,7 +56,7 @@ def _report(services: Services, job_id: str) -> dict[str, Any]:
     assert (job.state, job.end_detail) == (JobState.SUCCEEDED, "")
     with services.database.read() as repository:
         key = repository.artifact(job_id, "report.json").key
-    return dict(json.loads(services.store.path(key).read_text()))
+    return dict(json.loads(content(services.store, key)))
 
 
 def test_classes_in_another_order_fail_with_the_right_one(services: Services, tmp_path: Path) -> None:

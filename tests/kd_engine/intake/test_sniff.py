@@ -11,9 +11,14 @@ import torch
 from safetensors.torch import save
 
 from kd_engine.export.ship import ship
-from kd_engine.intake.sniff import sniff
+from kd_engine.intake import sniff as sniffing
 from tests.kd_engine.export.students import a_student, correct, data
 from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
+
+
+def sniff(path: Path) -> sniffing.Format:
+    with path.open("rb") as file:
+        return sniffing.sniff(file)
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
