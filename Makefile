@@ -4,7 +4,7 @@ PYTHONS ?= python3 python3.14 python3.13 python3.12 python3.11
 BIN := .venv/bin
 PACKAGES := kd_engine jobs api worker standalone benchmarks
 
-.PHONY: help demo serve test check bench chaos compose-test lock clean
+.PHONY: help demo serve test check docs bench chaos compose-test lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -24,6 +24,9 @@ check: .venv/.installed  ## linter, formatter, types, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(PACKAGES)
 	$(BIN)/lint-imports
+
+docs: .venv/.installed  ## write what the docs take from the code: the table of settings
+	$(BIN)/python -m docs.settings_table
 
 bench: .venv/.installed  ## the benchmarks, each as a ratio in one run
 	$(BIN)/python -m benchmarks

@@ -71,13 +71,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     # the last one added is the first to see a request
     app.add_middleware(Tracing)
-    app.add_middleware(Door, keyring=Keyring(chosen.keys))
+    app.add_middleware(Door, keyring=Keyring(chosen.api_keys))
     app.state.metrics = metrics
     watching = [*([write_down] if chosen.log_format == "json" else []), *([metrics.answered] if metrics else [])]
     if watching:
         app.add_middleware(Observer, heard=watching)
     errors.install(app)
-    openapi.install(app, keys=bool(chosen.keys))
+    openapi.install(app, keys=bool(chosen.api_keys))
     return app
 
 

@@ -18,6 +18,7 @@ from celery import Celery, signals
 
 from jobs.artifacts import open_store
 from jobs.bell import QUEUE, heard_by
+from jobs.broker import listening
 from jobs.db import Database
 from jobs.settings import Settings
 from jobs.spans import open_spans
@@ -32,7 +33,6 @@ from worker.sweeper import Sweeper
 from worker.tasks import register
 
 log = logging.getLogger(__name__)
-_BROKER_SECONDS = 2.0
 _PURGE_SECONDS = 60.0
 _COLLECT_SECONDS = 600.0
 _GOODBYE_SECONDS = 5.0
@@ -40,7 +40,7 @@ _GOODBYE_SECONDS = 5.0
 
 def make_app(settings: Settings) -> Celery:
     """A Celery application that hears the rings of the broker."""
-    app = Celery("distillery-worker", broker=settings.broker_url)
+    app = Celery("distillery-worker")
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
@@ -52,10 +52,7 @@ def make_app(settings: Settings) -> Celery:
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
-        broker_connection_retry=True,
-        broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,
-        broker_transport_options={"socket_connect_timeout": _BROKER_SECONDS, "socket_keepalive": True},
+        **listening(settings.broker_url),
     )
     return app
 
@@ -64,8 +61,8 @@ class WorkerProcess:
     """This process as a worker: what it works with, its shift, its rounds and the task that it answers to.
 
     Raises:
-        jobs.settings.SettingsError: the artifact store cannot be used, or the port for metrics; or it shall train on a
-            GPU and there is none.
+        jobs.settings.SettingsError: the artifact store cannot be used; or it shall train on a GPU, and there is none;
+            or serve metrics on a port that is taken.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -49,7 +49,15 @@ def section(path: Path, title: str) -> str:
 def test_settings() -> None:
     _, found, _ = settings_table.split((DOCS / "settings.md").read_text())
 
-    assert found == settings_table.table(), "run: .venv/bin/python -m docs.settings_table"
+    assert found == settings_table.table(), "run: make docs"
+
+
+def test_the_table_of_settings_is_written_and_nothing_else(tmp_path: Path) -> None:
+    written = (DOCS / "settings.md").read_text()
+    page = tmp_path / "settings.md"
+    page.write_text(written.replace("| `KD_PORT` |", "| `KD_DOOR` |"))
+    settings_table.write(page)
+    assert page.read_text() == written
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,13 @@ def test_port_0_is_a_free_one() -> None:
 
 def test_children_are_told_where_everything_is(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, data_dir=tmp_path / "sets", workers=2)
-    base = {"PATH": "/bin", "PYTHONPATH": "/elsewhere", "KD_DEVICE": "cpu"}
+    base = {
+        "PATH": "/bin",
+        "PYTHONPATH": "/elsewhere",
+        "KD_DEVICE": "cpu",
+        "KD_BROKER_URL_FILE": "/b",
+        "KD_API_KEYS_FILE": "/k",
+    }
     env = environment(base, settings, port=1234, broker_url="redis+socket:///r.sock")
     assert env["PATH"] == "/bin"
     assert env["KD_DEVICE"] == "cpu"
@@ -42,6 +48,8 @@ def test_children_are_told_where_everything_is(tmp_path: Path) -> None:
     assert env["KD_DATA_DIR"] == str(tmp_path / "sets")
     assert env["KD_DATABASE_URL"] == f"sqlite:///{tmp_path}/distillery.db"
     assert env["KD_BROKER_URL"] == "redis+socket:///r.sock"
+    assert "KD_BROKER_URL_FILE" not in env
+    assert env["KD_API_KEYS_FILE"] == "/k"
     assert env["KD_PORT"] == "1234"
     assert env["KD_WORKERS"] == "2"
     assert env["PYTHONPATH"].endswith(":/elsewhere")
