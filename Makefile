@@ -4,11 +4,11 @@ PYTHONS ?= python3 python3.14 python3.13 python3.12 python3.11
 BIN := .venv/bin
 PACKAGES := kd_engine jobs api worker standalone benchmarks
 
-.PHONY: help demo serve test check bench chaos lock clean
+.PHONY: help demo serve test check docs bench chaos compose-test lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.installed  ## one real job, end to end, in under a minute; leaves the student in demo-output/
 	@$(BIN)/python -m standalone demo
@@ -25,8 +25,14 @@ check: .venv/.installed  ## linter, formatter, types, and who may import whom
 	$(BIN)/mypy --strict $(PACKAGES)
 	$(BIN)/lint-imports
 
+docs: .venv/.installed  ## write what the docs take from the code: the table of settings
+	$(BIN)/python -m docs.settings_table
+
 bench: .venv/.installed  ## the benchmarks, each as a ratio in one run
 	$(BIN)/python -m benchmarks
+
+compose-test: .venv/.installed  ## the compose file on the Docker engine of this machine: images, faults, a restart in the middle
+	$(BIN)/python -m tests.compose $(COMPOSE_ARGS)
 
 chaos: .venv/.installed  ## every fault in full, on both databases, and the soak; writes its table into docs/reliability.md
 	$(BIN)/python -m tests.faults --write $(CHAOS_ARGS)

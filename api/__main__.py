@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from api.keys import run_command
 from api.main import create_app
+from jobs import logs
 from jobs.artifacts import open_store
 from jobs.settings import Settings, SettingsError
 
@@ -24,6 +25,7 @@ def main() -> int:
         return run_command(sys.argv[1:])
     try:
         settings = Settings()
+        logs.configure(settings)
         open_store(settings)  # tried out here as well: within the server, a traceback would bury what is wrong
         app = create_app(settings)
     except SettingsError as error:
@@ -51,6 +53,7 @@ def serve(app: FastAPI, settings: Settings) -> int:
         app,
         host=settings.host,
         port=settings.port,
+        log_config=None,  # its lines go where all others go
         access_log=False,  # a line for every poll of a job would bury all others
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

@@ -57,7 +57,7 @@ def caller_of(request: Request) -> Caller:
 
 def check_reach(settings: Settings) -> None:
     """Raises SettingsError when others could reach the service and no key is asked for."""
-    if settings.keys or settings.allow_open or _is_loopback(settings.host):
+    if settings.api_keys or settings.allow_open or _is_loopback(settings.host):
         return
     raise SettingsError(
         f"KD_HOST is '{settings.host}', which other machines may reach, and there are no API keys. Make one with "

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from api.queue import Doorbell
 from api.watch import Watcher
+from jobs import logs
 from jobs.artifacts import ArtifactStore
 from jobs.db import Database
 from jobs.errors import StoreUnavailable
+from jobs.models import Job
 from jobs.settings import Settings
+from jobs.spans import JOB_ID, Spans, Unsent, note
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,14 @@ class Context:
     store: ArtifactStore
     doorbell: Doorbell
     watcher: Watcher
+    spans: Spans = field(default_factory=Unsent)
+
+    def made(self, job: Job) -> None:
+        """Tells the log and the workers of a job that was just recorded."""
+        note(JOB_ID, job.id)
+        with logs.bound(job_id=job.id):
+            log.info("job %s: recorded for %s", job.id, job.owner)
+        self.doorbell.ring(job.id, job.device)
 
     def remove(self, keys: Iterable[str]) -> None:
         """Removes stored files that nothing names any more; one that stays costs only its room."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -14,13 +15,19 @@ from starlette.concurrency import run_in_threadpool
 from api import errors, openapi
 from api.access import Door, check_reach
 from api.deps import Context
+from api.observer import Observer, write_down
 from api.queue import Doorbell, make_producer
 from api.routes import ROUTERS
+from api.tracing import Tracing
 from api.watch import Watcher
 from jobs.access import Keyring
 from jobs.artifacts import open_store
 from jobs.db import Database
 from jobs.settings import Settings
+from jobs.spans import open_spans
+
+if TYPE_CHECKING:
+    from api.metrics import ApiMetrics
 
 VERSION = "0.1.0"
 
@@ -37,14 +44,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     chosen = settings or Settings()
     check_reach(chosen)
+    metrics = _metrics(chosen)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         context: Context = await run_in_threadpool(open_context, chosen)
         app.state.context = context
+        if metrics is not None:
+            metrics.open(context.database, lambda: context.watcher.open)
         context.watcher.start()
         yield
         await context.watcher.stop()
+        if metrics is not None:
+            await run_in_threadpool(metrics.close)
         await run_in_threadpool(close_context, context)
 
     app = FastAPI(
@@ -57,9 +69,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.routers = ROUTERS
     for router in ROUTERS:
         app.include_router(router)
-    app.add_middleware(Door, keyring=Keyring(chosen.keys))
+    # the last one added is the first to see a request
+    app.add_middleware(Tracing)
+    app.add_middleware(Door, keyring=Keyring(chosen.api_keys))
+    app.state.metrics = metrics
+    watching = [*([write_down] if chosen.log_format == "json" else []), *([metrics.answered] if metrics else [])]
+    if watching:
+        app.add_middleware(Observer, heard=watching)
     errors.install(app)
-    openapi.install(app, keys=bool(chosen.keys))
+    openapi.install(app, keys=bool(chosen.api_keys))
     return app
 
 
@@ -76,10 +94,19 @@ def open_context(settings: Settings) -> Context:
     database.migrate()
     doorbell = Doorbell(make_producer(settings.broker_url))
     watcher = Watcher(database, settings.max_streams)
-    return Context(settings, database, store, doorbell, watcher)
+    return Context(settings, database, store, doorbell, watcher, open_spans("distillery-api"))
 
 
 def close_context(context: Context) -> None:
     """Rings for what was just accepted, then closes the database."""
     context.doorbell.close()
+    context.spans.close()
     context.database.dispose()
+
+
+def _metrics(settings: Settings) -> ApiMetrics | None:
+    if settings.metrics_port is None:
+        return None
+    from api.metrics import ApiMetrics  # with a server of its own, which only those need who want metrics
+
+    return ApiMetrics(settings)

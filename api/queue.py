@@ -14,6 +14,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from jobs.bell import TASK, queue_for
+from jobs.broker import publishing
 
 log = logging.getLogger(__name__)
 
@@ -22,20 +23,13 @@ _MOST_WAITING = 10_000
 
 def make_producer(broker_url: str, timeout_seconds: float = 0.5) -> Celery:
     """A Celery application that only publishes: JSON, no results, and no step that may wait longer than the timeout."""
-    producer = Celery("distillery-api", broker=broker_url, set_as_current=False)
+    producer = Celery("distillery-api", set_as_current=False)
     producer.conf.update(
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
         task_publish_retry=False,
-        broker_connection_retry=False,
-        broker_connection_retry_on_startup=False,
-        broker_connection_timeout=timeout_seconds,
-        broker_transport_options={
-            "socket_timeout": timeout_seconds,
-            "socket_connect_timeout": timeout_seconds,
-            "max_retries": 0,
-        },
+        **publishing(broker_url, timeout_seconds),
     )
     return producer
 
@@ -45,6 +39,8 @@ class Doorbell:
 
     def __init__(self, producer: Celery) -> None:
         self._producer = producer
+        connection = producer.connection_for_write()  # not opened: it knows what its kind of broker raises
+        self._errors = (OperationalError, OSError, *connection.connection_errors, *connection.channel_errors)
         self._waiting: deque[tuple[str, str]] = deque(maxlen=_MOST_WAITING)  # a job's id and its device
         self._wake = threading.Condition()
         self._closing = False
@@ -65,9 +61,12 @@ class Doorbell:
         self._thread.join(wait_seconds)
 
     def ping(self) -> None:
-        """Raises when the broker does not answer within the timeout."""
-        with self._producer.connection_for_write() as connection:
-            connection.default_channel  # noqa: B018 - opening the channel is what asks the broker
+        """Raises kombu's OperationalError when the broker does not answer within the timeout, or refuses us."""
+        try:
+            with self._producer.connection_for_write() as connection:
+                connection.default_channel  # noqa: B018 - opening the channel is what asks the broker
+        except self._errors as error:
+            raise OperationalError(str(error)) from error
 
     def _run(self) -> None:
         while batch := self._take():
@@ -85,10 +84,20 @@ class Doorbell:
         """After one failure the rest is left to idle workers: no backlog for a dead broker."""
         for position, (job_id, device) in enumerate(batch):
             try:
-                self._producer.send_task(TASK, args=[job_id], queue=queue_for(device), ignore_result=True, retry=False)
-            except (OperationalError, OSError) as error:
+                self._send(job_id, device)
+            except self._errors as error:
                 log.warning(
                     "the broker cannot be reached (%s); %d jobs from %s on wait until an idle worker looks by itself",
                     error, len(batch) - position, job_id,
                 )  # fmt: skip
                 return
+
+    def _send(self, job_id: str, device: str) -> None:
+        """Once more after a failure: the connection may have died unnoticed with a broker that is back since then."""
+        try:
+            self._send_once(job_id, device)
+        except self._errors:
+            self._send_once(job_id, device)
+
+    def _send_once(self, job_id: str, device: str) -> None:
+        self._producer.send_task(TASK, args=[job_id], queue=queue_for(device), ignore_result=True, retry=False)

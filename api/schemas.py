@@ -95,6 +95,7 @@ class JobView(JobSummary):
     """A job, with its resolved spec: running that again gives the same student."""
 
     waiting_for: WaitingFor | None = Field(description="Why it waits; null when it is not queued.")
+    trace_id: str | None = Field(description="The W3C trace of the request that made it, in logs and spans too.")
     spec: dict[str, Any] = Field(description="As the schema of its kind has it, resolved.")
 
 

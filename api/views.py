@@ -45,7 +45,13 @@ def job_summary(job: Job) -> JobSummary:
 
 
 def job_view(job: Job, waiting: Waiting | None) -> JobView:
-    return JobView(**_summary(job), labels=job.spec.get("labels", {}), waiting_for=_waiting_for(waiting), spec=job.spec)
+    return JobView(
+        **_summary(job),
+        labels=job.spec.get("labels", {}),
+        waiting_for=_waiting_for(waiting),
+        trace_id=job.trace.trace_id if job.trace else None,
+        spec=job.spec,
+    )
 
 
 def _waiting_for(waiting: Waiting | None) -> WaitingFor | None:

@@ -61,6 +61,11 @@ class Watcher:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="watcher")
 
     @property
+    def open(self) -> int:
+        """How many are here."""
+        return self._open
+
+    @property
     def closing(self) -> bool:
         return self._closing
 

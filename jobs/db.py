@@ -18,8 +18,10 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from jobs import news
 from jobs.migrations.upgrade import upgrade
 from jobs.models import Job
+from jobs.news import News
 from jobs.quota import NO_QUOTA, Quota
 from jobs.repository import Repository, Waiting
 from jobs.repository.queries import look
@@ -45,10 +47,16 @@ class Database:
     Raises:
         ValueError: another kind of database, or not a URL.
         sqlalchemy.exc.OperationalError: by any method, when the database cannot be reached.
+
+    Attributes:
+        heard: told what this process's transactions have done, once they are committed. It must not raise.
     """
+
+    heard: Callable[[News], None]
 
     def __init__(self, url: str) -> None:
         self.url = _known(url)
+        self.heard = lambda item: None
         engine = _sqlite(self.url) if self.url.get_backend_name() == "sqlite" else _postgresql(self.url)
         self._engine = engine
         self._turn: Callable[[], AbstractContextManager[None]]
@@ -67,6 +75,8 @@ class Database:
         """One transaction that may write; committed at the end, rolled back on an exception."""
         with self._turn(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield Repository(session)
+        for item in news.told(session):
+            self.heard(item)
 
     @contextmanager
     def read(self) -> Iterator[Repository]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from jobs.states import EndReason, JobState
+from jobs.trace import TraceContext
 
 LOCAL = "local"
 """The owner of all jobs where there are no API keys."""
@@ -107,6 +108,9 @@ class Job(Base):
     claimed_at: Mapped[datetime | None]
     ran_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    tracestate: Mapped[str | None] = mapped_column(String(512))
+
     __table_args__ = (
         Index("jobs_queue", "state", "owner", "device", "rank", "id"),
         Index("jobs_owner", "owner", "id"),
@@ -121,6 +125,11 @@ class Job(Base):
     def priority(self) -> int:
         """Of its owner's waiting jobs the one with the highest goes first."""
         return -self.rank
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """The span that made the job; None for a job of an earlier version of this program."""
+        return TraceContext.parse(self.traceparent, self.tracestate)
 
     @property
     def labels(self) -> dict[str, str]:

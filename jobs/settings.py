@@ -9,21 +9,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
-from jobs import access
+from jobs import access, broker
 from jobs.access import ApiKey
+from jobs.environment import PREFIX, Environment, SettingsError, origin, secrets, variable, warn_of_unknown
 from jobs.quota import Quota
 
-_PREFIX = "KD_"
+__all__ = ["Settings", "SettingsError", "variable"]
+
 _MIB = 2**20
-
-
-class SettingsError(ValueError):
-    """A setting has a value that cannot be used; the message names the variable."""
 
 
 def _absolute(path: Path) -> Path:
@@ -44,23 +42,21 @@ _Folder = Annotated[Path, AfterValidator(_absolute)]
 _File = _Folder
 _BucketUrl = Annotated[str, AfterValidator(_bucket_url)]
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_KEYS = TypeAdapter(tuple[ApiKey, ...])
 _BUCKET_URL = re.compile(r"s3://[0-9a-z][0-9a-z.-]+(/[0-9A-Za-z_-][0-9A-Za-z_.-]*)*/?", re.ASCII)
-# What these hold stays out of messages: passwords and keys.
-_SECRET = re.compile(r"_URL$|_API_KEYS$|_SECRET$")
 
 
 class Settings(BaseSettings):
     """The settings of api, worker and standalone alike; frozen.
 
-    `Settings()` reads the environment; a keyword wins over it.
+    `Settings()` reads the environment; a keyword wins over it. A field with `repr=False` is a secret: it stays out of
+    messages, and may stand in a file.
 
     Raises:
         SettingsError: a value cannot be used; the message names the variable.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, validate_default=True
+        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, validate_default=True
     )
 
     home: _Folder = Field(Path("var"), description="Folder of everything that the service keeps.")
@@ -70,7 +66,12 @@ class Settings(BaseSettings):
         "Left out: a SQLite file in KD_HOME.",
         repr=False,
     )
-    broker_url: str = Field("redis://127.0.0.1:6379/0", description="The Redis that rings the workers.", repr=False)
+    broker_url: Annotated[str, AfterValidator(broker.check_url)] = Field(
+        "redis://127.0.0.1:6379/0",
+        description="The broker that rings the workers: `redis://`, `rediss://`, `redis+socket://`, `amqp://` or "
+        "`amqps://`.",
+        repr=False,
+    )
     data_dir: _Folder = Field(
         default_factory=lambda values: values["home"] / "data",
         description="Folder of the data sets. Left out: `data` in KD_HOME.",
@@ -84,6 +85,7 @@ class Settings(BaseSettings):
         None,
         description="S3-compatible storage in place of that folder: `s3://BUCKET` or `s3://BUCKET/PREFIX`; the rest "
         "of the connection is in the usual AWS_* variables. Left out: KD_ARTIFACTS_DIR.",
+        repr=False,  # some write credentials into it, which is refused without showing them
     )
     cache_dir: _Folder = Field(
         default_factory=lambda values: values["home"] / "cache",
@@ -110,7 +112,6 @@ class Settings(BaseSettings):
         "Left out: no key is asked for.",
         repr=False,
     )
-    api_keys_file: _File | None = Field(None, description="File with that list, in place of KD_API_KEYS.")
 
     quota_running: int | None = Field(
         None, ge=1, description="Jobs of one owner that run at the same time; more wait. Left out: no limit."
@@ -172,16 +173,41 @@ class Settings(BaseSettings):
         False, description="Whether webhooks may lie on private networks and on this machine."
     )
 
-    _keys: tuple[ApiKey, ...] = PrivateAttr(())
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How API and workers write their log: lines for people, or one JSON object a line."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is worth a line in that log."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port on which API and workers serve their metrics to Prometheus; 0 takes a free one. "
+        "Left out: none are served.",
+    )
+    metrics_host: str | None = Field(
+        None,
+        min_length=1,
+        description="Address of that port. It asks for no key, so let only your Prometheus reach it. "
+        "Left out: that of KD_HOST.",
+    )
 
     def __init__(self, **values: Any) -> None:
+        warn_of_unknown(type(self))
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise SettingsError(_explain(error)) from None
         except UnreadableVariable as error:
             field = re.search(r'field "(\w+)"', str(error))
-            raise SettingsError(f"{variable(field[1])}: expected JSON" if field else str(error)) from None
+            raise SettingsError(f"{origin(field[1])}: expected JSON" if field else str(error)) from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, Environment(settings_cls)
 
     @model_validator(mode="after")
     def _lease_outlives_its_renewals(self) -> Self:
@@ -203,45 +229,21 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _keys_are_readable(self) -> Self:
-        if self.api_keys_file is not None and self.api_keys:
-            raise ValueError("KD_API_KEYS and KD_API_KEYS_FILE are both set; keep one of them")
-        self._keys = self.api_keys if self.api_keys_file is None else _read_keys(self.api_keys_file)
-        access.check_keys(self._keys)
+    def _keys_do_not_contradict(self) -> Self:
+        access.check_keys(self.api_keys)
         return self
-
-    @property
-    def keys(self) -> tuple[ApiKey, ...]:
-        """The API keys, from either setting."""
-        return self._keys
 
     def quota_of(self, owner: str) -> Quota:
         """What an owner may have."""
         default = Quota(
             running=self.quota_running, queued=self.quota_queued, bytes=self.quota_bytes, epochs=self.quota_epochs
         )
-        return access.quota_of(self._keys, owner, default)
+        return access.quota_of(self.api_keys, owner, default)
 
     @property
     def trainer_threads(self) -> int:
         """CPU threads of one trainer: `threads`, or this process's cores shared among the machine's workers."""
         return self.threads or max(1, _cores() // self.workers)
-
-
-def variable(field: str) -> str:
-    """The name of the environment variable of a field."""
-    return f"{_PREFIX}{field.upper()}"
-
-
-def _read_keys(path: Path) -> tuple[ApiKey, ...]:
-    """The entries in a file; raises ValueError, whose message shows none of what the file holds."""
-    try:
-        return _KEYS.validate_json(path.read_bytes())
-    except OSError as error:
-        raise ValueError(f"KD_API_KEYS_FILE: cannot read {path} ({error.strerror})") from None
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        raise ValueError(f"KD_API_KEYS_FILE: {path}{_place(first['loc'])}: {first['msg']}") from None
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -271,6 +273,6 @@ def _line(detail: ErrorDetails) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     if not detail["loc"]:
         return message
-    name = variable(str(detail["loc"][0]))
-    value = "" if _SECRET.search(name) else f" is {detail['input']!r}"
-    return f"{name}{_place(detail['loc'][1:])}{value}: {message}"
+    field = str(detail["loc"][0])
+    value = "" if field in secrets(Settings) else f" is {detail['input']!r}"
+    return f"{origin(field)}{_place(detail['loc'][1:])}{value}: {message}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.db import Database
+from jobs.environment import in_file
 from jobs.errors import JobError
 from jobs.settings import Settings
 from standalone.child import Program
@@ -78,7 +79,7 @@ def migrate(settings: Settings) -> None:
 def environment(base: Mapping[str, str], settings: Settings, *, port: int, broker_url: str) -> dict[str, str]:
     """What each child is told: `base`, with the settings that are decided here."""
     path = os.pathsep.join(filter(None, (str(_ROOT), base.get("PYTHONPATH"))))
-    return dict(base) | {
+    decided = {
         "KD_HOME": str(settings.home),
         "KD_DATA_DIR": str(settings.data_dir),
         "KD_DATABASE_URL": settings.database_url,
@@ -86,9 +87,10 @@ def environment(base: Mapping[str, str], settings: Settings, *, port: int, broke
         "KD_HOST": settings.host,
         "KD_PORT": str(port),
         "KD_WORKERS": str(settings.workers),
-        "PYTHONPATH": path,
-        "PYTHONUNBUFFERED": "1",
     }
+    files = {in_file(name) for name in decided}  # a value and a file with it would be one too many
+    kept = {name: value for name, value in base.items() if name not in files}
+    return kept | decided | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def api_program(env: dict[str, str], url: str) -> Program:
@@ -98,7 +100,17 @@ def api_program(env: dict[str, str], url: str) -> Program:
 def worker_programs(env: dict[str, str], settings: Settings) -> list[Program]:
     command = (sys.executable, "-m", "worker")
     grace = settings.cancel_grace_seconds + _WORKER_GRACE_SECONDS
-    return [Program(f"worker-{number}", command, env, grace_seconds=grace) for number in range(1, settings.workers + 1)]
+    return [
+        Program(f"worker-{number}", command, env | _metrics_port(settings, number), grace_seconds=grace)
+        for number in range(1, settings.workers + 1)
+    ]
+
+
+def _metrics_port(settings: Settings, number: int) -> dict[str, str]:
+    """Of one worker: the api has the port itself, the workers those that follow."""
+    if not settings.metrics_port:  # none, or any that is free
+        return {}
+    return {"KD_METRICS_PORT": str(settings.metrics_port + number)}
 
 
 def free_port(host: str, port: int) -> int:

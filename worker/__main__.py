@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-import logging
+import os
 import sys
 
+from jobs import logs
 from jobs.settings import Settings, SettingsError
 from worker.app import WorkerProcess
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        process = WorkerProcess(Settings())
+        settings = Settings()
+        logs.configure(settings)
+        process = WorkerProcess(settings)
     except SettingsError as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
+    if settings.log_format == "json":
+        _close_standard_output()
     process.run()
     return 0
+
+
+def _close_standard_output() -> None:
+    """Celery's banner and its words at the end go there, past all logging and for people; nothing else does."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
 if __name__ == "__main__":

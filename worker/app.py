@@ -18,8 +18,10 @@ from celery import Celery, signals
 
 from jobs.artifacts import open_store
 from jobs.bell import QUEUE, heard_by
+from jobs.broker import listening
 from jobs.db import Database
 from jobs.settings import Settings
+from jobs.spans import open_spans
 from worker.courier import Courier
 from worker.device import find_device
 from worker.janitor import Janitor
@@ -31,7 +33,6 @@ from worker.sweeper import Sweeper
 from worker.tasks import register
 
 log = logging.getLogger(__name__)
-_BROKER_SECONDS = 2.0
 _PURGE_SECONDS = 60.0
 _COLLECT_SECONDS = 600.0
 _GOODBYE_SECONDS = 5.0
@@ -39,7 +40,7 @@ _GOODBYE_SECONDS = 5.0
 
 def make_app(settings: Settings) -> Celery:
     """A Celery application that hears the rings of the broker."""
-    app = Celery("distillery-worker", broker=settings.broker_url)
+    app = Celery("distillery-worker")
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
@@ -51,10 +52,7 @@ def make_app(settings: Settings) -> Celery:
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
-        broker_connection_retry=True,
-        broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,
-        broker_transport_options={"socket_connect_timeout": _BROKER_SECONDS, "socket_keepalive": True},
+        **listening(settings.broker_url),
     )
     return app
 
@@ -63,18 +61,22 @@ class WorkerProcess:
     """This process as a worker: what it works with, its shift, its rounds and the task that it answers to.
 
     Raises:
-        jobs.settings.SettingsError: the artifact store cannot be used, or it shall train on a GPU and there is none.
+        jobs.settings.SettingsError: the artifact store cannot be used; or it shall train on a GPU, and there is none;
+            or serve metrics on a port that is taken.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.app = make_app(settings)
+        worker_id = f"{socket.gethostname()}-{os.getpid()}"
         self.services = Services(
             settings=settings,
             database=Database(settings.database_url),
             store=open_store(settings),
-            worker_id=f"{socket.gethostname()}-{os.getpid()}",
+            worker_id=worker_id,
             device=find_device(settings.device),
+            spans=open_spans("distillery-worker", worker_id),
         )
+        self._listener = self.services.metrics.listener()
         self.shift = Shift(self.services)
         self.sweeper = Sweeper(self.services, self.shift.wake)
         self.rounds = make_rounds(self.services, self.sweeper)
@@ -82,6 +84,7 @@ class WorkerProcess:
 
     def run(self) -> None:
         """Works until SIGTERM or SIGINT; then the job in hand is checkpointed and handed back."""
+        signals.setup_logging.connect(_leave_logging_alone)
         # Not only once the broker answers: what waits is found in the database, with or without it.
         signals.celeryd_after_setup.connect(self._arrive)
         signals.worker_shutting_down.connect(self._leave)
@@ -117,7 +120,14 @@ class WorkerProcess:
         for rounds in self.rounds:
             rounds.stop()
         self.sweeper.forget_if_possible()
+        self.services.spans.close()
+        if self._listener is not None:
+            self._listener.close()
         self.services.database.dispose()
+
+
+def _leave_logging_alone(**_: Any) -> None:
+    """Who answers this signal keeps Celery from setting up logging in its own way."""
 
 
 def make_rounds(services: Services, sweeper: Sweeper) -> tuple[Rounds, ...]:

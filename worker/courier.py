@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from standardwebhooks.webhooks import Webhook
 
+from jobs.logs import bound
 from jobs.models import Delivery
 from worker.post import NotDelivered, post
 from worker.rounds import Step
@@ -56,12 +57,13 @@ class Courier:
                 thread.join()
 
     def _deliver(self, message: Delivery) -> None:
-        try:
-            error, again = self._try(message)
-            with self._services.database.write() as repository:
-                repository.settle_delivery(message.id, error, again)
-        except Exception:
-            log.exception("message %s: it comes up again in a minute", message.id)
+        with bound(job_id=message.job_id):
+            try:
+                error, again = self._try(message)
+                with self._services.database.write() as repository:
+                    repository.settle_delivery(message.id, error, again)
+            except Exception:
+                log.exception("message %s: it comes up again in a minute", message.id)
 
     def _try(self, message: Delivery) -> tuple[str | None, float | None]:
         """What was wrong, if anything, and in how many seconds to try again, if at all."""

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.db import Database
 from jobs.errors import JobError, LeaseLost
+from jobs.logs import carried
 from jobs.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Lease:
         self._database, self._settings = database, settings
         self._job_id, self._token = job_id, token
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"lease-{job_id}", daemon=True)
+        self._thread = threading.Thread(target=carried(self._keep), name=f"lease-{job_id}", daemon=True)
         self._renewed = time.monotonic()
         self.cancel_requested = False
         self.pause_requested = False
@@ -68,7 +69,7 @@ class Lease:
                     stop()
                     return
 
-        thread = threading.Thread(target=watch, name=f"watchdog-{self._job_id}", daemon=True)
+        thread = threading.Thread(target=carried(watch), name=f"watchdog-{self._job_id}", daemon=True)
         thread.start()
         try:
             yield

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from jobs.artifacts import ArtifactStore
 from jobs.db import Database
 from jobs.settings import Settings
+from jobs.spans import Spans, Unsent
 from worker.device import DeviceKind
+from worker.metrics import WorkerMetrics
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Services:
         device: what it trains on; jobs that ask for another one are left to others.
         leaving: set when this worker is told to stop; its job is then handed back.
         in_hand: the ids of the jobs that this worker holds (one at most).
+        spans: what becomes known of its attempts to those who collect traces.
+        metrics: what it counts for Prometheus.
     """
 
     settings: Settings
@@ -28,3 +32,10 @@ class Services:
     device: DeviceKind
     leaving: threading.Event = field(default_factory=threading.Event)
     in_hand: set[str] = field(default_factory=set)
+    spans: Spans = field(default_factory=Unsent)
+    metrics: WorkerMetrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        metrics = WorkerMetrics(self.settings, self.device)
+        self.database.heard = metrics.jobs.heard
+        object.__setattr__(self, "metrics", metrics)  # frozen, and made of the other parts

@@ -47,23 +47,26 @@ class Settlement:
         self._attempt, self._lease, self._services = attempt, lease, services
         self._job_id, self._token = attempt.job_id, attempt.token
 
-    def settle(self, outcome: Outcome) -> None:
-        """Turns what became of the trainer into how the job goes on; cancelling comes before all but a whole result."""
+    def settle(self, outcome: Outcome) -> str:
+        """Turns what became of the trainer into how the job goes on; cancelling comes before all but a whole result.
+
+        Returns:
+            The reason for which the job ended; or `handed_back` or `lost`, where only the attempt did.
+        """
         finished = outcome.finished
         if finished is not None and finished.reason == EndReason.COMPLETED:
-            self._publish(finished)
-        elif finished is not None and finished.reason not in (Interrupted.code, ProcessLost.code):
-            self._finish(EndReason(finished.reason), finished.detail)
-        elif self._lease.cancel_requested:
-            self._finish(EndReason.CANCELLED, f"the trainer {outcome.words}")
-        elif outcome.overtime is not None:
-            self._finish(EndReason.TIMEOUT, outcome.overtime)
-        elif outcome.asked:
-            self._hand_back("stopped as asked" if finished else f"the trainer {outcome.words}")
-        else:
-            lost = finished is not None and finished.reason == ProcessLost.code
-            why = finished.detail if finished and lost else f"the trainer {outcome.words}"
-            self._lose(f"attempt {self._attempt.job.attempt}: {why}")
+            return self._publish(finished)
+        if finished is not None and finished.reason not in (Interrupted.code, ProcessLost.code):
+            return self._finish(EndReason(finished.reason), finished.detail)
+        if self._lease.cancel_requested:
+            return self._finish(EndReason.CANCELLED, f"the trainer {outcome.words}")
+        if outcome.overtime is not None:
+            return self._finish(EndReason.TIMEOUT, outcome.overtime)
+        if outcome.asked:
+            return self._hand_back("stopped as asked" if finished else f"the trainer {outcome.words}")
+        lost = finished is not None and finished.reason == ProcessLost.code
+        why = finished.detail if finished and lost else f"the trainer {outcome.words}"
+        return self._lose(f"attempt {self._attempt.job.attempt}: {why}")
 
     def persist(self, write: Callable[[], T]) -> T:
         """Does a write that must not be given up, until it is taken or the lease is gone.
@@ -85,29 +88,28 @@ class Settlement:
                 log.warning("job %s: %s", self._job_id, who(error))
                 time.sleep(RETRY_SECONDS)
 
-    def _publish(self, finished: Finished) -> None:
+    def _publish(self, finished: Finished) -> str:
         try:
             infos = self.persist(lambda: self._attempt.store_results(finished.artifacts))
         except StoreUnavailable:
-            self._hand_back("the artifact store was away at the end")
-            return
+            return self._hand_back("the artifact store was away at the end")
         except EngineError as error:
-            self._finish(EndReason(error.code), str(error))
-            return
+            return self._finish(EndReason(error.code), str(error))
         try:
-            self._finish(EndReason.COMPLETED, "", infos)
+            return self._finish(EndReason.COMPLETED, "", infos)
         except LeaseLost:
             self._attempt.drop([info.key for info in infos])
             raise
 
-    def _finish(self, reason: EndReason, detail: str, infos: Sequence[ArtifactInfo] = ()) -> None:
+    def _finish(self, reason: EndReason, detail: str, infos: Sequence[ArtifactInfo] = ()) -> str:
         def end() -> list[str]:
             with self._services.database.write() as repository:
                 return repository.finish(self._job_id, self._token, reason, detail, infos)
 
         self._attempt.drop(self.persist(end))
+        return reason
 
-    def _hand_back(self, why: str) -> None:
+    def _hand_back(self, why: str) -> str:
         """Queued again; paused or cancelled if somebody wished it, perhaps just now (the repository knows)."""
 
         def end() -> None:
@@ -115,10 +117,12 @@ class Settlement:
                 repository.hand_back(self._job_id, self._token, f"worker '{self._services.worker_id}': {why}")
 
         self.persist(end)
+        return "handed_back"
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, why: str) -> str:
         def end() -> None:
             with self._services.database.write() as repository:
                 repository.lose(self._job_id, self._token, self._services.settings.max_lost_attempts, why)
 
         self.persist(end)
+        return "lost"

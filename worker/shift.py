@@ -2,6 +2,9 @@
 
 A ring says only that there may be work. Whose turn it is, the database decides at the moment of the claim. So a ring
 that is lost, doubled or about another job costs nothing, and an idle worker also finds work while the broker is away.
+
+Who is at work holds on to a ring, so that the next ones go to those who are idle. Not for as long as the work takes:
+RabbitMQ cuts off whoever has not acknowledged a message for half an hour, and Redis then delivers it again.
 """
 
 from __future__ import annotations
@@ -15,16 +18,18 @@ from worker.execute import execute
 from worker.services import Services
 
 log = logging.getLogger(__name__)
+_HOLD_SECONDS = 600.0
 
 
 class Shift:
-    """This worker's time at work."""
+    """This worker's time at work: one thread that looks for jobs, and runs them."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._turn = threading.Lock()
         self._look = threading.Event()
-        self._thread = threading.Thread(target=self._look_by_itself, name="shift", daemon=True)
+        self._looked = threading.Condition()
+        self._looks = 0
+        self._thread = threading.Thread(target=self._keep_looking, name="shift", daemon=True)
 
     def start(self) -> None:
         """Begins to look for work every `sweep_seconds`."""
@@ -40,26 +45,17 @@ class Shift:
         self.wake()
         if self._thread.is_alive():
             self._thread.join()
-        with self._turn:
-            return
+        with self._looked:
+            self._looked.notify_all()
 
-    def answer(self) -> None:
-        """A ring: works until there is nothing to do, after what this worker is at already."""
-        with self._turn:
-            self._work()
+    def answer(self, hold_seconds: float = _HOLD_SECONDS) -> None:
+        """A ring: looks for work, and holds the ring until there is no more, or for that long."""
+        with self._looked:
+            before = self._looks
+            self.wake()
+            self._looked.wait_for(lambda: self._looks > before or not self._thread.is_alive(), hold_seconds)
 
-    def _look_by_itself(self) -> None:
-        while not self._services.leaving.is_set():
-            self._look.clear()
-            # who is at work already goes on until there is none
-            if self._turn.acquire(blocking=False):
-                try:
-                    self._work()
-                finally:
-                    self._turn.release()
-            self._look.wait(self._services.settings.sweep_seconds)
-
-    def _work(self) -> None:
+    def work(self) -> None:
         """Runs jobs until none is left for this worker. Nothing that a job does ends the thread that runs it."""
         while not self._services.leaving.is_set():
             try:
@@ -74,6 +70,15 @@ class Shift:
                 # its lease ends, and it is tried again or given up as any lost attempt
                 log.exception("an attempt ended in a way that nobody thought of")
                 return
+
+    def _keep_looking(self) -> None:
+        while not self._services.leaving.is_set():
+            self._look.clear()
+            self.work()
+            with self._looked:
+                self._looks += 1
+                self._looked.notify_all()
+            self._look.wait(self._services.settings.sweep_seconds)
 
     def _claim(self) -> Job | None:
         services, settings = self._services, self._services.settings

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Sequence
 
+from jobs import trace
 from jobs.errors import LeaseLost, StoreUnavailable
 from kd_engine.errors import DiskFullError, EngineError
 from kd_engine.events import CheckpointSaved, Event, Finished
@@ -18,11 +19,13 @@ from worker.attempt import Attempt
 from worker.away import AWAY, who
 from worker.lease import Lease
 from worker.log_shipper import LogShipper
+from worker.phase_spans import PhaseSpans
 from worker.services import Services
 from worker.settlement import RETRY_SECONDS, Outcome, Settlement
 from worker.trainer_process import LOG_FILE, TrainerProcess
 
 log = logging.getLogger(__name__)
+trainer_log = logging.getLogger("trainer")
 _POLL_SECONDS = 0.1
 
 
@@ -33,6 +36,7 @@ class Supervision:
         self._attempt, self._lease, self._settlement, self._services = attempt, lease, settlement, services
         self._job_id, self._token = attempt.job_id, attempt.token
         self._unrecorded: list[Event] = []
+        self._phases = PhaseSpans(services.spans, trace.current())
         self._log = LogShipper(attempt.folder / LOG_FILE, self._write_log)
         self._finished: Finished | None = None
         self._retry_at = 0.0
@@ -80,7 +84,8 @@ class Supervision:
 
     def _train(self) -> str:
         """Runs the trainer to its end; says how it ended."""
-        trainer = TrainerProcess(self._attempt.folder, self._services.settings.trainer_threads)
+        threads = self._services.settings.trainer_threads
+        trainer = TrainerProcess(self._attempt.folder, threads, trace.environment())
         try:
             with self._lease.watchdog(trainer.kill):
                 while trainer.running:
@@ -89,6 +94,7 @@ class Supervision:
             self._take(trainer.events())
         finally:
             trainer.close()
+            self._phases.close()
         return trainer.outcome
 
     def _look_after(self, trainer: TrainerProcess) -> None:
@@ -120,6 +126,8 @@ class Supervision:
     def _take(self, events: Sequence[Event]) -> None:
         """Records events and the log; while the database or the store is away they wait, and the trainer goes on."""
         for event in events:
+            self._phases.heard(event)
+            self._services.metrics.heard(event)
             if isinstance(event, Finished):
                 self._finished = event
             else:
@@ -154,3 +162,7 @@ class Supervision:
     def _write_log(self, lines: Sequence[str]) -> None:
         with self._services.database.write() as repository:
             repository.write_log(self._job_id, self._token, lines)
+        if self._services.settings.log_format == "json":
+            # where somebody collects the log of the whole service, the trainer's own lines belong into it
+            for line in lines:
+                trainer_log.info("%s", line)

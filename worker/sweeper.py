@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from jobs.logs import bound
 from worker.services import Services
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,10 @@ class Sweeper:
         settings, database = self._services.settings, self._services.database
         with database.write() as repository:
             lost = repository.expire_leases(settings.max_lost_attempts)
+        for job_id in lost:
+            with bound(job_id=job_id):
+                log.warning("job %s: taken back, its lease had ended", job_id)
         if lost:
-            log.warning("took back %d jobs whose lease had ended: %s", len(lost), ", ".join(lost))
             self._found()
 
     def beat(self) -> None:

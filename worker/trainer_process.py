@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from kd_engine.events import Event, parse_event
 
@@ -26,9 +28,10 @@ class TrainerProcess:
     Args:
         folder: holds `request.json`; the trainer's events and log go there.
         threads: its share of the cores.
+        more: what else its environment holds.
     """
 
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path, threads: int, more: Mapping[str, str] = MappingProxyType({})) -> None:
         self._events = folder / EVENTS_FILE
         self._read = 0
         self._kill_at: float | None = None
@@ -37,7 +40,7 @@ class TrainerProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "worker.process", str(folder)],
                 cwd=folder,
-                env=trainer_environment(threads),
+                env=trainer_environment(threads) | dict(more),
                 stdin=subprocess.PIPE,  # the lifeline: never written to, closed by our end
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -92,7 +92,7 @@ def retry_job(job_id: str, request: Request, context: ContextDep) -> Response:
         job, is_new = repository.retry(job_id, quota, note(waiting))
         answered = created(job, waiting) if is_new else _state(job, repository, context)
     if is_new:
-        context.doorbell.ring(job.id, job.device)
+        context.made(job)
     else:
         answered.status_code = 200
         answered.headers["Location"] = f"/jobs/{job.id}"

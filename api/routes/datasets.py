@@ -69,7 +69,7 @@ def _create(query: DatasetQuery, received: Received, context: Context, caller: C
     with context.database.write() as repository:
         dataset, is_new = repository.create_dataset(spec, received.info, owner=caller.owner, quota=quota)
     if is_new:
-        context.doorbell.ring(dataset.job.id, dataset.job.device)
+        context.made(dataset.job)
     else:
         context.remove([received.key])
     headers = {"Location": f"/datasets/{dataset.row.id}"}

@@ -100,7 +100,7 @@ def _create(body: dict[str, Any], request: Request, context: Context) -> Respons
         )
         # with a key it may be one that another process has made at this very moment
         answered = created(job, waiting) if idempotency is None else created_again(job, repository)
-    context.doorbell.ring(job.id, job.device)
+    context.made(job)
     return answered
 
 

@@ -71,7 +71,7 @@ def _create(query: ModelQuery, received: Received, context: Context, caller: Cal
     with context.database.write() as repository:
         sent, is_new = repository.create_model(spec, received.info, owner=caller.owner, quota=quota)
     if is_new:
-        context.doorbell.ring(sent.job.id, sent.job.device)
+        context.made(sent.job)
     else:
         context.remove([received.key])
     headers = {"Location": f"/models/{sent.row.id}"}

@@ -15,6 +15,7 @@ the attempt's token. No row changed means that somebody else was first. Times co
     uploads.py    files on their way, and those that came with a job
     usage.py      what an owner has, and may have
     waiting.py    why a queued job waits
+    census.py     how many there are of what
     deliveries.py messages to webhooks
     retention.py  what may go
 """
@@ -30,8 +31,21 @@ from sqlalchemy.orm import Session
 from jobs.artifacts import ArtifactInfo
 from jobs.models import LOCAL, Artifact, Delivery, Job, JobEvent, LogLine, Metric, Worker
 from jobs.quota import NO_QUOTA, Quota
-from jobs.repository import attempts, deliveries, lifecycle, logs, queries, queue, retention, sweeps, usage, waiting
+from jobs.repository import (
+    attempts,
+    census,
+    deliveries,
+    lifecycle,
+    logs,
+    queries,
+    queue,
+    retention,
+    sweeps,
+    usage,
+    waiting,
+)
 from jobs.repository.attempts import Renewal
+from jobs.repository.census import Census
 from jobs.repository.inbox import Inbox
 from jobs.repository.queries import JobFilter
 from jobs.repository.sent import Sent
@@ -41,7 +55,7 @@ from jobs.states import EndReason
 from kd_engine.events import Event
 from kd_engine.spec import AnySpec
 
-__all__ = ["JobFilter", "Renewal", "Repository", "Sent", "Usage", "Waiting"]
+__all__ = ["Census", "JobFilter", "Renewal", "Repository", "Sent", "Usage", "Waiting"]
 
 
 class Repository(Inbox):
@@ -164,6 +178,10 @@ class Repository(Inbox):
     def log_tail(self, job_id: str, count: int) -> list[LogLine]:
         """The last `count` lines of the job's log, in order."""
         return logs.tail(self._session, job_id, count)
+
+    def census(self) -> Census:
+        """How many jobs and workers there are."""
+        return census.take(self._session)
 
     def usage(self, owner: str) -> Usage:
         """What an owner has now."""

@@ -15,6 +15,7 @@ from jobs.clock import now
 from jobs.errors import LeaseLost
 from jobs.ids import is_job_id
 from jobs.models import Artifact, Job, JobEvent, Metric, Owner
+from jobs.news import FileListed, JobStarted, tell
 from jobs.repository import edges, queries, sweeps
 from jobs.repository.upsert import insert_or_skip, insert_or_update
 from jobs.states import EndReason, JobState
@@ -47,6 +48,8 @@ def claim(session: Session, job_id: str, worker: str, lease_seconds: float) -> J
     _write(session, job_id, job.token, {}, [("claimed", {"worker": worker, "attempt": job.attempt})])
     session.execute(update(Owner).where(Owner.name == job.owner).values(served_at=now()))
     session.refresh(job)
+    if job.claimed_at is not None:
+        tell(session, JobStarted((job.claimed_at - job.queued_at).total_seconds()))
     return job
 
 
@@ -130,6 +133,7 @@ def list_checkpoint(session: Session, job_id: str, token: int, info: ArtifactInf
 
 
 def _list(session: Session, job_id: str, info: ArtifactInfo) -> str | None:
+    tell(session, FileListed(info.kind, info.size))
     before = session.scalar(select(Artifact.key).where(Artifact.job_id == job_id, Artifact.name == info.name))
     insert_or_update(session, Artifact, {"job_id": job_id, "created_at": now(), **asdict(info)})
     return before if before != info.key else None

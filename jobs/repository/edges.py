@@ -12,6 +12,7 @@ from jobs.clock import now
 from jobs.errors import JobNotFound, LeaseLost
 from jobs.ids import is_job_id
 from jobs.models import Artifact, Job, JobEvent
+from jobs.news import JobEnded, tell
 from jobs.repository.deliveries import announce
 from jobs.states import EndReason, JobState, check_transition
 
@@ -96,6 +97,8 @@ def end(
     ended = move(session, job_id, source, reason.state, *guard, values=values, entries=[entry])
     if ended:
         announce(session, job_id)
+        ran_ms = session.scalar(select(Job.ran_ms).where(Job.id == job_id)) or 0
+        tell(session, JobEnded(reason, ran_ms / 1000))
     if ended and not reason.retryable:
         forget = delete(Artifact).where(Artifact.job_id == job_id, Artifact.kind.in_(FOR_THE_NEXT_ATTEMPT))
         session.execute(forget, execution_options={"synchronize_session": False})

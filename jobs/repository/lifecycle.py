@@ -10,6 +10,7 @@ from sqlalchemy import insert, literal, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from jobs import trace
 from jobs.clock import now
 from jobs.errors import KeyReused, WrongState
 from jobs.ids import new_job_id
@@ -70,6 +71,7 @@ def _insert(session: Session, spec: AnySpec, owner: str, retry_of: str | None, n
         "planned_epochs": spec.planned_epochs,
         "retry_of": retry_of,
         "last_event": 1,
+        **trace.columns(),
     }
     job = session.scalars(_CREATE, [values]).one()
     labels = {edges.storable(key): edges.storable(value) for key, value in spec.labels.items()}

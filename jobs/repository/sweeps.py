@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from jobs.clock import now
 from jobs.models import Job, Worker
+from jobs.news import AttemptLost, tell
 from jobs.repository import edges
 from jobs.repository.upsert import insert_or_update
 from jobs.states import EndReason, JobState
@@ -29,9 +30,13 @@ def give_up(session: Session, job: Job, max_lost: int, why: str, *guard: ColumnE
     """Counts the job's attempt as lost: put back, failed at the `max_lost`-th time, cancelled if that was asked."""
     lost = job.lost_attempts + 1
     if job.cancel_requested or lost < max_lost:
-        return edges.put_back(session, job, why, *guard, lost_attempts=lost)
-    detail = f"{lost} attempts were lost; the last time, {why}"
-    return edges.end(session, job.id, JobState.RUNNING, EndReason.WORKER_LOST, detail, *guard, lost_attempts=lost)
+        done = edges.put_back(session, job, why, *guard, lost_attempts=lost)
+    else:
+        detail = f"{lost} attempts were lost; the last time, {why}"
+        done = edges.end(session, job.id, JobState.RUNNING, EndReason.WORKER_LOST, detail, *guard, lost_attempts=lost)
+    if done:
+        tell(session, AttemptLost())
+    return done
 
 
 def beat(session: Session, worker_id: str, device: str, job_id: str | None) -> None:

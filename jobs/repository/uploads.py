@@ -10,6 +10,7 @@ from jobs.clock import now
 from jobs.errors import UploadNotFound, WrongState
 from jobs.ids import is_upload_id, new_id
 from jobs.models import Artifact, Job, SentDataset, SentModel, Upload
+from jobs.news import FileListed, tell
 
 KIND = "upload"
 _TABLES = (SentDataset, SentModel)
@@ -40,6 +41,7 @@ def end(session: Session, upload_id: str) -> None:
 
 def keep(session: Session, job_id: str, upload: ArtifactInfo) -> None:
     """Lists a stored file as what came with the job."""
+    tell(session, FileListed(upload.kind, upload.size))
     session.execute(insert(Artifact).values({"job_id": job_id, "created_at": now(), **vars(upload)}))
 
 

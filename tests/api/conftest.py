@@ -29,8 +29,10 @@ SPEC: dict[str, Any] = {"dataset": "digits", "teacher": "mlp", "student": "softm
 class Service:
     """A running api: a client to it, and its own parts for setting a stage."""
 
-    def __init__(self, client: httpx.Client, context: Context, openapi: dict[str, Any]) -> None:
-        self.client, self.context, self.openapi = client, context, openapi
+    def __init__(
+        self, client: httpx.Client, context: Context, openapi: dict[str, Any], port: int | None = None
+    ) -> None:
+        self.client, self.context, self.openapi, self.metrics_port = client, context, openapi, port
 
     @property
     def port(self) -> int:
@@ -120,7 +122,8 @@ def serving(settings: Settings) -> Iterator[Service]:
             while not server.started and thread.is_alive():
                 time.sleep(0.005)
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                service = Service(client, app.state.context, app.openapi())
+                metrics = app.state.metrics
+                service = Service(client, app.state.context, app.openapi(), metrics.port if metrics else None)
                 client.event_hooks["response"].append(documented_answers(service.openapi))
                 yield service
         finally:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -217,10 +218,9 @@ def test_the_command_prints_a_key_and_the_entry_that_lets_it_in(tmp_path: Path) 
     _, key, _, entry = made.stdout.splitlines()
     assert ApiKey.model_validate_json(entry).owner == "vision"
     assert key not in entry
-    path = tmp_path / "keys.json"
-    path.write_text(f"[{entry}]")
+    keys = json.loads(f"[{entry}]")
     with (
-        serving(Settings(home=tmp_path / "home", broker_url="memory://", api_keys_file=path)) as service,
+        serving(Settings(home=tmp_path / "home", broker_url="memory://", api_keys=keys)) as service,
         service.caller(key) as client,
     ):
         assert client.post("/jobs", json=SPEC).status_code == 201

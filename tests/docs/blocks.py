@@ -27,6 +27,7 @@ _VOLATILE = (
     (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "TIME"),
     (r"[0-9a-f]{64}", "SHA256"),
     (r"sha-256=:[^:]+:", "DIGEST"),
+    (r'"trace_id": "[0-9a-f]{32}"', '"trace_id": "TRACE"'),
     (r'"next_page_token": "[^"]+"', '"next_page_token": "TOKEN"'),
     (r'"verdict": "[^"]+"', '"verdict": "VERDICT"'),
     (r"There is no evidence that distillation helped or hurt|Distillation (helped|hurt)", "SUMMARY"),
@@ -50,7 +51,9 @@ def blocks(path: Path) -> list[Block]:
     return [Block(language, title or "", text) for language, title, text in _FENCE.findall(path.read_text())]
 
 
-def run(path: Path, folder: Path, env: Mapping[str, str], address: str = ADDRESS) -> list[tuple[str, str]]:
+def run(
+    path: Path, folder: Path, env: Mapping[str, str], address: str = ADDRESS, seconds: float = 110
+) -> list[tuple[str, str]]:
     """Runs a file's `bash` and `python` blocks in `folder`, in one shell that ends at the first failure.
 
     Returns:
@@ -60,7 +63,9 @@ def run(path: Path, folder: Path, env: Mapping[str, str], address: str = ADDRESS
     commands = [block for block in found if block.language in {"bash", "python"} and not block.title]
     script = "".join(f"echo '{_MARK}'\n{_as_shell(block)}\n" for block in commands)
     command = ["bash", "-eu", "-c", script]
-    done = subprocess.run(command, cwd=folder, env=dict(env), capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=dict(env), capture_output=True, text=True, timeout=seconds, check=False
+    )
     assert done.returncode == 0, f"{path.name}, exit status {done.returncode}:\n{done.stdout}\n{done.stderr}"
     printed = done.stdout.split(f"{_MARK}\n")[1:]
     assert len(printed) == len(commands)

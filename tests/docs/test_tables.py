@@ -27,6 +27,7 @@ from kd_engine.losses import LOSSES, Loss
 from kd_engine.optimizers import OPTIMIZERS
 from kd_engine.schedules import SCHEDULES
 from kd_engine.spec import DatasetSpec, EvaluateSpec, JobSpec, Resources, StudentSpec, TeacherSpec, TrainingSpec
+from tests.deploy.exported import exported
 from tests.docs.blocks import ROOT
 
 DOCS = ROOT / "docs"
@@ -48,7 +49,15 @@ def section(path: Path, title: str) -> str:
 def test_settings() -> None:
     _, found, _ = settings_table.split((DOCS / "settings.md").read_text())
 
-    assert found == settings_table.table(), "run: .venv/bin/python -m docs.settings_table"
+    assert found == settings_table.table(), "run: make docs"
+
+
+def test_the_table_of_settings_is_written_and_nothing_else(tmp_path: Path) -> None:
+    written = (DOCS / "settings.md").read_text()
+    page = tmp_path / "settings.md"
+    page.write_text(written.replace("| `KD_PORT` |", "| `KD_DOOR` |"))
+    settings_table.write(page)
+    assert page.read_text() == written
 
 
 @pytest.mark.parametrize(
@@ -187,3 +196,18 @@ def test_every_path_of_the_api_is_documented() -> None:
         assert written in page or (written == "/readyz" and last in page), written
         for verb in operations:
             assert re.search(rf"^\| \[[^\]]*{verb.upper()}\b[^\]]*\]", page, re.MULTILINE), (verb, path)
+
+
+def test_metrics(tmp_path: Path) -> None:
+    found = [tuple(row) for row in rows(section(DOCS / "observability.md", "Metrics"))]
+
+    by_process = exported(tmp_path)
+    expected = []
+    for name in sorted(
+        {name for families in by_process.values() for name in families if name.startswith("distillery_")}
+    ):
+        of = [process for process, families in by_process.items() if name in families]
+        family = by_process[of[0]][name]
+        labels = ", ".join(f"`{label}`" for label in sorted(family.labels))
+        expected.append((f"`{name}`", family.type, ", ".join(of), labels, family.text))
+    assert found == expected

@@ -16,10 +16,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
+from jobs import trace
 from jobs.db import Database
 from jobs.errors import SchemaTooNew
 from jobs.migrations import upgrade
 from jobs.models import Base
+from jobs.trace import TraceContext
 from tests.jobs.samples import create, read
 
 ROOT = Path(__file__).parents[2]
@@ -156,6 +158,27 @@ def test_jobs_of_the_first_revision_go_forward_and_back(empty_database_url: str)
         assert connection.execute(text("SELECT id, state FROM jobs")).all() == [("job_1", "running")]
         assert connection.execute(text("SELECT key, job_id FROM idempotency_keys")).all() == [("key", "job_1")]
         _alembic(connection, command.upgrade, "head")
+    engine.dispose()
+
+
+def test_traces_come_and_go_and_an_older_program_writes_to_the_new_tables(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    database.migrate()
+    context = TraceContext.new()
+    with trace.within(context):
+        traced = create(database)
+    engine = engine_of(empty_database_url)
+    with engine.begin() as connection:
+        connection.execute(text(_FIRST_ROWS[0]))  # names no column of the trace
+    assert read(database, "job_1").trace is None
+    assert read(database, traced).trace == context
+    database.dispose()
+    with engine.begin() as connection:
+        _alembic(connection, command.downgrade, "0003")
+        assert set(connection.execute(text("SELECT id FROM jobs")).scalars()) == {"job_1", traced}
+        _alembic(connection, command.upgrade, "head")
+    assert read(database, traced).trace is None
+    database.dispose()
     engine.dispose()
 
 

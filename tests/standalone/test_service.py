@@ -34,7 +34,13 @@ def test_port_0_is_a_free_one() -> None:
 
 def test_children_are_told_where_everything_is(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, data_dir=tmp_path / "sets", workers=2)
-    base = {"PATH": "/bin", "PYTHONPATH": "/elsewhere", "KD_DEVICE": "cpu"}
+    base = {
+        "PATH": "/bin",
+        "PYTHONPATH": "/elsewhere",
+        "KD_DEVICE": "cpu",
+        "KD_BROKER_URL_FILE": "/b",
+        "KD_API_KEYS_FILE": "/k",
+    }
     env = environment(base, settings, port=1234, broker_url="redis+socket:///r.sock")
     assert env["PATH"] == "/bin"
     assert env["KD_DEVICE"] == "cpu"
@@ -42,6 +48,8 @@ def test_children_are_told_where_everything_is(tmp_path: Path) -> None:
     assert env["KD_DATA_DIR"] == str(tmp_path / "sets")
     assert env["KD_DATABASE_URL"] == f"sqlite:///{tmp_path}/distillery.db"
     assert env["KD_BROKER_URL"] == "redis+socket:///r.sock"
+    assert "KD_BROKER_URL_FILE" not in env
+    assert env["KD_API_KEYS_FILE"] == "/k"
     assert env["KD_PORT"] == "1234"
     assert env["KD_WORKERS"] == "2"
     assert env["PYTHONPATH"].endswith(":/elsewhere")
@@ -52,6 +60,14 @@ def test_as_many_workers_as_asked_for_each_with_time_for_its_checkpoint(tmp_path
     programs = worker_programs({}, settings)
     assert [program.name for program in programs] == ["worker-1", "worker-2", "worker-3"]
     assert all(program.grace_seconds > 7 for program in programs)
+
+
+def test_each_worker_serves_its_metrics_on_a_port_of_its_own(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, workers=2, metrics_port=9100)
+    assert [program.env["KD_METRICS_PORT"] for program in worker_programs({}, settings)] == ["9101", "9102"]
+    for port in (None, 0):
+        settings = Settings(home=tmp_path, workers=2, metrics_port=port)
+        assert all("KD_METRICS_PORT" not in program.env for program in worker_programs({}, settings))
 
 
 def test_the_database_has_its_tables_after_migrate(tmp_path: Path) -> None:

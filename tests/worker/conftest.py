@@ -5,6 +5,9 @@ The store is a folder, unless a test says otherwise.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,14 +17,18 @@ from typing import Any
 import psutil
 import pytest
 
+from api.queue import make_producer
 from jobs.artifacts import open_store
+from jobs.bell import TASK, queue_for
 from jobs.db import Database
 from jobs.models import Job
-from jobs.settings import Settings
+from jobs.settings import Settings, variable
 from kd_engine.spec import parse_spec
 from tests.kd_engine.runs import DIGITS
 from worker.execute import execute
 from worker.services import Services
+
+ROOT = Path(__file__).resolve().parents[2]
 
 # about ten seconds of training, far longer than any test lets it run
 SLOW: dict[str, Any] = DIGITS | {"student": "resnet20", "training": {"epochs": 200, "batch_size": 128}}
@@ -132,3 +139,45 @@ def trainers(settings: Settings) -> list[psutil.Process]:
         if "worker.process" in line and str(settings.runs_dir) in line[-1] and process.info["status"] != "zombie":
             found.append(process)
     return found
+
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start_worker(settings: Settings, tmp_path: Path) -> Iterator[Start]:
+    """Starts `python -m worker` with this test's settings and more; what still runs at the end is killed."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(broker_url: str, **more: Any) -> subprocess.Popen[bytes]:
+        chosen = settings.model_dump(exclude_unset=True) | {"broker_url": broker_url, "sweep_seconds": 0.5} | more
+        env = os.environ | {variable(field): str(value) for field, value in chosen.items()}
+        with (tmp_path / "worker.log").open("ab") as log:
+            process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=env, stdout=log, stderr=log)
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.wait(10)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+def ring(broker_url: str, job_id: str, device: str = "auto", times: int = 1) -> None:
+    """As the api does."""
+    producer = make_producer(broker_url)
+    for _ in range(times):
+        producer.send_task(TASK, args=[job_id], queue=queue_for(device), ignore_result=True, retry=False)
+
+
+def workers_seen(services: Services) -> int:
+    with services.database.read() as repository:
+        return len(repository.workers_seen(60))

@@ -53,9 +53,8 @@ def test_the_command_ends_as_a_health_check_should(tmp_path: Path) -> None:
 
 
 def test_it_says_so_where_no_file_is_named() -> None:
-    asked = subprocess.run(
-        [sys.executable, "-m", "worker.pulse"], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
-    )
+    ask = [sys.executable, "-m", "worker.pulse"]
+    asked = subprocess.run(ask, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60)
 
     assert asked.returncode == 1
     assert asked.stderr.startswith("KD_PULSE_FILE is not set")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import json
+import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,22 +16,19 @@ from typing import Any
 
 import pytest
 
-from api.queue import make_producer
-from jobs.bell import TASK, queue_for
 from jobs.models import DeliveryState
-from jobs.settings import Settings, variable
 from jobs.states import JobState
 from kd_engine.files import sha256_of
 from standalone.errors import CannotStart
 from standalone.redis_server import RedisServer
+from tests.conftest import skip_unless_ci
 from tests.kd_engine.runs import DIGITS, run_spec
-from tests.worker.conftest import QUICK, look, trainers
+from tests.worker.conftest import QUICK, Start, look, ring, trainers, wait_until, workers_seen
 from tests.worker.hooks import listening
 from worker.pulse import check
 from worker.services import Services
 
 pytestmark = pytest.mark.service
-ROOT = Path(__file__).resolve().parents[2]
 Submit = Callable[[dict[str, Any]], str]
 BODY: dict[str, Any] = DIGITS | {"student": "resnet20", "training": {"epochs": 12, "batch_size": 128}}
 
@@ -47,47 +45,15 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
         try:
             command = server.program({}).command
         except CannotStart as error:
-            if os.environ.get("CI") == "true":
-                pytest.fail(str(error))
-            pytest.skip(str(error))
+            skip_unless_ci(str(error))
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
-            _wait(server.ping)
+            wait_until(server.ping)
             yield Broker(server.url, process)
         finally:
             process.send_signal(signal.SIGCONT)
             process.terminate()
             process.wait(10)
-
-
-Start = Callable[..., subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def start_worker(settings: Settings, tmp_path: Path) -> Iterator[Start]:
-    """Starts `python -m worker` with this test's settings and more; what still runs at the end is killed."""
-    processes: list[subprocess.Popen[bytes]] = []
-
-    def start(broker_url: str, **more: Any) -> subprocess.Popen[bytes]:
-        chosen = settings.model_dump(exclude_unset=True) | {"broker_url": broker_url, "sweep_seconds": 0.5} | more
-        env = os.environ | {variable(field): str(value) for field, value in chosen.items()}
-        with (tmp_path / "worker.log").open("ab") as log:
-            process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=env, stdout=log, stderr=log)
-        processes.append(process)
-        return process
-
-    yield start
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-        process.wait(10)
-
-
-def _wait(condition: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
 
 
 def _epochs(services: Services, job_id: str) -> int:
@@ -108,13 +74,13 @@ def test_another_worker_goes_on_and_the_student_is_the_same(
     """Nobody rings for the job: the idle worker finds it by itself, as after a broker that forgot everything."""
     job_id = submit(BODY)
     first = start_worker(broker.url, checkpoint_seconds=0.5)
-    _wait(lambda: _epochs(services, job_id) >= 5)
+    wait_until(lambda: _epochs(services, job_id) >= 5)
     first.send_signal(end)
     first.wait(30)
-    _wait(lambda: not trainers(services.settings), 10)
+    wait_until(lambda: not trainers(services.settings), 10)
     assert look(services, job_id).state == (JobState.RUNNING if end == signal.SIGKILL else JobState.QUEUED)
     start_worker(broker.url)
-    _wait(lambda: look(services, job_id).state.terminal)
+    wait_until(lambda: look(services, job_id).state.terminal)
     job = look(services, job_id)
     assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2), job.end_detail
     assert job.lost_attempts == (1 if end == signal.SIGKILL else 0)
@@ -126,18 +92,6 @@ def test_another_worker_goes_on_and_the_student_is_the_same(
     assert resumed == [False, True]
 
 
-def _ring(broker: Broker, job_id: str, device: str, times: int = 1) -> None:
-    """As the api does."""
-    producer = make_producer(broker.url)
-    for _ in range(times):
-        producer.send_task(TASK, args=[job_id], queue=queue_for(device), ignore_result=True, retry=False)
-
-
-def _seen(services: Services) -> int:
-    with services.database.read() as repository:
-        return len(repository.workers_seen(60))
-
-
 @pytest.mark.parametrize("device", ["auto", "cpu"])
 def test_a_ring_is_heard_at_once(
     services: Services, submit: Submit, start_worker: Start, broker: Broker, device: str
@@ -146,11 +100,11 @@ def test_a_ring_is_heard_at_once(
     pulse = services.settings.home / "pulse"
     start_worker(broker.url, sweep_seconds=3600, pulse_file=pulse)
     first = submit(QUICK)
-    _wait(lambda: look(services, first).state.terminal)  # found at the start
+    wait_until(lambda: look(services, first).state.terminal)  # found at the start
     assert check(pulse) is None
     second = submit(QUICK | {"resources": {"device": device}})
-    _ring(broker, second, device)
-    _wait(lambda: look(services, second).state.terminal)
+    ring(broker.url, second, device)
+    wait_until(lambda: look(services, second).state.terminal)
 
 
 def test_a_hundred_rings_are_one_attempt(
@@ -158,10 +112,10 @@ def test_a_hundred_rings_are_one_attempt(
 ) -> None:
     for _ in range(2):
         start_worker(broker.url, sweep_seconds=0.1)
-    _wait(lambda: _seen(services) == 2)
+    wait_until(lambda: workers_seen(services) == 2)
     ids = [submit(QUICK) for _ in range(5)]
-    _ring(broker, ids[0], "auto", times=100)
-    _wait(lambda: all(look(services, job_id).state.terminal for job_id in ids))
+    ring(broker.url, ids[0], "auto", times=100)
+    wait_until(lambda: all(look(services, job_id).state.terminal for job_id in ids))
     time.sleep(1)  # for what may still come of the other rings
     for job_id in ids:
         with services.database.read() as repository:
@@ -176,13 +130,13 @@ def test_a_worker_works_and_leaves_without_a_broker(
     """The database knows the jobs; told to stop, the worker hands its own back and ends, whoever does not answer."""
     ready = submit(QUICK)
     worker = start_worker(broker.url if state == "frozen" else "redis://127.0.0.1:1/0")
-    _wait(lambda: look(services, ready).state.terminal)
+    wait_until(lambda: look(services, ready).state.terminal)
     if state == "frozen":
         broker.process.send_signal(signal.SIGSTOP)
     job_id = submit(BODY)
-    _wait(lambda: _epochs(services, job_id) >= 1)
+    wait_until(lambda: _epochs(services, job_id) >= 1)
     worker.send_signal(signal.SIGTERM)
-    _wait(lambda: look(services, job_id).state is JobState.QUEUED, 30)
+    wait_until(lambda: look(services, job_id).state is JobState.QUEUED, 30)
     assert look(services, job_id).lost_attempts == 0
     worker.wait(30)
 
@@ -218,5 +172,27 @@ def test_a_message_whose_courier_was_killed_comes_again(
             with services.database.read() as repository:
                 return repository.deliveries(job_id)[0].state is DeliveryState.DELIVERED
 
-        _wait(delivered)
+        wait_until(delivered)
     assert [headers["webhook-id"] for _, headers, _ in hook.received] == [delivery.id] * 2
+
+
+def test_its_log_is_one_object_a_line_and_its_metrics_are_served(
+    services: Services, submit: Submit, start_worker: Start, broker: Broker, tmp_path: Path
+) -> None:
+    job_id = submit(QUICK)
+    worker = start_worker(broker.url, metrics_port=0, log_format="json")
+    wait_until(lambda: look(services, job_id).state.terminal)
+    log = tmp_path / "worker.log"
+    wait_until(lambda: "attempt 1 is over" in log.read_text())
+    found = re.search(r"http://127\.0\.0\.1:\d+/metrics", log.read_text())
+    assert found is not None
+    with urllib.request.urlopen(found[0]) as answer:
+        served = answer.read().decode()
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(30)
+    assert 'distillery_jobs_ended_total{reason="data_error"} 1.0' in served
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    about = [line for line in lines if job_id in line["message"]]
+    assert about
+    assert all(line["job_id"] == job_id and line["trace_id"] for line in about)
+    assert any(line["logger"].startswith("celery") for line in lines), "its lines go the same way"

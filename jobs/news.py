@@ -1,0 +1,57 @@
+"""What a transaction did that operators count, told once it is committed: what was taken back never counts.
+
+Every end of a job goes through one function of the repository, whoever brings it about: a worker, the sweeper, a user
+who cancels. So it is told there, and whichever process it happened in counts it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from jobs.states import EndReason
+
+_KEY = "news"
+
+
+@dataclass(frozen=True)
+class JobStarted:
+    """A worker took a job that had been in the queue for so long."""
+
+    waited_seconds: float
+
+
+@dataclass(frozen=True)
+class JobEnded:
+    """A job came to its end; its attempts ran for so long in all."""
+
+    reason: EndReason
+    ran_seconds: float
+
+
+@dataclass(frozen=True)
+class AttemptLost:
+    """An attempt was given up: its trainer died, or its worker let the lease end."""
+
+
+@dataclass(frozen=True)
+class FileListed:
+    """A stored file of so many bytes has become part of a job."""
+
+    kind: str
+    size: int
+
+
+News = JobStarted | JobEnded | AttemptLost | FileListed
+
+
+def tell(session: Session, item: News) -> None:
+    """To be told when the session's transaction is committed."""
+    session.info.setdefault(_KEY, []).append(item)
+
+
+def told(session: Session) -> list[News]:
+    """What was told in a session, in order."""
+    items: list[News] = session.info.get(_KEY, [])
+    return items

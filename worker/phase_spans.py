@@ -1,0 +1,37 @@
+"""The phases of an attempt as spans, made from what its trainer reports; the engine itself knows nothing of them."""
+
+from __future__ import annotations
+
+from jobs.spans import Span, Spans
+from jobs.trace import TraceContext
+from kd_engine.events import Event, PhaseEnded, PhaseStarted
+
+
+class PhaseSpans:
+    """A span for each phase, below the attempt's."""
+
+    def __init__(self, spans: Spans, attempt: TraceContext | None) -> None:
+        self._spans, self._attempt = spans, attempt
+        self._open: dict[tuple[str, int], Span] = {}
+
+    def heard(self, event: Event) -> None:
+        """Begins or ends one."""
+        if isinstance(event, PhaseStarted):
+            about = {
+                "distillery.phase": event.phase,
+                "distillery.repeat": event.repeat,
+                "distillery.epochs": event.epochs,
+                "distillery.first_epoch": event.first_epoch,
+            }
+            span = self._spans.begin(f"phase {event.phase}", self._attempt, attributes=about)
+            self._open[event.phase, event.repeat] = span
+        elif isinstance(event, PhaseEnded) and (event.phase, event.repeat) in self._open:
+            ended = self._open.pop((event.phase, event.repeat))
+            ended.note("distillery.source", event.source)
+            ended.end()
+
+    def close(self) -> None:
+        """The trainer is gone: what it did not end failed."""
+        for span in self._open.values():
+            span.end("the attempt ended in this phase")
+        self._open.clear()
