@@ -85,6 +85,7 @@ class Settings(BaseSettings):
         None,
         description="S3-compatible storage in place of that folder: `s3://BUCKET` or `s3://BUCKET/PREFIX`; the rest "
         "of the connection is in the usual AWS_* variables. Left out: KD_ARTIFACTS_DIR.",
+        repr=False,  # some write credentials into it, which is refused without showing them
     )
     cache_dir: _Folder = Field(
         default_factory=lambda values: values["home"] / "cache",
