@@ -42,8 +42,8 @@ def send_artifact(request: Request, artifact: Artifact, store: ArtifactStore, *,
         return Response(status_code=304, headers=headers)
     _check_size(artifact, store)
     headers |= {
-        "Accept-Ranges": "bytes",
         "Content-Type": artifact.media_type,
+        "Accept-Ranges": "bytes",
         "Content-Disposition": _disposition(artifact.name, inline),
         "Content-Length": str(artifact.size),
     }

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from jobs import news
-from jobs.migrations.upgrade import upgrade
+from jobs.migrations import upgrade as migrations
 from jobs.models import Job
 from jobs.news import News
 from jobs.quota import NO_QUOTA, Quota
@@ -118,7 +118,21 @@ class Database:
         if self._engine.dialect.name == "sqlite":
             assert self.url.database is not None
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        upgrade(self._writer)
+        migrations.upgrade(self._writer)
+
+    def take_back(self, revision: str) -> None:
+        """Brings the tables back to an earlier revision; see `jobs.migrations.upgrade.downgrade`."""
+        migrations.downgrade(self._writer, revision)
+
+    def revision(self) -> str | None:
+        """The revision of the tables; None where there are none."""
+        if self._engine.dialect.name == "sqlite" and not Path(str(self.url.database)).exists():
+            return None
+        return migrations.current(self._reader)
+
+    def check_tables(self) -> None:
+        """Raises SchemaTooOld or SchemaTooNew when this program cannot work with the tables as they are."""
+        migrations.check(self.revision())
 
     def dispose(self) -> None:
         """Closes all idle connections."""

@@ -13,7 +13,9 @@ JobError
 ├── LeaseLost            another attempt holds the job: stop at once, write nothing
 ├── ArtifactNotFound     the job has no such artifact
 ├── StoreUnavailable     the artifact store is away; the same works again once it is back
-└── SchemaTooNew         the database was made by a newer version of this program
+├── SchemaTooNew         the database was made by a newer version of this program
+├── SchemaTooOld         the database's tables lack what this program needs
+└── UnknownRevision      there is no such revision of the tables to go back to
 """
 
 from __future__ import annotations
@@ -109,4 +111,12 @@ class StoreUnavailable(JobError):
 
 
 class SchemaTooNew(JobError):
+    pass
+
+
+class SchemaTooOld(JobError):
+    pass
+
+
+class UnknownRevision(JobError):
     pass

@@ -18,6 +18,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from jobs.environment import warn_of_unknown
+
 if TYPE_CHECKING:
     from jobs.settings import Settings
 
@@ -38,6 +40,7 @@ def configure(settings: Settings) -> None:
     logging.captureWarnings(True)  # Python's own would be lines of another kind
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
+    warn_of_unknown(type(settings))  # the first moment at which a warning is a line like all others
 
 
 @contextmanager

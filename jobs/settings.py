@@ -16,7 +16,7 @@ from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
 from jobs import access, broker
 from jobs.access import ApiKey
-from jobs.environment import PREFIX, Environment, SettingsError, origin, secrets, variable, warn_of_unknown
+from jobs.environment import PREFIX, Environment, SettingsError, origin, secrets, variable
 from jobs.quota import Quota
 
 __all__ = ["Settings", "SettingsError", "variable"]
@@ -194,7 +194,6 @@ class Settings(BaseSettings):
     )
 
     def __init__(self, **values: Any) -> None:
-        warn_of_unknown(type(self))
         try:
             super().__init__(**values)
         except ValidationError as error:

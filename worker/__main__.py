@@ -6,6 +6,7 @@ import os
 import sys
 
 from jobs import logs
+from jobs.errors import SchemaTooNew
 from jobs.settings import Settings, SettingsError
 from worker.app import WorkerProcess
 
@@ -20,7 +21,11 @@ def main() -> int:
         return 2
     if settings.log_format == "json":
         _close_standard_output()
-    process.run()
+    try:
+        process.run()
+    except SchemaTooNew as error:
+        print(f"cannot start: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -30,6 +30,7 @@ from worker.rounds import Rounds, Step
 from worker.services import Services
 from worker.shift import Shift
 from worker.sweeper import Sweeper
+from worker.tables import wait_for_tables
 from worker.tasks import register
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,12 @@ class WorkerProcess:
         register(self.app, self.shift.answer)
 
     def run(self) -> None:
-        """Works until SIGTERM or SIGINT; then the job in hand is checkpointed and handed back."""
+        """Works until SIGTERM or SIGINT; then the job in hand is checkpointed and handed back.
+
+        Raises:
+            jobs.errors.SchemaTooNew: the database belongs to a version that this one cannot work with.
+        """
+        wait_for_tables(self.services.database)
         signals.setup_logging.connect(_leave_logging_alone)
         # Not only once the broker answers: what waits is found in the database, with or without it.
         signals.celeryd_after_setup.connect(self._arrive)

@@ -7,12 +7,15 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from jobs.artifacts import ArtifactInfo, bring, media_type_of
 from jobs.errors import ArtifactNotFound, DatasetNotFound, JobNotFound, StoreUnavailable
 from jobs.models import Artifact, Job
 from jobs.repository import uploads
 from kd_engine.catalog import PREPARED, UNPACKED, UPLOADED
 from kd_engine.errors import DataError
+from kd_engine.explain import field_problems
 from kd_engine.options import RunOptions
 from kd_engine.spec import AnySpec, CheckSpec, RegisterSpec, Source, parse_spec
 from worker.process import write_request
@@ -21,6 +24,10 @@ from worker.services import Services
 log = logging.getLogger(__name__)
 _CHECKPOINT = "checkpoint.safetensors"  # as the trainer calls it
 _RESUME = "resume.safetensors"
+
+
+class SpecBeyond(Exception):
+    """A newer version wrote the job's spec: it says what this one does not know."""
 
 
 class Attempt:
@@ -48,6 +55,7 @@ class Attempt:
         """Makes the folder and the request that the trainer reads.
 
         Raises:
+            SpecBeyond: this worker's version does not know the spec.
             DataError: the job that a network comes from is gone.
             DiskFullError: no room for what it starts from.
             StoreUnavailable: the store is away; this may be tried again.
@@ -55,7 +63,7 @@ class Attempt:
         self.warnings.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        spec = parse_spec(self.job.spec)
+        spec = self._spec()
         given = {source.key: self._network(source) for source in spec.sources()}
         settings = self._settings
         options = RunOptions(
@@ -74,6 +82,13 @@ class Attempt:
             checkpoint_epochs=settings.checkpoint_epochs,
         )
         write_request(self.folder, spec, options)
+
+    def _spec(self) -> AnySpec:
+        try:
+            return parse_spec(self.job.spec)
+        except ValidationError as error:
+            first = field_problems(error, self.job.spec)[0]
+            raise SpecBeyond(f"{first.pointer}: {first.message}") from error
 
     def list_checkpoint(self) -> None:
         """Stores and lists the trainer's newest checkpoint, and lets the oldest go."""

@@ -20,6 +20,7 @@ class Services:
     Attributes:
         device: what it trains on; jobs that ask for another one are left to others.
         leaving: set when this worker is told to stop; its job is then handed back.
+        beyond: the ids of jobs whose spec only a newer worker knows.
         in_hand: the ids of the jobs that this worker holds (one at most).
         spans: what becomes known of its attempts to those who collect traces.
         metrics: what it counts for Prometheus.
@@ -32,6 +33,7 @@ class Services:
     device: DeviceKind
     leaving: threading.Event = field(default_factory=threading.Event)
     in_hand: set[str] = field(default_factory=set)
+    beyond: set[str] = field(default_factory=set)
     spans: Spans = field(default_factory=Unsent)
     metrics: WorkerMetrics = field(init=False)
 

@@ -32,12 +32,14 @@ class Outcome:
         finished: the engine's last event; None when it could write none.
         asked: it was asked to stop, because of the user's wish or because this worker leaves.
         overtime: why it was stopped for its time; None when it had enough.
+        beyond: what of the spec this worker's version does not know, so that there was no trainer.
     """
 
     words: str
     finished: Finished | None = None
     asked: bool = False
     overtime: str | None = None
+    beyond: str | None = None
 
 
 class Settlement:
@@ -62,6 +64,8 @@ class Settlement:
             return self._finish(EndReason.CANCELLED, f"the trainer {outcome.words}")
         if outcome.overtime is not None:
             return self._finish(EndReason.TIMEOUT, outcome.overtime)
+        if outcome.beyond is not None:
+            return self._leave_to_newer(outcome.beyond)
         if outcome.asked:
             return self._hand_back("stopped as asked" if finished else f"the trainer {outcome.words}")
         lost = finished is not None and finished.reason == ProcessLost.code
@@ -118,6 +122,11 @@ class Settlement:
 
         self.persist(end)
         return "handed_back"
+
+    def _leave_to_newer(self, what: str) -> str:
+        """In a rolling upgrade a newer worker comes; this one does not take the job again."""
+        self._services.beyond.add(self._job_id)
+        return self._hand_back(f"its version does not know this spec ({what}); a newer worker does")
 
     def _lose(self, why: str) -> str:
         def end() -> None:

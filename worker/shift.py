@@ -83,4 +83,6 @@ class Shift:
     def _claim(self) -> Job | None:
         services, settings = self._services, self._services.settings
         with services.database.write() as repository:
-            return repository.claim_next(services.worker_id, services.device, settings.lease_seconds, settings.quota_of)
+            return repository.claim_next(
+                services.worker_id, services.device, settings.lease_seconds, settings.quota_of, services.beyond
+            )

@@ -15,7 +15,7 @@ from jobs.errors import LeaseLost, StoreUnavailable
 from kd_engine.errors import DiskFullError, EngineError
 from kd_engine.events import CheckpointSaved, Event, Finished
 from kd_engine.files import DISK_FULL
-from worker.attempt import Attempt
+from worker.attempt import Attempt, SpecBeyond
 from worker.away import AWAY, who
 from worker.lease import Lease
 from worker.log_shipper import LogShipper
@@ -43,6 +43,7 @@ class Supervision:
         self._began = time.monotonic()
         self._asked = False
         self._overtime: str | None = None
+        self._beyond: str | None = None
 
     def run(self) -> Outcome:
         """Runs the trainer, unless there is no need to; says what became of it."""
@@ -50,13 +51,15 @@ class Supervision:
         try:
             if not self._out_of_time() and self._prepared():
                 words = self._train()
+        except SpecBeyond as error:
+            self._beyond = str(error)
         except EngineError as error:  # this side's own: a teacher that is gone, no room for a checkpoint
             self._finished = Finished(reason=error.code, detail=str(error))
         if self._unrecorded:
             self._record_rest()
         while self._settlement.persist(lambda: self._log.ship_chunk(ended=True)):
             continue
-        return Outcome(words, self._finished, self._asked, self._overtime)
+        return Outcome(words, self._finished, self._asked, self._overtime, self._beyond)
 
     def _prepared(self) -> bool:
         """Prepares the attempt. Waits for who is away meanwhile, unless there is no need to run any more."""

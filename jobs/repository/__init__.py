@@ -210,15 +210,21 @@ class Repository(Inbox):
         return attempts.claim(self._session, job_id, worker, lease_seconds)
 
     def claim_next(
-        self, worker: str, device: str, lease_seconds: float, quota_of: Callable[[str], Quota] = lambda owner: NO_QUOTA
+        self,
+        worker: str,
+        device: str,
+        lease_seconds: float,
+        quota_of: Callable[[str], Quota] = lambda owner: NO_QUOTA,
+        beyond: Collection[str] = (),
     ) -> Job | None:
         """Takes the job whose turn it is, as `claim`; None when there is none for this device.
 
         Args:
             device: `cpu` or `cuda`; jobs that ask for it or for `auto` are taken.
             quota_of: of an owner, by name; who has as many running jobs as it may is passed over.
+            beyond: ids of jobs that this worker cannot run, and leaves to others.
         """
-        return queue.claim_next(self._session, worker, device, lease_seconds, quota_of)
+        return queue.claim_next(self._session, worker, device, lease_seconds, quota_of, beyond)
 
     def renew(self, job_id: str, token: int, lease_seconds: float) -> Renewal:
         """Holds on to the job for another `lease_seconds`; the answer says what its user wishes."""

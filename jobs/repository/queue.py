@@ -6,7 +6,7 @@ A ring from the broker says only that there may be work. What is taken is decide
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sqlalchemy import ScalarSelect, func, select, text
 from sqlalchemy.orm import Session
@@ -20,14 +20,19 @@ _LOCK = 0x7175_6575_65  # any number that nobody else in the same PostgreSQL dat
 
 
 def claim_next(
-    session: Session, worker: str, device: str, lease_seconds: float, quota_of: Callable[[str], Quota]
+    session: Session,
+    worker: str,
+    device: str,
+    lease_seconds: float,
+    quota_of: Callable[[str], Quota],
+    beyond: Collection[str],
 ) -> Job | None:
     # One at a time, so that two workers neither take the same job nor go beyond a quota together. It lasts a few
     # milliseconds and happens once for each start of a job. SQLite has one writer at a time anyway.
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     running = _running(session)
-    for owner, job_ids in _heads(session, device, running):
+    for owner, job_ids in _heads(session, device, running, beyond):
         limit = quota_of(owner).running
         if limit is not None and running.get(owner, 0) >= limit:
             continue
@@ -47,9 +52,11 @@ def _running(session: Session) -> dict[str, int]:
     return {owner: int(count) for owner, count in session.execute(counted)}
 
 
-def _heads(session: Session, device: str, running: dict[str, int]) -> list[tuple[str, list[str]]]:
+def _heads(
+    session: Session, device: str, running: dict[str, int], beyond: Collection[str]
+) -> list[tuple[str, list[str]]]:
     """Each owner that has a job for the device, in the order of their turns, with the first of each of its queues."""
-    heads = [_head(asked).label(asked) for asked in accepted(device)]
+    heads = [_head(asked, beyond).label(asked) for asked in accepted(device)]
     rows = session.execute(select(Owner.name, Owner.served_at, *heads)).all()
     waiting = [(name, served, [job for job in ids if job is not None]) for name, served, *ids in rows]
 
@@ -60,8 +67,10 @@ def _heads(session: Session, device: str, running: dict[str, int]) -> list[tuple
     return [(name, ids) for name, _, ids in sorted((row for row in waiting if row[2]), key=turn)]
 
 
-def _head(asked: str) -> ScalarSelect[str]:
+def _head(asked: str, beyond: Collection[str]) -> ScalarSelect[str]:
     first = select(Job.id).where(Job.state == JobState.QUEUED, Job.owner == Owner.name, Job.device == asked)
+    if beyond:
+        first = first.where(Job.id.not_in(beyond))
     return first.order_by(Job.rank, Job.id).limit(1).scalar_subquery()
 
 

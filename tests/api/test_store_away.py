@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -99,8 +100,10 @@ def test_parts_may_go_to_any_server(bucket: dict[str, str], tmp_path: Path, arch
         with socket.create_connection(("127.0.0.1", one.port)) as connection:
             head = f"PATCH /uploads/{upload} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\nContent-Length: {cut}\r\n\r\n"
             connection.sendall(head.encode() + archive[: cut - 1])
-            while two.client.patch(f"/uploads/{upload}", headers={"Upload-Offset": "0"}).status_code != 409:
-                continue  # it has not begun yet
+            deadline = time.monotonic() + 30
+            while not two.files() and time.monotonic() < deadline:
+                time.sleep(0.01)  # it has not begun yet
+            assert two.client.patch(f"/uploads/{upload}", headers={"Upload-Offset": "0"}).status_code == 409
             connection.sendall(archive[cut - 1 : cut])
             assert b"200 OK" in connection.recv(1000)
         answer = two.client.patch(f"/uploads/{upload}", content=archive[cut:], headers={"Upload-Offset": str(cut)})

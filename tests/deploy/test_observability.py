@@ -96,13 +96,14 @@ def test_alerts_say_what_is_the_matter_and_the_page_says_what_to_do() -> None:
 def test_compose_mounts_what_is_there_and_publishes_grafana_to_this_machine_alone() -> None:
     compose = yaml.safe_load((ROOT / "compose.observability.yml").read_text())
     services = compose["services"]
-    port = services["api"]["environment"]["KD_METRICS_PORT"]
-    assert services["worker"]["environment"] == services["api"]["environment"]
+    stack = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    ports = {stack[name]["environment"]["KD_METRICS_PORT"] for name in ("api", "worker")}
     scraped = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
     found = [(config["dns_sd_configs"][0]["names"], config["dns_sd_configs"][0]["port"]) for config in scraped]
-    assert found == [(["api"], int(port)), (["worker"], int(port))]
+    assert ports == {9100}
+    assert found == [(["api"], 9100), (["worker"], 9100)]
     published = {name: service.get("ports", []) for name, service in services.items()}
-    assert published == {"api": [], "worker": [], "prometheus": [], "grafana": ["127.0.0.1:3000:3000"]}
+    assert published == {"prometheus": [], "grafana": ["127.0.0.1:3000:3000"]}
     for service in (services["prometheus"], services["grafana"]):
         assert re.fullmatch(r"[\w/]+:v?\d+\.\d+\.\d+", service["image"])
         for volume in service["volumes"]:

@@ -27,6 +27,7 @@ _VOLATILE = (
     (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "TIME"),
     (r"[0-9a-f]{64}", "SHA256"),
     (r"sha-256=:[^:]+:", "DIGEST"),
+    (r'"trace_id": "[0-9a-f]{32}"', '"trace_id": "TRACE"'),
     (r'"next_page_token": "[^"]+"', '"next_page_token": "TOKEN"'),
     (r'"verdict": "[^"]+"', '"verdict": "VERDICT"'),
     (r"There is no evidence that distillation helped or hurt|Distillation (helped|hurt)", "SUMMARY"),

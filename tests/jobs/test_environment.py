@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.environment import in_file, secrets, variable
+from jobs.environment import in_file, secrets, variable, warn_of_unknown
 from jobs.settings import Settings, SettingsError
 
 SECRET = "whsec_" + "aHVzaA" * 6
@@ -95,6 +95,7 @@ def test_a_value_that_makes_no_sense_is_told_with_its_file(monkeypatch: pytest.M
 def test_what_is_no_secret_stands_in_no_file(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("KD_PORT_FILE", "/nowhere")
     assert Settings().port == 8000
+    warn_of_unknown(Settings)
     assert "KD_PORT_FILE is no setting and was ignored; did you mean KD_PORT?" in caplog.text
 
 
@@ -111,7 +112,7 @@ def test_a_variable_that_no_setting_has_is_told(
 ) -> None:
     monkeypatch.setenv(name, "hush")
     with caplog.at_level(logging.WARNING, "jobs.environment"):
-        Settings()
+        warn_of_unknown(Settings)
     assert says in caplog.text
     assert "hush" not in caplog.text
 
@@ -121,4 +122,5 @@ def test_known_variables_are_no_matter(monkeypatch: pytest.MonkeyPatch, caplog: 
     monkeypatch.setenv("kd_workers", "2")
     monkeypatch.setenv("PATH_KD_X", "1")
     assert (Settings().port, Settings().workers) == (8123, 2)
+    warn_of_unknown(Settings)
     assert caplog.text == ""

@@ -62,15 +62,25 @@ def _extend_jobs() -> None:
 def _key_by_owner() -> None:
     """Two owners may use the same idempotency key."""
     _replace_keys(
-        [sa.Column("owner", sa.String(100), nullable=False)], ["owner", "key"], f"'{_FIRST_OWNER}'", "owner, "
+        [sa.Column("owner", sa.String(100), nullable=False)],
+        ["owner", "key"],
+        "INSERT INTO idempotency_keys (owner, key, body_sha256, job_id, created_at) "
+        f"SELECT '{_FIRST_OWNER}', key, body_sha256, job_id, created_at FROM old_keys",
     )
 
 
 def _key_for_all() -> None:
-    _replace_keys([], ["key"], "", "")
+    """Of a key that several owners use, the first one's stays."""
+    _replace_keys(
+        [],
+        ["key"],
+        "INSERT INTO idempotency_keys (key, body_sha256, job_id, created_at) "
+        "SELECT key, body_sha256, job_id, created_at FROM old_keys AS one WHERE NOT EXISTS "
+        "(SELECT 1 FROM old_keys AS other WHERE other.key = one.key AND other.owner < one.owner)",
+    )
 
 
-def _replace_keys(more: Sequence[sa.Column[str]], primary: Sequence[str], owner: str, column: str) -> None:
+def _replace_keys(more: Sequence[sa.Column[str]], primary: Sequence[str], copy: str) -> None:
     """A new table and a copy: SQLite cannot change a primary key."""
     op.rename_table("idempotency_keys", "old_keys")
     op.drop_index("idempotency_keys_job_id", "old_keys")
@@ -87,11 +97,7 @@ def _replace_keys(more: Sequence[sa.Column[str]], primary: Sequence[str], owner:
         sa.PrimaryKeyConstraint(*primary, name="idempotency_keys_pk"),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="idempotency_keys_job_id_fk", ondelete="CASCADE"),
     )
-    values = f"{owner}, " if owner else ""
-    op.execute(
-        f"INSERT INTO idempotency_keys ({column}key, body_sha256, job_id, created_at) "
-        f"SELECT {values}key, body_sha256, job_id, created_at FROM old_keys"
-    )
+    op.execute(copy)
     op.drop_table("old_keys")
     op.create_index("idempotency_keys_job_id", "idempotency_keys", ["job_id"])
 

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, STDOUT
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy import inspect, text
 
-from jobs import trace
 from jobs.db import Database
-from jobs.errors import SchemaTooNew
+from jobs.errors import SchemaTooNew, SchemaTooOld
 from jobs.migrations import upgrade
 from jobs.models import Base
-from jobs.trace import TraceContext
+from tests.jobs.migrations.rows import engine_of
 from tests.jobs.samples import create, read
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MIGRATE = """
 import sys
 from jobs.db import Database
@@ -33,10 +32,6 @@ sys.stdin.readline()
 Database(sys.argv[1]).migrate()
 print("alembic" in sys.modules)
 """
-
-
-def engine_of(url: str) -> Engine:
-    return create_engine(Database(url).url)
 
 
 def test_the_revisions_make_the_tables_of_the_models(empty_database_url: str) -> None:
@@ -113,17 +108,50 @@ def test_a_failed_migration_leaves_the_database_as_it_was(
     database.dispose()
 
 
-def test_a_database_of_a_newer_version_is_left_alone(database: Database, database_url: str) -> None:
+@contextmanager
+def at_revision(database_url: str, revision: str) -> Iterator[None]:
+    """Tables that say that a program which knows more has been there."""
     engine = engine_of(database_url)
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    try:
-        with pytest.raises(SchemaTooNew, match="revision '9999'"):
-            database.migrate()
-    finally:
+
+    def say(number: str) -> None:
         with engine.begin() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = :newest"), {"newest": upgrade.NEWEST})
+            connection.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": number})
+
+    say(revision)
+    try:
+        yield
+    finally:
+        say(upgrade.NEWEST)
         engine.dispose()
+
+
+def test_a_database_of_a_newer_generation_is_left_alone(database: Database, database_url: str) -> None:
+    with at_revision(database_url, "9999"):
+        for refused in (database.migrate, database.check_tables, lambda: database.take_back("0001")):
+            with pytest.raises(SchemaTooNew, match="revision '9999'"):
+                refused()
+
+
+def test_an_older_program_goes_on_with_tables_that_were_only_added_to(database: Database, database_url: str) -> None:
+    """As a process of the version before that starts again in the middle of a rolling upgrade."""
+    with at_revision(database_url, "0999"):
+        database.migrate()
+        database.check_tables()
+        assert database.revision() == "0999"
+        assert read(database, create(database)).version == 1
+        with pytest.raises(SchemaTooNew, match="with the version that made them"):
+            database.take_back("0001")
+
+
+def test_a_newer_program_says_that_the_tables_are_too_old(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    with pytest.raises(SchemaTooOld, match=r"at revision none, .*`python -m jobs\.migrations upgrade`"):
+        database.check_tables()
+    database.migrate()
+    database.take_back(upgrade.REVISIONS[-2])
+    with pytest.raises(SchemaTooOld, match=f"at revision {upgrade.REVISIONS[-2]}, this program needs"):
+        database.check_tables()
+    database.dispose()
 
 
 def test_the_revisions_are_one_chain_named_after_their_files() -> None:
@@ -133,65 +161,3 @@ def test_the_revisions_are_one_chain_named_after_their_files() -> None:
     revisions = list(scripts.walk_revisions())
     assert scripts.get_heads() == [upgrade.NEWEST]
     assert all(Path(one.path).name.startswith(f"{one.revision}_") for one in revisions)
-
-
-def test_jobs_of_the_first_revision_go_forward_and_back(empty_database_url: str) -> None:
-    """Rows that were written before there were owners are kept, also on the way back."""
-    engine = engine_of(empty_database_url)
-    if engine.url.get_backend_name() == "sqlite":
-        Path(str(engine.url.database)).parent.mkdir(parents=True)
-    with engine.begin() as connection:
-        _alembic(connection, command.upgrade, "0001")
-        for statement in _FIRST_ROWS:
-            connection.execute(text(statement))
-        _alembic(connection, command.upgrade, "head")
-    database = Database(empty_database_url)
-    with database.write() as repository:
-        assert repository.find_by_key("key", "b" * 64) is not None
-        job = repository.claim_next("worker", "cpu", 60)
-        assert job is not None
-        assert (job.id, job.owner, job.ran_ms, job.priority) == ("job_1", "local", 0, 0)
-        repository.write_log("job_1", job.token, ["a line"])
-    database.dispose()
-    with engine.begin() as connection:
-        _alembic(connection, command.downgrade, "0001")
-        assert connection.execute(text("SELECT id, state FROM jobs")).all() == [("job_1", "running")]
-        assert connection.execute(text("SELECT key, job_id FROM idempotency_keys")).all() == [("key", "job_1")]
-        _alembic(connection, command.upgrade, "head")
-    engine.dispose()
-
-
-def test_traces_come_and_go_and_an_older_program_writes_to_the_new_tables(empty_database_url: str) -> None:
-    database = Database(empty_database_url)
-    database.migrate()
-    context = TraceContext.new()
-    with trace.within(context):
-        traced = create(database)
-    engine = engine_of(empty_database_url)
-    with engine.begin() as connection:
-        connection.execute(text(_FIRST_ROWS[0]))  # names no column of the trace
-    assert read(database, "job_1").trace is None
-    assert read(database, traced).trace == context
-    database.dispose()
-    with engine.begin() as connection:
-        _alembic(connection, command.downgrade, "0003")
-        assert set(connection.execute(text("SELECT id FROM jobs")).scalars()) == {"job_1", traced}
-        _alembic(connection, command.upgrade, "head")
-    assert read(database, traced).trace is None
-    database.dispose()
-    engine.dispose()
-
-
-_FIRST_ROWS = (
-    "INSERT INTO jobs (id, name, state, spec, dataset, student, device, version, last_event, attempt, lost_attempts, "
-    "token, cancel_requested, pause_requested, created_at, queued_at) VALUES ('job_1', 'old', 'queued', '{}', 'mnist', "
-    "'mlp', 'auto', 1, 0, 0, 0, 0, FALSE, FALSE, 1, 1)",
-    f"INSERT INTO idempotency_keys (key, body_sha256, job_id, created_at) VALUES ('key', '{'b' * 64}', 'job_1', 1)",
-)
-
-
-def _alembic(connection: Connection, act: Callable[[Config, str], None], revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(ROOT / "jobs" / "migrations"))
-    config.attributes["connection"] = connection
-    act(config, revision)
