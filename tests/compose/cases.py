@@ -87,24 +87,12 @@ def api_killed(stack: Stack) -> None:
 
 def redis_restarted(stack: Stack) -> None:
     """The broker is restarted, and killed: running jobs do not notice, new ones are found."""
-    with _undisturbed(stack):
-        stack.compose("restart", "redis")
-        User(stack).submit(DIGITS)
-        stack.wait_healthy("redis")
-        stack.kill_from_host(stack.containers("redis")[0])
-        User(stack).submit(DIGITS)
-    stack.wait_healthy("redis")
+    _restarted(stack, "redis")
 
 
 def postgres_restarted(stack: Stack) -> None:
     """The database is restarted, and killed: the trainer goes on meanwhile."""
-    with _undisturbed(stack):
-        stack.compose("restart", "postgres")
-        User(stack).submit(DIGITS)
-        stack.wait_healthy("postgres")
-        stack.kill_from_host(stack.containers("postgres")[0])
-        User(stack).submit(DIGITS)
-    stack.wait_healthy("postgres")
+    _restarted(stack, "postgres")
 
 
 def down_and_up(stack: Stack) -> None:
@@ -167,6 +155,17 @@ def _undisturbed(stack: Stack) -> Iterator[None]:
     yield
     user.wait_succeeded(*stack.accepted)
     _require(len(user.workers_of(job_id)) == 1, "the job changed hands, though its worker was well")
+
+
+def _restarted(stack: Stack, service: str) -> None:
+    """As one asks for it and as it happens, each time with a job sent just after."""
+    with _undisturbed(stack):
+        stack.compose("restart", service)
+        User(stack).submit(DIGITS)
+        stack.wait_healthy(service)
+        stack.kill_from_host(stack.containers(service)[0])
+        User(stack).submit(DIGITS)
+    stack.wait_healthy(service)
 
 
 def _limit(containers: list[str], memory: str) -> None:
