@@ -142,6 +142,11 @@ class Settings(BaseSettings):
     sweep_seconds: _Seconds = Field(
         5.0, description="How often lost jobs are looked for, and by an idle worker those that wait."
     )
+    record_seconds: _Seconds = Field(
+        0.5,
+        description="Shortest time between two records of what a trainer tells: progress, epochs, its log. "
+        "The longer, the less there is to write.",
+    )
     max_lost_attempts: int = Field(3, ge=1, description="A job whose worker was lost so many times fails.")
     cancel_grace_seconds: _Seconds = Field(10.0, description="Time between asking a trainer to stop and killing it.")
     pulse_file: _File | None = Field(

@@ -39,7 +39,7 @@ class Supervision:
         self._phases = PhaseSpans(services.spans, trace.current())
         self._log = LogShipper(attempt.folder / LOG_FILE, self._write_log)
         self._finished: Finished | None = None
-        self._retry_at = 0.0
+        self._record_at = 0.0
         self._began = time.monotonic()
         self._asked = False
         self._overtime: str | None = None
@@ -127,7 +127,9 @@ class Supervision:
         return self._overtime is not None
 
     def _take(self, events: Sequence[Event]) -> None:
-        """Records events and the log; while the database or the store is away they wait, and the trainer goes on."""
+        """Records events and the log from time to time, and not while the database or the store is away; until then
+        they wait, and the trainer goes on.
+        """
         for event in events:
             self._phases.heard(event)
             self._services.metrics.heard(event)
@@ -135,7 +137,7 @@ class Supervision:
                 self._finished = event
             else:
                 self._unrecorded.append(event)
-        if time.monotonic() < self._retry_at:
+        if time.monotonic() < self._record_at:
             return
         try:
             if self._unrecorded:
@@ -143,7 +145,7 @@ class Supervision:
             self._log.ship()
         except AWAY as error:
             log.warning("job %s: %s", self._job_id, who(error))
-            self._retry_at = time.monotonic() + RETRY_SECONDS
+            self._record_at = time.monotonic() + RETRY_SECONDS
 
     def _record(self) -> None:
         """Stores and lists the newest checkpoint before it records the event that tells of it."""
@@ -152,6 +154,7 @@ class Supervision:
         with self._services.database.write() as repository:
             repository.record(self._job_id, self._token, self._unrecorded)
         self._unrecorded = []
+        self._record_at = time.monotonic() + self._services.settings.record_seconds
 
     def _record_rest(self) -> None:
         """Where the last checkpoint cannot be stored, the next attempt goes on from the one before."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Engine, event
 
 from jobs.states import EndReason, JobState
 from kd_engine.files import sha256_of
@@ -30,7 +33,8 @@ def _wish(services: Services, job_id: str, what: str) -> None:
 
 def _resumed(services: Services, job_id: str) -> list[bool]:
     with services.database.read() as repository:
-        return [event.data["resumed"] for event in repository.events(job_id, 0, 1000) if event.type == "run_started"]
+        events = repository.events(job_id, 0, 1000)
+        return [entry.data["resumed"] for entry in events if entry.type == "run_started"]
 
 
 def test_a_job_that_is_paused_and_resumed_gives_the_same_student(
@@ -125,7 +129,7 @@ def test_earlier_attempts_count_for_the_time(services: Services, submit: Submit)
     assert ended.end_reason is EndReason.TIMEOUT
     assert "2 attempts" in (ended.end_detail or "")
     with services.database.read() as repository:
-        assert not [event for event in repository.events(job_id, 0, 100) if event.type == "run_started"]
+        assert not [entry for entry in repository.events(job_id, 0, 100) if entry.type == "run_started"]
 
 
 def test_the_trainers_log_can_be_read_while_it_runs(services: Services, submit: Submit, start: Start) -> None:
@@ -143,3 +147,23 @@ def test_the_trainers_log_can_be_read_while_it_runs(services: Services, submit: 
         lines = repository.log(running.job_id, 0, 1000)
     assert [line.seq for line in lines] == list(range(1, len(lines) + 1))
     assert {line.attempt for line in lines} == {1}
+
+
+def test_what_a_trainer_tells_is_gathered_and_nothing_of_it_is_lost(services: Services, submit: Submit) -> None:
+    rarely = replace(services, settings=services.settings.model_copy(update={"record_seconds": 3600}))
+    job_id = submit(DIGITS | {"training": {"epochs": 100, "batch_size": 256}, "baseline": False})
+    written = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("UPDATE jobs") and "metrics=" in statement:
+            written.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", hear)
+    try:
+        assert run_next(rarely).state is JobState.SUCCEEDED
+    finally:
+        event.remove(Engine, "before_cursor_execute", hear)
+    assert 1 <= len(written) <= 2, "the first of them, and at the end the rest"
+    with services.database.read() as repository:
+        epochs = [row.epoch for row in repository.metrics(job_id) if row.phase == "student"]
+    assert epochs == list(range(1, 101))
