@@ -6,15 +6,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.load import Answered, Load, get, post, send
 from benchmarks.server import EMPTY, EMPTY_ASYNC
-from benchmarks.service import Service, running
+from benchmarks.service import Service, running, until
 from benchmarks.turns import ROUNDS, Measured, in_turns
 from kd_engine.events import EpochEnd, Progress
 
@@ -87,7 +85,7 @@ def _table(contestants: dict[str, _Contestant], measured: Measured) -> None:
 def latencies(service: Service, requests: int, rounds: int) -> str:
     """Prints them; returns the id of the job, which trains on."""
     job_id: str = service.client.create(SPEC)["id"]
-    _until(lambda: service.client.job(job_id)["progress"] is not None)
+    until(lambda: service.client.job(job_id)["progress"] is not None)
     contestants = {
         "empty": _Contestant(service.port, get(EMPTY), requests),
         "GET /jobs/{id}": _Contestant(service.port, get(f"/jobs/{job_id}"), requests),
@@ -151,11 +149,3 @@ def _fresh_import() -> tuple[float, float, bool]:
     done = subprocess.run([sys.executable, "-c", _WORTH_KNOWING], cwd=_ROOT, capture_output=True, text=True, check=True)
     seconds, pages, torch = done.stdout.split()
     return float(seconds), int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6, torch == "True"
-
-
-def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited for {seconds:g} seconds")
-        time.sleep(0.05)

@@ -6,7 +6,8 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +24,7 @@ from standalone.service import api_program, environment, free_port, migrate, wor
 from standalone.supervisor import Supervisor
 
 _READY_SECONDS = 90.0
+_SOON = {"KD_HEARTBEAT_SECONDS": "1"}  # how soon a worker hears that its job is cancelled
 
 
 @dataclass(frozen=True)
@@ -42,27 +44,34 @@ class Service:
 
 
 @contextmanager
-def running(*, worker: bool, parent: Path | None = None) -> Iterator[Service]:
-    """The service in a new folder in `parent`, until the block ends; nothing of it is left then."""
+def running(
+    *, worker: bool, parent: Path | None = None, database_url: str | None = None, told: Mapping[str, str] = _SOON
+) -> Iterator[Service]:
+    """The service in a new folder in `parent`, until the block ends; nothing of it is left then.
+
+    Args:
+        database_url: an empty database; None: a SQLite file in the folder.
+        told: settings of its programs, as variables.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KD_")}
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="distillery-benchmark-", dir=parent))
-        settings = Settings(home=Path(folder), host="127.0.0.1", port=0, workers=1, download=False)
+        database = {} if database_url is None else {"database_url": database_url}
+        settings = Settings(home=Path(folder), host="127.0.0.1", port=0, workers=1, download=False, **database)
         redis = stack.enter_context(RedisServer(settings.home / "redis"))
         supervisor = Supervisor(settings.home / "logs", Console(sys.stderr, show_children=False), Guard())
         stack.enter_context(supervisor)
         port = free_port(settings.host, 0)
-        kept["KD_HEARTBEAT_SECONDS"] = "1"  # how soon a worker hears that its job is cancelled
-        env = environment(kept, settings, port=port, broker_url=redis.url)
+        env = environment(kept | dict(told), settings, port=port, broker_url=redis.url)
         migrate(settings)
         url = f"http://{settings.host}:{port}"
         api = replace(api_program(env, url), command=(sys.executable, "-m", "benchmarks.server"))
         supervisor.start([redis.program(env), *(worker_programs(env, settings) if worker else [])])
         supervisor.start([api if worker else replace(api, ready=partial(listens, port))])
         supervisor.wait_ready(_READY_SECONDS)
-        database = Database(settings.database_url)
-        stack.callback(database.dispose)
-        yield Service(settings, port, Client(url), supervisor, database, open_store(settings))
+        stage = Database(settings.database_url)
+        stack.callback(stage.dispose)
+        yield Service(settings, port, Client(url), supervisor, stage, open_store(settings))
 
 
 def listens(port: int) -> bool:
@@ -72,3 +81,12 @@ def listens(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Waits for it; raises TimeoutError after so long."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited for {seconds:g} seconds")
+        time.sleep(0.05)
