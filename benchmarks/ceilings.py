@@ -17,8 +17,9 @@ from kombu.connection import Connection
 
 from api.queue import make_producer
 from benchmarks import race
+from benchmarks.counters import server_seconds
 from benchmarks.crowd import TOKEN, Crowd, running_id
-from benchmarks.race import Act, Race
+from benchmarks.race import Act, Done, Race
 from benchmarks.turns import in_turns
 from jobs.artifacts.local import LocalStore
 from jobs.bell import QUEUE, TASK
@@ -74,22 +75,18 @@ def rates(crowd: Crowd, racers: Sequence[int], rounds: int, seconds: float = 3.0
         f"processes that do one thing without a pause, on {os.cpu_count()} cores with the server, medians of {rounds}"
     )
     for act in ACTS:
-        _show(
-            act.__name__,
-            {count: [Race(crowd.url, act, count, seconds).run() for _ in range(rounds)] for count in racers},
-        )
+        _compare(act.__name__, crowd.url, racers, rounds, _raced(crowd, act, seconds))
 
 
 def claims(crowd: Crowd, racers: Sequence[int], rounds: int) -> None:
     """How fast a queue is emptied: one job after the other, whoever takes it."""
     crowd.gather()
 
-    def once(count: int) -> float:
-        done = Race(crowd.url, race.claim, count, seconds=600).run()
-        crowd.requeue()
-        return done
+    _compare("claim", crowd.url, racers, rounds, _raced(crowd, race.claim, 600), before=crowd.requeue)
 
-    _show("claim", {count: [once(count) for _ in range(rounds)] for count in racers})
+
+def _raced(crowd: Crowd, act: Act, seconds: float) -> Callable[[int], Done]:
+    return lambda count: Race(crowd.url, act, count, seconds).run()
 
 
 def server_alone(crowd: Crowd, clients: Sequence[int], rounds: int, seconds: int = 3) -> None:
@@ -97,25 +94,40 @@ def server_alone(crowd: Crowd, clients: Sequence[int], rounds: int, seconds: int
     # on the PATH there may be links to the server's own programs alone
     pgbench = (find_binaries() / "postgres").resolve().with_name("pgbench")
 
-    def once(count: int) -> float:
+    def renewals(count: int) -> Done:
         done = subprocess.run(
-            [pgbench, "--no-vacuum", "--protocol=prepared", f"--client={count}", "--jobs=2",
-             f"--time={seconds}", f"--define=running={crowd.running}", "--file=/dev/stdin", crowd.url],
+            [pgbench, "--no-vacuum", "--protocol=prepared", f"--client={count}", "--jobs=2", f"--time={seconds}",
+             f"--define=running={crowd.running}", "--file=/dev/stdin", crowd.url],
             input=_RENEWAL, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        found = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
+        found = re.search(r"^number of transactions actually processed: (\d+)", done.stdout, re.MULTILINE)
         if found is None:
             raise RuntimeError(f"pgbench failed: {done.stderr[-2000:]}")
-        return float(found[1])
+        return Done(int(found[1]), seconds)
 
-    _show("renewals, by pgbench", {count: [once(count) for _ in range(rounds)] for count in clients})
+    _compare("renewals, by pgbench", crowd.url, clients, rounds, renewals)
 
 
-def _show(name: str, found: dict[int, list[float]]) -> None:
-    texts = (
-        f"{count} at once {median(each):7,.0f} ({min(each):,.0f} to {max(each):,.0f})" for count, each in found.items()
-    )
-    print(f"  {name:<22} a second: {'; '.join(texts)}")
+def _compare(
+    name: str,
+    url: str,
+    counts: Sequence[int],
+    rounds: int,
+    work: Callable[[int], Done],
+    before: Callable[[], object] = lambda: None,
+) -> None:
+    """Has so many do the work at once, several times each; prints how fast they were, and what it cost the server."""
+    texts, cores = [], []
+    for count in counts:
+        found = []
+        for _ in range(rounds):
+            before()
+            with server_seconds(url) as computed:
+                done = work(count)
+            found.append(done.per_second)
+            cores.append(1000 * computed[0] / done.count)
+        texts.append(f"{count} at once {median(found):7,.0f} ({min(found):,.0f} to {max(found):,.0f})")
+    print(f"  {name:<22} a second: {'; '.join(texts)}; {median(cores):.2f} ms of a core in the server")
 
 
 def rings(count: int, rounds: int) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
+import psutil  # type: ignore[import-untyped]
 import psycopg
 
 _QUESTION = """
@@ -16,6 +19,7 @@ _CONNECTIONS = """
 SELECT application_name, count(*) FROM pg_stat_activity
 WHERE datname = %s AND backend_type = 'client backend' GROUP BY application_name
 """
+_GONE_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,21 @@ def work(server: str, name: str, seconds: float) -> Work:
         time.sleep(seconds)
         after, took = _counts(connection, name), time.monotonic() - began
     return Work(*((new - old) / took for old, new in zip(before, after, strict=True)))
+
+
+@contextmanager
+def server_seconds(url: str) -> Iterator[list[float]]:
+    """What the server computes within the block, in seconds of a core; in the list at its end.
+
+    A server process counts once its client has gone, so clients of the block leave within it.
+    """
+    with psycopg.connect(url) as connection:
+        server = psutil.Process(connection.info.backend_pid).parent()
+        assert server is not None, "the server is on this machine"
+    began, found = sum(server.cpu_times()[:4]), list[float]()
+    yield found
+    time.sleep(_GONE_SECONDS)
+    found.append(sum(server.cpu_times()[:4]) - began)
 
 
 def connections(server: str, name: str) -> dict[str, int]:

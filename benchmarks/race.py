@@ -20,6 +20,18 @@ _START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
+class Done:
+    """How often they all did it, and how long that took."""
+
+    count: int
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        return self.count / self.seconds
+
+
+@dataclass(frozen=True)
 class Race:
     """Args:
     act: a function of this module, since it is called in other processes.
@@ -31,8 +43,8 @@ class Race:
     racers: int
     seconds: float = 3.0
 
-    def run(self) -> float:
-        """How many acts they did together in a second.
+    def run(self) -> Done:
+        """Runs it to the end.
 
         Raises:
             RuntimeError: one of them failed; what was wrong stands on the terminal.
@@ -48,7 +60,7 @@ class Race:
         finally:
             _all_over(processes)
         done: list[tuple[int, float]] = [results.get() for _ in processes]
-        return sum(count for count, _ in done) / max(seconds for _, seconds in done)
+        return Done(sum(count for count, _ in done), max(seconds for _, seconds in done))
 
 
 def _all_over(processes: list[ForkServerProcess]) -> None:

@@ -97,9 +97,10 @@ def test_rings_and_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.slow
 def test_a_workers_load(postgres: Postgres, capsys: pytest.CaptureFixture[str]) -> None:
     name, spec = list(scaling.JOBS.items())[1]
-    scaling.writes(postgres, seconds=0.2, rounds=1, jobs={name: spec})
-    for database in ("nobody", "worker"):
-        postgres.drop(database)
+    scaling.writes(
+        postgres, seconds=0.2, rounds=1, settings={"as set": {"KD_RECORD_SECONDS": "0.1"}}, jobs={name: spec}
+    )
     shown = capsys.readouterr().out
-    assert f"\n  {name:<30} " in shown
-    assert "\n  connections kept: worker " in shown
+    assert "\n  as set\n    idle " in shown
+    assert f"\n    {name:<30} " in shown
+    assert "\n    connections kept: worker " in shown
