@@ -90,7 +90,7 @@ def open_context(settings: Settings) -> Context:
         jobs.errors.SchemaTooNew: the database belongs to a newer version of this program.
     """
     store = open_store(settings)
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, "distillery-api")
     database.migrate()
     doorbell = Doorbell(make_producer(settings.broker_url))
     watcher = Watcher(database, settings.max_streams)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
@@ -35,14 +34,18 @@ _POSTGRESQL_OPTIONS = (
     f"-c lock_timeout={_LOCK_SECONDS}s -c statement_timeout=30s -c idle_in_transaction_session_timeout=20s"
 )
 # FastAPI runs at most 40 plain endpoints at a time; connections are opened when first needed.
-_POOL: dict[str, Any] = {"pool_size": 20, "max_overflow": 20, "pool_timeout": _LOCK_SECONDS}
+_MOST = 40
+_PREPARE = "prepare_threshold"
 
 
 class Database:
     """One database. Thread-safe; connects when first used. A process that forks makes a new one in its child.
 
     Args:
-        url: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`.
+        url: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`; with `?prepare_threshold=none` for PostgreSQL
+            behind a pooler that knows no prepared statements.
+        name: whose connections these are, for those who look at what a PostgreSQL server does.
+        kept: connections that stay open when nobody uses them; what is needed beyond that is opened and closed again.
 
     Raises:
         ValueError: another kind of database, or not a URL.
@@ -54,10 +57,12 @@ class Database:
 
     heard: Callable[[News], None]
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, name: str = "distillery", kept: int = 20) -> None:
         self.url = _known(url)
         self.heard = lambda item: None
-        engine = _sqlite(self.url) if self.url.get_backend_name() == "sqlite" else _postgresql(self.url)
+        pool = {"pool_size": kept, "max_overflow": _MOST - kept, "pool_timeout": _LOCK_SECONDS}
+        sqlite = self.url.get_backend_name() == "sqlite"
+        engine = _sqlite(self.url, pool) if sqlite else _postgresql(self.url, pool, name)
         self._engine = engine
         self._turn: Callable[[], AbstractContextManager[None]]
         if engine.dialect.name == "sqlite":
@@ -166,6 +171,7 @@ def _known(url: str) -> URL:
         raise ValueError("KD_DATABASE_URL is not a URL; expected sqlite:///PATH or postgresql://...") from None
     kind = parsed.get_backend_name()
     if kind in {"postgresql", "postgres"}:
+        _prepare_threshold(parsed)
         return parsed.set(drivername="postgresql+psycopg")
     if kind != "sqlite" or parsed.database in {None, "", ":memory:"}:
         raise ValueError(
@@ -175,13 +181,35 @@ def _known(url: str) -> URL:
     return parsed.set(drivername="sqlite+pysqlite")
 
 
-def _postgresql(url: URL) -> Engine:
-    arguments = {"connect_timeout": _CONNECT_SECONDS, "options": _POSTGRESQL_OPTIONS, "application_name": "distillery"}
-    return create_engine(url, connect_args=arguments, pool_pre_ping=True, **_POOL)
+def _prepare_threshold(url: URL) -> dict[str, int | None]:
+    """What psycopg is told of prepared statements: nothing, after how many uses (5 by default), or None, never.
+
+    A pooler that hands out a connection for one transaction (PgBouncer before 1.21) gives the next one to somebody who
+    never prepared them.
+    """
+    asked = url.query.get(_PREPARE)
+    if asked is None:
+        return {}
+    if asked == "none":
+        return {_PREPARE: None}
+    if isinstance(asked, str) and asked.isascii() and asked.isdecimal():
+        return {_PREPARE: int(asked)}
+    raise ValueError(f"KD_DATABASE_URL: {_PREPARE} is '{asked}'; expected 'none' or a whole number")
 
 
-def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": _LOCK_SECONDS, "check_same_thread": False}, **_POOL)
+def _postgresql(url: URL, pool: Mapping[str, int], name: str) -> Engine:
+    arguments = {
+        "connect_timeout": _CONNECT_SECONDS,
+        "options": _POSTGRESQL_OPTIONS,
+        "application_name": name,
+        **_prepare_threshold(url),
+    }
+    address = url.difference_update_query([_PREPARE])
+    return create_engine(address, connect_args=arguments, pool_pre_ping=True, **pool)
+
+
+def _sqlite(url: URL, pool: Mapping[str, int]) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": _LOCK_SECONDS, "check_same_thread": False}, **pool)
 
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:

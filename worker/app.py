@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 _PURGE_SECONDS = 60.0
 _COLLECT_SECONDS = 600.0
 _GOODBYE_SECONDS = 5.0
+# Its threads seldom need one at the same moment, and there may be a thousand workers: what each of them keeps, the
+# server keeps a process for.
+_CONNECTIONS_KEPT = 1
 
 
 def make_app(settings: Settings) -> Celery:
@@ -71,7 +74,7 @@ class WorkerProcess:
         worker_id = f"{socket.gethostname()}-{os.getpid()}"
         self.services = Services(
             settings=settings,
-            database=Database(settings.database_url),
+            database=Database(settings.database_url, "distillery-worker", kept=_CONNECTIONS_KEPT),
             store=open_store(settings),
             worker_id=worker_id,
             device=find_device(settings.device),

@@ -7,6 +7,7 @@ A ring from the broker says only that there may be work. What is taken is decide
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from datetime import datetime
 
 from sqlalchemy import ScalarSelect, func, select, text
 from sqlalchemy.orm import Session
@@ -30,12 +31,10 @@ def claim_next(
     # One at a time, so that two workers neither take the same job nor go beyond a quota together. It lasts a few
     # milliseconds and happens once for each start of a job. SQLite has one writer at a time anyway.
     if session.get_bind().dialect.name == "postgresql":
+        if not _turns(session, device, quota_of, beyond):
+            return None  # without the lock: a thousand idle workers look two hundred times a second
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    running = _running(session)
-    for owner, job_ids in _heads(session, device, running, beyond):
-        limit = quota_of(owner).running
-        if limit is not None and running.get(owner, 0) >= limit:
-            continue
+    for job_ids in _turns(session, device, quota_of, beyond):
         job = attempts.claim(session, _first(session, job_ids), worker, lease_seconds)
         if job is not None:  # None: it was cancelled at this very moment
             return job
@@ -47,24 +46,32 @@ def accepted(device: str) -> tuple[str, ...]:
     return ("auto", device)
 
 
-def _running(session: Session) -> dict[str, int]:
-    counted = select(Job.owner, func.count()).where(Job.state == JobState.RUNNING).group_by(Job.owner)
-    return {owner: int(count) for owner, count in session.execute(counted)}
-
-
-def _heads(
-    session: Session, device: str, running: dict[str, int], beyond: Collection[str]
-) -> list[tuple[str, list[str]]]:
-    """Each owner that has a job for the device, in the order of their turns, with the first of each of its queues."""
+def _turns(session: Session, device: str, quota_of: Callable[[str], Quota], beyond: Collection[str]) -> list[list[str]]:
+    """For each owner that has a job for the device and may run one more, in the order of their turns: the first job of
+    each of its queues.
+    """
     heads = [_head(asked, beyond).label(asked) for asked in accepted(device)]
     rows = session.execute(select(Owner.name, Owner.served_at, *heads)).all()
     waiting = [(name, served, [job for job in ids if job is not None]) for name, served, *ids in rows]
+    waiting = [row for row in waiting if row[2]]
+    if not waiting:
+        return []
+    running = _running(session)
 
-    def turn(row: tuple[str, object, list[str]]) -> tuple[int, float, str]:
-        served = row[1].timestamp() if row[1] is not None else 0.0  # type: ignore[attr-defined]
-        return running.get(row[0], 0), served, row[0]
+    def turn(row: tuple[str, datetime | None, list[str]]) -> tuple[int, float, str]:
+        name, served, _ = row
+        return running.get(name, 0), served.timestamp() if served is not None else 0.0, name
 
-    return [(name, ids) for name, _, ids in sorted((row for row in waiting if row[2]), key=turn)]
+    def has_room(owner: str) -> bool:
+        limit = quota_of(owner).running
+        return limit is None or running.get(owner, 0) < limit
+
+    return [ids for name, _, ids in sorted(waiting, key=turn) if has_room(name)]
+
+
+def _running(session: Session) -> dict[str, int]:
+    counted = select(Job.owner, func.count()).where(Job.state == JobState.RUNNING).group_by(Job.owner)
+    return {owner: int(count) for owner, count in session.execute(counted)}
 
 
 def _head(asked: str, beyond: Collection[str]) -> ScalarSelect[str]:

@@ -7,12 +7,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jobs.db import Database
 from jobs.errors import JobNotFound, LeaseLost
 from jobs.models import Job
 from jobs.repository import JobFilter
+from tests.api.following import until
 from tests.jobs.samples import a_spec, all_at_once, an_epoch, create, events_of, running
 from tests.postgres import Postgres
 
@@ -62,6 +64,40 @@ def test_the_usual_ways_to_write_a_postgresql_url(postgres_url: str, kind: str) 
     database = Database(postgres_url.replace("postgresql", kind))
     database.ping()
     database.dispose()
+
+
+@pytest.mark.parametrize("threshold", ["never", "-1", "1.5", "none&prepare_threshold=5"])
+def test_a_prepare_threshold_that_cannot_be_used(threshold: str) -> None:
+    with pytest.raises(ValueError, match=r"prepare_threshold is .*; expected 'none' or a whole number"):
+        Database(f"postgresql://u:secret@h/d?prepare_threshold={threshold}")
+
+
+@pytest.mark.parametrize(("query", "expected"), [("", True), ("&prepare_threshold=none", False)])
+def test_a_pooler_may_ask_for_no_prepared_statements(postgres_url: str, query: str, expected: bool) -> None:
+    database = Database(postgres_url + query, kept=1)
+    for _ in range(10):  # the driver prepares what it has seen some times
+        with database.write() as repository:
+            repository.workers_seen(60)
+    with database.write() as repository:
+        held = repository._session.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar_one()
+    database.dispose()
+    assert (held > 0) is expected
+
+
+def test_no_more_connections_are_kept_than_asked_for_and_they_have_a_name(postgres_url: str) -> None:
+    few, many = Database(postgres_url, "few", kept=1), Database(postgres_url, "many")
+    for database in (few, many):
+        all_at_once(database, [lambda repository: repository.workers_seen(60)] * 6)
+
+    def open_ones(name: str) -> int:
+        mine = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = :name")
+        with many.read() as repository:
+            return int(repository._session.execute(mine, {"name": name}).scalar_one())
+
+    until(lambda: open_ones("few") == 1)  # the server notices a moment later
+    assert open_ones("many") > 1
+    for database in (few, many):
+        database.dispose()
 
 
 def test_ping(database: Database) -> None:

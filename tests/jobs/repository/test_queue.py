@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from jobs.db import Database
 from jobs.models import Job
 from jobs.quota import NO_QUOTA, Quota
+from jobs.repository import queue
 from jobs.states import EndReason, JobState
 from tests.jobs.samples import a_spec, all_at_once, read
 
@@ -95,3 +97,20 @@ def test_workers_at_once_take_each_job_once_and_keep_to_the_quota(database: Data
     ids = [job.id for job in found if job is not None]
     assert len(set(ids)) == len(ids) == (limit or 6)
     assert sorted(ids) == jobs[: len(ids)]
+
+
+@pytest.mark.parametrize("reason", ["nothing waits", "another device", "over quota"])
+def test_who_finds_no_work_waits_for_nobody(postgres_url: str, reason: str) -> None:
+    database = Database(postgres_url)
+    quotas = {}
+    if reason == "another device":
+        submit(database, device="cuda")
+    if reason == "over quota":
+        quotas = {"local": 1}
+        submit(database)
+        assert take(database, **quotas) is not None
+        submit(database)
+    with database.write() as busy:
+        busy._session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": queue._LOCK})
+        assert take(database, **quotas) is None  # or it would wait for ten seconds, and fail
+    database.dispose()
