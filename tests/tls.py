@@ -55,14 +55,17 @@ def _accept(listener: socket.socket, context: ssl.SSLContext, behind: Path) -> N
 
 def _serve(plain: socket.socket, context: ssl.SSLContext, behind: Path) -> None:
     """Both directions in one thread: a TLS connection is not to be read and written by two."""
-    with contextlib.suppress(OSError), plain, socket.socket(socket.AF_UNIX) as server:
-        client = context.wrap_socket(plain, server_side=True)
+    with (
+        contextlib.suppress(OSError),
+        plain,
+        socket.socket(socket.AF_UNIX) as server,
+        context.wrap_socket(plain, server_side=True) as client,
+    ):
         server.connect(str(behind))
         client.settimeout(0.01)
         server.settimeout(0.01)
-        with client:
-            while _pass_on(client, server) and _pass_on(server, client):
-                continue
+        while _pass_on(client, server) and _pass_on(server, client):
+            continue
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> bool:
