@@ -87,7 +87,7 @@ COPY jobs jobs
 COPY worker worker
 RUN python -m compileall -q .
 USER distillery
-ENV PYTHONDONTWRITEBYTECODE=1
+ENV KD_PULSE_FILE=/tmp/worker.pulse PYTHONDONTWRITEBYTECODE=1
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s \
     CMD ["python", "-m", "worker.pulse"]
 ENTRYPOINT ["python", "-m"]
