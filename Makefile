@@ -2,9 +2,13 @@
 
 PYTHONS ?= python3 python3.14 python3.13 python3.12 python3.11
 BIN := .venv/bin
+# What takes minutes and wants the machine for itself; `make test` has all other tests.
+PROMISES := tests/faults tests/upgrade tests/benchmarks
+# A file of tests is run by one process; tests/conftest.py says by which, and how many `auto` are.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 PACKAGES := kd_engine jobs api worker standalone benchmarks
 
-.PHONY: help demo serve test check docs bench chaos compose-test lock clean
+.PHONY: help demo serve test promises coverage check docs bench chaos compose-test lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -16,8 +20,14 @@ demo: .venv/.installed  ## one real job, end to end, in under a minute; leaves t
 serve: .venv/.installed  ## the whole service on 127.0.0.1:8000 (KD_PORT), kept in ./var (KD_HOME), until Ctrl-C
 	@exec $(BIN)/python -m standalone serve
 
-test: check  ## everything that CI runs: check, then all tests, with coverage shown
-	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+test: check  ## check, then the tests, on all cores; PYTEST_ARGS="-k resume" for some of them
+	$(BIN)/python -m pytest $(PARALLEL) $(addprefix --ignore=,$(PROMISES)) $(PYTEST_ARGS)
+
+promises: .venv/.installed  ## faults, an upgrade and benchmarks: what takes minutes, one after another
+	$(BIN)/python -m pytest $(PROMISES) $(PYTEST_ARGS)
+
+coverage: .venv/.installed  ## the tests and promises again, with the lines that none of them reaches
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term $(PYTEST_ARGS)
 
 check: .venv/.installed  ## linter, formatter, types, and who may import whom
 	$(BIN)/ruff check .

@@ -10,9 +10,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import psutil
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from jobs.db import Database
 from jobs.models import Base
@@ -21,6 +23,37 @@ from tests.s3 import S3Server, known
 
 _NUMBERS = itertools.count(1)
 _SHARED = "with_tables"
+# Tiny networks gain nothing from threads, and the processes of the tests, which inherit this, share the machine. Set
+# before anything imports torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+_ROOM = 3 * 2**30  # bytes of memory: a process that runs tests, with the servers, workers and trainers it starts
+# What measures leases and pulses: one process runs these files, so that two of them never wait for each other.
+_TIMED = ("tests/worker/test_lease.py", "tests/worker/test_pulse.py", "tests/worker/test_worker_process.py")
+
+
+class _ByFile(LoadFileScheduling):
+    """A file's tests share its fixtures, so one process runs them all; the files of `_TIMED` count as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "timed" if file in _TIMED else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    return _ByFile(config, log)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means: as many processes as there are cores, and no more than there is memory for."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, psutil.virtual_memory().available // _ROOM))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begins with the files that take long, so that no core waits for one of them in the end."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 def skip_unless_ci(why: str) -> NoReturn:

@@ -37,7 +37,8 @@ CHECKS = [
 ENDED = {"/jobs/{job_id}/events"}
 # what deletes comes last
 OPERATIONS = sorted(
-    ((method, path) for path, methods in ENDPOINTS.items() for method in methods), key=lambda row: row[0] == "delete"
+    ((method, path) for path, methods in ENDPOINTS.items() for method in sorted(methods)),
+    key=lambda row: row[0] == "delete",
 )
 
 

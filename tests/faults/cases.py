@@ -1,6 +1,6 @@
 """The cases of docs/reliability.md that need the whole service: each injects its faults and waits for their end.
 
-A case takes a running stack and a scale (1 in `make test`, more in `make chaos`), and asserts what is its own. What
+A case takes a running stack and a scale (1 in `make promises`, more in `make chaos`), and asserts what is its own. What
 must hold after every case is in verdict.py.
 """
 
