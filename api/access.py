@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,6 +10,7 @@ from api.errors import Problem
 from jobs import access
 from jobs.access import ANYBODY, Caller, Keyring
 from jobs.settings import Settings, SettingsError
+from jobs.sites import is_loopback
 
 FREE = frozenset({"/healthz", "/readyz"})
 _READING = frozenset({"GET", "HEAD"})
@@ -57,22 +56,13 @@ def caller_of(request: Request) -> Caller:
 
 def check_reach(settings: Settings) -> None:
     """Raises SettingsError when others could reach the service and no key is asked for."""
-    if settings.api_keys or settings.allow_open or _is_loopback(settings.host):
+    if settings.api_keys or settings.allow_open or is_loopback(settings.host):
         return
     raise SettingsError(
         f"KD_HOST is '{settings.host}', which other machines may reach, and there are no API keys. Make one with "
         "`python -m api new-key --owner NAME --scopes read,submit` and put the entry that it prints into KD_API_KEYS "
         "or KD_API_KEYS_FILE; or set KD_HOST=127.0.0.1; or KD_ALLOW_OPEN=true behind a proxy that asks for keys itself"
     )
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False  # a name may be any address
 
 
 def _key(headers: list[str]) -> str:

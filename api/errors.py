@@ -49,6 +49,8 @@ CODES: dict[str, tuple[int, str]] = {
     "bad_idempotency_key": (400, "The idempotency key is wrong"),
     "unauthorized": (401, "An API key is needed"),
     "missing_scope": (403, "The API key does not allow this"),
+    "host_not_allowed": (403, "The service does not answer to this host's name"),
+    "origin_not_allowed": (403, "The service is not for pages of other sites"),
     "not_found": (404, "There is nothing at this path"),
     "job_not_found": (404, "There is no such job"),
     "dataset_not_found": (404, "There is no such data set"),

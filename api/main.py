@@ -16,6 +16,7 @@ from api import errors, openapi
 from api.access import Door, check_reach
 from api.deps import Context
 from api.observer import Observer, write_down
+from api.origins import Origins
 from api.queue import Doorbell, make_producer
 from api.routes import ROUTERS
 from api.tracing import Tracing
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # the last one added is the first to see a request
     app.add_middleware(Tracing)
     app.add_middleware(Door, keyring=Keyring(chosen.api_keys))
+    app.add_middleware(Origins, settings=chosen)
     app.state.metrics = metrics
     watching = [*([write_down] if chosen.log_format == "json" else []), *([metrics.answered] if metrics else [])]
     if watching:

@@ -57,13 +57,13 @@ class Answered:
 
 
 def get(path: str) -> str:
-    return f"GET {path} HTTP/1.1\r\nHost: benchmark\r\n\r\n"
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def post(path: str, body: Mapping[str, Any]) -> str:
     text = json.dumps(body)
     return (
-        f"POST {path} HTTP/1.1\r\nHost: benchmark\r\nContent-Type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(text)}\r\n\r\n{text}"
     )
 

@@ -72,7 +72,7 @@ def _post(port: int, path: str, content: bytes) -> None:
     first = b"PK\x03\x04" + os.urandom(16)
     length = len(first) + len(content)
     with socket.create_connection(("127.0.0.1", port)) as connection:
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
         connection.sendall(head.encode() + first)
         connection.sendall(content)
         answer = b"".join(iter(lambda: connection.recv(_BLOCK), b""))

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
-from jobs import access, broker
+from jobs import access, broker, sites
 from jobs.access import ApiKey
 from jobs.environment import PREFIX, Environment, SettingsError, origin, secrets, variable
 from jobs.quota import Quota
@@ -37,10 +37,18 @@ def _bucket_url(url: str) -> str:
     return url
 
 
+def _listed(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 # Absolute, because a trainer runs in a folder of its own.
 _Folder = Annotated[Path, AfterValidator(_absolute)]
 _File = _Folder
 _BucketUrl = Annotated[str, AfterValidator(_bucket_url)]
+_HostPatterns = Annotated[
+    tuple[Annotated[str, AfterValidator(sites.host_pattern)], ...], NoDecode, BeforeValidator(_listed)
+]
+_Origins = Annotated[tuple[Annotated[str, AfterValidator(sites.origin)], ...], NoDecode, BeforeValidator(_listed)]
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _BUCKET_URL = re.compile(r"s3://[0-9a-z][0-9a-z.-]+(/[0-9A-Za-z_-][0-9A-Za-z_.-]*)*/?", re.ASCII)
 
@@ -105,6 +113,17 @@ class Settings(BaseSettings):
     max_streams: int = Field(2000, ge=1, le=20_000, description="Most event streams and waiting reads open at once.")
     allow_open: bool = Field(
         False, description="Serve without API keys on an address that others reach: for a proxy that asks for its own."
+    )
+    allowed_hosts: _HostPatterns = Field(
+        (),
+        description="Names that callers may know the service by, with commas between: `kd.example.org`, "
+        "`*.example.org`, `*` for any. Without API keys, loopback names are taken besides. Left out: with keys any, "
+        "without keys no other.",
+    )
+    allowed_origins: _Origins = Field(
+        (),
+        description="Origins of pages elsewhere that may use the API, with commas between: `https://dash.example.org`. "
+        "Left out: none.",
     )
     api_keys: tuple[ApiKey, ...] = Field(
         (),

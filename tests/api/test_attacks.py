@@ -25,7 +25,7 @@ from tests.api.attacks import MIB, Target, attacked
 from tests.api.conftest import SPEC
 from tests.api.following import messages
 
-POST = b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+POST = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 JSON = {"Content_Type": "application/json"}
 EVIL_NAME = "a\r\nX-Evil: 1\r\n\r\nevent: ended\ndata: {}\n\n\x1b[31m<script>alert(1)</script>"
 STREAMS = 1000
@@ -173,10 +173,10 @@ def test_a_name_with_line_breaks_escapes_and_markup(target: Target) -> None:
 
 
 REQUESTS = [
-    b"GET /jobs HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
-    b"GET /jobs?" + b"a=1&" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"GET /jobs HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(20_000)) + b"\r\n",
-    b"GET /" + b"a/" * 30_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /jobs HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
+    b"GET /jobs?" + b"a=1&" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /jobs HTTP/1.1\r\nHost: localhost\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(20_000)) + b"\r\n",
+    b"GET /" + b"a/" * 30_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"\x00" * 100_000,
     b"GET /jobs HTTP/9.9\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -226,7 +226,7 @@ def test_a_thousand_event_streams(target: Target) -> None:
 
 async def _open(port: int, job_id: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET /jobs/{job_id}/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n".encode())
+    writer.write(f"GET /jobs/{job_id}/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n".encode())
     return reader, writer, await reader.readline()
 
 

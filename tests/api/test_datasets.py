@@ -137,7 +137,7 @@ def test_a_file_over_the_quota_is_refused(make_settings: MakeSettings, archive: 
 @on_both_stores
 def test_an_upload_that_is_cut_off_leaves_nothing(service: Service) -> None:
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
-        head = "POST /datasets HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n"
+        head = "POST /datasets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n\r\n"
         connection.sendall(head.encode() + b"PK\x03\x04" + bytes(3_000_000))
         deadline = time.monotonic() + 10
         seen = service.context.settings.artifacts_url is None  # nobody sees what a bucket has not got whole

@@ -98,7 +98,10 @@ def test_parts_may_go_to_any_server(bucket: dict[str, str], tmp_path: Path, arch
     ):
         upload, cut = one.client.post("/uploads").json()["id"], len(archive) // 2
         with socket.create_connection(("127.0.0.1", one.port)) as connection:
-            head = f"PATCH /uploads/{upload} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\nContent-Length: {cut}\r\n\r\n"
+            head = (
+                f"PATCH /uploads/{upload} HTTP/1.1\r\nHost: localhost\r\n"
+                f"Upload-Offset: 0\r\nContent-Length: {cut}\r\n\r\n"
+            )
             connection.sendall(head.encode() + archive[: cut - 1])
             deadline = time.monotonic() + 30
             while not two.files() and time.monotonic() < deadline:

@@ -89,7 +89,10 @@ def test_an_offset_is_a_number(service: Service) -> None:
 def test_what_came_before_a_break_stays(service: Service) -> None:
     upload = _begin(service)
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
-        head = f"PATCH /uploads/{upload} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\nContent-Length: 20000000\r\n\r\n"
+        head = (
+            f"PATCH /uploads/{upload} HTTP/1.1\r\nHost: localhost\r\n"
+            f"Upload-Offset: 0\r\nContent-Length: 20000000\r\n\r\n"
+        )
         connection.sendall(head.encode() + b"a" * 9_000_000)
         deadline = time.monotonic() + 10
         while _offset(service, upload) < 8_000_000 and time.monotonic() < deadline:
