@@ -12,7 +12,6 @@ from tests.compose.engine import Failed, Stack, run, until
 
 _AWAY_SECONDS = 16  # more than a lease
 _ATTEMPTS = 3  # KD_MAX_LOST_ATTEMPTS
-_PLENTY = "1000g"  # Docker cannot take a limit back
 
 
 def digits(stack: Stack) -> None:
@@ -65,11 +64,12 @@ def worker_cut_off(stack: Stack) -> None:
 def out_of_memory(stack: Stack) -> None:
     """The kernel kills every trainer of a job that needs more than its container may have: it fails, and says so."""
     user, workers = User(stack), stack.containers("worker")
+    before = stack.inspect(workers[0])["HostConfig"]["Memory"]
     _limit(workers, "200m")
     job_id = user.submit(DIGITS)
     stack.accepted.remove(job_id)  # of those that succeed
     until(lambda: user.job(job_id)["state"] == "failed", 120, "the job to fail")
-    _limit(workers, _PLENTY)
+    _limit(workers, str(before))
     user.judge(job_id)
     job = user.job(job_id)
     _require(job["attempt"] == _ATTEMPTS, f"the job had {job['attempt']} attempts; {_ATTEMPTS} may be lost")

@@ -48,6 +48,7 @@ class Stack:
     port: int
     key: str = ""
     accepted: list[str] = field(default_factory=list)
+    passwords: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -62,6 +63,20 @@ class Stack:
         """Writes variables into the `.env` of the stack."""
         with (self.folder / ".env").open("a") as file:
             file.writelines(f"{name}='{value}'\n" for name, value in variables.items())
+
+    def make_secrets(self) -> None:
+        """The files of passwords, as docs/deploy.md makes them."""
+        folder, postgres, redis = self.folder / "secrets", secrets.token_hex(24), secrets.token_hex(24)
+        folder.mkdir(mode=0o700)
+        for name, text in (
+            ("postgres_password", postgres),
+            ("database_url", f"postgresql://distillery:{postgres}@postgres/distillery"),
+            ("redis_config", f"requirepass {redis}"),
+            ("broker_url", f"redis://:{redis}@redis:6379/0"),
+        ):
+            (folder / name).write_text(f"{text}\n")
+            (folder / name).chmod(0o644)
+        self.passwords = (postgres, redis)
 
     def image(self, service: str) -> str:
         return f"distillery-{service}:{self.project}"
@@ -153,8 +168,18 @@ def wheels() -> str | None:
 
 def take_away(folder: Path, project: str) -> None:
     """Removes the containers, volumes, networks and images of a project of this campaign's."""
-    run("docker", "compose", "--project-name", project, "down", "--volumes", "--remove-orphans", "--timeout", "5",
-        cwd=folder, env={"KD_PASSWORD": "gone"})  # fmt: skip
+    run(
+        "docker",
+        "compose",
+        "--project-name",
+        project,
+        "down",
+        "--volumes",
+        "--remove-orphans",
+        "--timeout",
+        "5",
+        cwd=folder,
+    )
     # compose writes its project's name on what it builds, also on what a later build took the tag from
     label = f"label=com.docker.compose.project={project}"
     built = run("docker", "image", "ls", "--all", "--quiet", "--filter", label).split()

@@ -14,7 +14,6 @@ _TOOLS = ("gcc", "cc", "g++", "make", "pip", "perl", "apt-get", "curl")
 
 def build(stack: Stack) -> Iterator[str]:
     """Builds both images from nothing, and again after a change of the code."""
-    stack.set(KD_PASSWORD="for-the-build-alone")
     began = time.monotonic()
     stack.compose("build", "--no-cache", seconds=3600)
     yield f"build from nothing: {time.monotonic() - began:.0f} s"
@@ -51,10 +50,9 @@ def _inside(image: str, program: str, *arguments: str) -> str:
 
 
 def refuses(stack: Stack) -> Iterator[str]:
-    """Without its two settings the stack does not start, and says which is missing; raises Failed."""
-    stack.set(KD_PASSWORD="")
-    yield f"without KD_PASSWORD: {_refusal(stack, 'KD_PASSWORD', 'up', '--detach', '--no-build')}"
-    stack.set(KD_PASSWORD="0123456789abcdef")
+    """Without passwords or keys the stack does not start, and says what is missing; raises Failed."""
+    yield f"without passwords: {_refusal(stack, 'secrets/', 'up', '--detach', '--no-build')}"
+    stack.make_secrets()
     said = _refusal(stack, "KD_API_KEYS", "run", "--rm", "--no-deps", "api")
     yield f"without KD_API_KEYS: {said}"
 

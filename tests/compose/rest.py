@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from tests.compose.confined import confined
 from tests.compose.engine import Failed, Stack, run
 
 _SETTLE_SECONDS = 10
 
 
 def start(stack: Stack) -> Iterator[str]:
-    """Brings the stack up for the first time, with a key of its own; raises Failed where more than the API listens."""
+    """Brings the stack up for the first time, with a key of its own.
+
+    Raises:
+        Failed: more than the API listens, or a container may do more than its work takes.
+    """
     made = stack.compose("run", "--rm", "--no-deps", "api", "api", "new-key", "--owner", "tester").splitlines()
     stack.key = made[-3].strip()
     stack.set(KD_API_KEYS=f"[{made[-1].strip()}]")
@@ -19,6 +24,7 @@ def start(stack: Stack) -> Iterator[str]:
     stack.compose("up", "--detach", "--wait", "--no-build")
     yield f"first start, until all are healthy: {time.monotonic() - began:.0f} s"
     _only_the_api_listens(stack)
+    yield confined(stack)
     time.sleep(_SETTLE_SECONDS)
     names = stack.compose("ps", "--format", "{{.Name}}").split()
     used = run("docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", *names).splitlines()

@@ -34,6 +34,23 @@ def pods() -> dict[str, dict[str, Any]]:
     return {name: maker["spec"]["template"] for name, maker in makers.items()}
 
 
+def every_container() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """The name, the pod and the container itself, of whatever kind of manifest makes it."""
+    for name, (_, manifest) in zip(NAMES, ALL, strict=True):
+        for pod in _pods_in(manifest):
+            for kind in ("initContainers", "containers"):
+                for one in pod.get(kind, ()):
+                    yield f"{name}-{one['name']}", pod, one
+
+
+def _pods_in(part: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(part, dict) and "containers" in part:
+        yield part
+    elif isinstance(part, dict | list):
+        for inner in part.values() if isinstance(part, dict) else part:
+            yield from _pods_in(inner)
+
+
 def container(name: str) -> dict[str, Any]:
     containers: list[dict[str, Any]] = pods()[name]["spec"]["containers"]
     assert len(containers) == 1

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from jobs.environment import in_file, secrets
 from jobs.settings import Settings, variable
+from tests.deploy.compose_files import BASE, FILES, containers
+from tests.docs.blocks import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 OURS = ("api", "worker", "migrate")
-STACK = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-GPU = yaml.safe_load((ROOT / "compose.gpu.yml").read_text())
-SETTINGS = {variable(name) for name in Settings.model_fields}
+CONTAINERS = containers()
+STACK, GPU = FILES[BASE], FILES["compose.gpu.yml"]
+SETTINGS = {variable(name) for name in Settings.model_fields} | {in_file(variable(name)) for name in secrets(Settings)}
 
 
 def test_nothing_but_the_api_publishes_a_port_and_that_on_this_machine_alone() -> None:
@@ -24,14 +24,65 @@ def test_nothing_but_the_api_publishes_a_port_and_that_on_this_machine_alone() -
     assert published == {"api": ["${KD_PUBLISH:-127.0.0.1:8000}:8000"]}
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_what_is_ours_can_write_to_its_volumes_alone_and_has_no_privileges(name: str) -> None:
-    service = STACK["services"][name]
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_container_writes_to_its_volumes_alone_and_has_no_privileges(name: str) -> None:
+    service = CONTAINERS[name]
 
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["init"] is True
+    assert not {"cap_add", "privileged", "devices", "pid", "ipc", "network_mode", "userns_mode"} & set(service)
+    # one that is built here has its user in the Dockerfile
+    assert "build" in service or service["user"] not in {"root", "0"}
+    assert all("docker.sock" not in volume for volume in service.get("volumes", ()))
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_container_has_limits_of_memory_and_processes(name: str) -> None:
+    service = CONTAINERS[name]
+
+    assert re.fullmatch(r"(\$\{KD_WORKER_MEMORY:-)?\d+[mg]\}?", service["mem_limit"])
+    assert service["memswap_limit"] == service["mem_limit"]
+    assert 0 < service["pids_limit"] <= 4096
+    # compose refuses a second number for the same thing
+    assert "limits" not in service.get("deploy", {}).get("resources", {})
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_no_password_is_on_a_command_line_or_in_the_environment(name: str) -> None:
+    service = CONTAINERS[name]
+    environment = service.get("environment", {})
+    health = str(service.get("healthcheck", {}).get("test", ""))
+
+    # whatever compose or a shell would put there is seen by `ps`
+    assert "$" not in f"{service.get('command')} {service.get('entrypoint')}"
+    assert not re.search(r"\$\{|--pass|\s-a\s", health)
+    assert not [key for key in environment if re.search(r"PASS|SECRET|TOKEN|URL|AUTH$", key) and key[-5:] != "_FILE"]
+    assert not [key for key, value in environment.items() if re.search(r"://[^/]*:[^/]*@", str(value))]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_secret_is_a_file_of_one_folder_and_in_its_container(file: str) -> None:
+    stack = FILES[file]
+    for name, secret in stack.get("secrets", {}).items():
+        # a variable of the environment cannot become a file in a container whose file system is read-only
+        assert secret == {"file": f"${{KD_SECRETS:-./secrets}}/{name}"}
+    used = {name for service in stack["services"].values() for name in service.get("secrets", ())}
+    assert used == set(stack.get("secrets", {}))
+    for service in stack["services"].values():
+        named = {value for key, value in service.get("environment", {}).items() if key.endswith("_FILE")}
+        assert named <= {f"/run/secrets/{name}" for name in service.get("secrets", ())}
+
+
+def test_the_page_makes_every_password_of_the_stack() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text()
+
+    assert set(re.findall(r"> secrets/(\w+)", page)) == set(STACK["secrets"])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_a_program_leaves_behind_is_collected(name: str) -> None:
+    assert STACK["services"][name]["init"] is True
 
 
 @pytest.mark.parametrize("name", ["api", "worker"])

@@ -23,7 +23,7 @@ from jobs.repository.queue import accepted
 from jobs.settings import Settings, variable
 from jobs.states import EndReason
 from tests.deploy import keda
-from tests.deploy.manifests import ALL, FOLDER, NAMES, container, of_kind, pods, selects, variables
+from tests.deploy.manifests import ALL, FOLDER, NAMES, container, every_container, of_kind, pods, selects, variables
 from tests.docs.blocks import ROOT
 from tests.jobs.samples import claim, create, pause
 
@@ -33,6 +33,7 @@ KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
 VERSIONS = ("1.30", "1.36")
 WORKERS = {"worker-cpu": "cpu", "worker-gpu": "cuda"}
 IMAGES = {"distillery-api": "api", "distillery-worker": "worker", "distillery-worker-cuda": "worker"}
+EVERY = {name: (pod, one) for name, pod, one in every_container()}
 PORTS = {"callers": 8000, "metrics": 9100}
 
 
@@ -70,28 +71,46 @@ def test_kubectl_makes_the_same_of_it(tmp_path: Path) -> None:
     assert not re.search(r"image: distillery-", done.stdout)
 
 
-@pytest.mark.parametrize("name", pods())
-def test_a_pod_has_no_privileges_and_writes_to_its_volumes_alone(name: str) -> None:
-    pod = pods()[name]["spec"]
+@pytest.mark.parametrize("name", EVERY)
+def test_a_container_has_no_privileges_and_writes_to_its_volumes_alone(name: str) -> None:
+    pod, one = EVERY[name]
     user = int(re.findall(r"useradd --uid (\d+)", DOCKERFILE)[0])
 
     assert pod["automountServiceAccountToken"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
     assert pod["securityContext"] == {
         "runAsNonRoot": True,
         "runAsUser": user,
         "runAsGroup": user,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-    assert container(name)["securityContext"] == {
+    assert one["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert {"cpu", "memory"} <= set(container(name)["resources"]["requests"])
-    assert "memory" in container(name)["resources"]["limits"]
-    mounted = {mount["name"] for mount in container(name)["volumeMounts"]}
-    assert mounted == {volume["name"] for volume in pod["volumes"]}
+    assert {mount["name"] for mount in one["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
     assert all("sizeLimit" in volume["emptyDir"] for volume in pod["volumes"])
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_container_has_limits_and_says_what_it_needs(name: str) -> None:
+    resources = EVERY[name][1]["resources"]
+
+    assert {"cpu", "memory"} <= set(resources["requests"])
+    assert "memory" in resources["limits"]
+    # who trains would take every core of the node; who answers may have those that nobody needs
+    assert ("cpu" in resources["limits"]) == ("worker" in name)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_no_password_is_on_a_command_line_or_in_a_manifest(name: str) -> None:
+    one = EVERY[name][1]
+    known = set(of_kind("Secret")["distillery"]["stringData"])
+
+    assert not re.search(r"[$]\(|://", f"{one.get('command')} {one.get('args')}")
+    assert not [entry["name"] for entry in one.get("env", ()) if entry["name"] in known and "value" in entry]
+    assert not known & set(of_kind("ConfigMap")["distillery"]["data"])
 
 
 @pytest.mark.parametrize("name", pods())
