@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import JSON, BigInteger, Boolean, Dialect, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Dialect, ForeignKey, Index, Integer, MetaData, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -289,7 +289,10 @@ class DeliveryState(StrEnum):
 
 
 class Delivery(Base):
-    """A message to a webhook. It belongs to no job, so that it also goes out when the job is deleted meanwhile."""
+    """A message to a webhook. It belongs to no job, so that it also goes out when the job is deleted meanwhile.
+
+    `host` is that of the URL. `taken_until` is when a message comes up again that somebody is just delivering.
+    """
 
     __tablename__ = "deliveries"
 
@@ -301,11 +304,15 @@ class Delivery(Base):
     state: Mapped[DeliveryState] = mapped_column(EnumText(DeliveryState, 16))
     tries: Mapped[int] = mapped_column(Integer)
     due_at: Mapped[datetime]
+    host: Mapped[str] = mapped_column(String(255), default="", server_default=text("''"))
+    taken_until: Mapped[datetime | None]
     last_error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
 
     __table_args__ = (
         Index("deliveries_state_due", "state", "due_at"),
+        Index("deliveries_turn", "state", "owner", "due_at", "host"),
+        Index("deliveries_taken", "taken_until"),
         Index("deliveries_settled", "settled_at"),
     )

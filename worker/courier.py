@@ -1,7 +1,7 @@
 """Delivers the messages to webhooks, signed after the Standard Webhooks specification, until they are taken.
 
 A message waits in the database. It is taken for a minute; whoever delivers it and dies has it delivered again, under
-the same id: at least once.
+the same id: at least once. The repository says whose turn it is, so that those who never answer hold up nobody else.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from standardwebhooks.webhooks import Webhook
 
 from jobs.logs import bound
 from jobs.models import Delivery
+from worker.lookups import Lookups
 from worker.post import NotDelivered, post
 from worker.rounds import Step
 from worker.services import Services
 
 log = logging.getLogger(__name__)
 EVERY_SECONDS = 1.0
-_AT_ONCE = 8  # one that does not answer keeps few others waiting
+_AT_ONCE = 16  # room for four owners whose webhooks never answer
 _TIMEOUT_SECONDS = 10.0
 _GONE = 410
 # Between one try and the next; ten tries in all, within some 17 hours.
@@ -38,23 +39,44 @@ class Courier:
 
     def __init__(self, services: Services, secret: str, waits: Sequence[float] = WAITS) -> None:
         self._services, self._signer, self._waits = services, Webhook(secret), waits
+        self._lookups = Lookups()
+        self._lock, self._under_way, self._freed = threading.Lock(), 0, threading.Event()
 
     def step(self) -> Step:
         return Step(self.deliver_due, EVERY_SECONDS)
 
     def deliver_due(self) -> None:
-        """Delivers what is due, some at the same time, until nothing is."""
+        """Delivers what is due, each in a thread of its own, until nothing is and nothing is under way."""
         while not self._services.leaving.is_set():
-            with self._services.database.write() as repository:
-                due = repository.take_deliveries(_AT_ONCE)
-            if not due:
+            self._freed.clear()
+            due = self._taken()
+            for message in due:
+                self._begin(message)
+            if not due and not self._under_way:
                 return
-            # daemons: a worker that is told to stop does not wait for them
-            threads = [threading.Thread(target=self._deliver, args=(message,), daemon=True) for message in due]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            self._freed.wait(EVERY_SECONDS)  # something may become due meanwhile
+
+    def _taken(self) -> list[Delivery]:
+        free = _AT_ONCE - self._under_way
+        if not free:
+            return []
+        with self._services.database.write() as repository:
+            return repository.take_deliveries(free)
+
+    def _begin(self, message: Delivery) -> None:
+        with self._lock:
+            self._under_way += 1
+        try:
+            # a daemon: a worker that is told to stop does not wait for it
+            threading.Thread(target=self._deliver, args=(message,), name="delivery", daemon=True).start()
+        except RuntimeError:  # no more threads
+            self._end()
+            raise
+
+    def _end(self) -> None:
+        with self._lock:
+            self._under_way -= 1
+        self._freed.set()
 
     def _deliver(self, message: Delivery) -> None:
         with bound(job_id=message.job_id):
@@ -64,6 +86,7 @@ class Courier:
                     repository.settle_delivery(message.id, error, again)
             except Exception:
                 log.exception("message %s: it comes up again in a minute", message.id)
+        self._end()
 
     def _try(self, message: Delivery) -> tuple[str | None, float | None]:
         """What was wrong, if anything, and in how many seconds to try again, if at all."""
@@ -85,8 +108,14 @@ class Courier:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": self._signer.sign(message.id, now, message.body),
         }
-        private = self._services.settings.webhook_private
-        return post(message.url, message.body.encode(), headers, timeout_seconds=_TIMEOUT_SECONDS, private=private)
+        return post(
+            message.url,
+            message.body.encode(),
+            headers,
+            timeout_seconds=_TIMEOUT_SECONDS,
+            private=self._services.settings.webhook_private,
+            look_up=lambda host, port, seconds: self._lookups.addresses(host, port, message.owner, seconds),
+        )
 
     def _wait(self, message: Delivery) -> float | None:
         """Some jitter, so that what failed together is not tried again together."""

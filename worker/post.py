@@ -8,14 +8,20 @@ the answer the status alone is read.
 from __future__ import annotations
 
 import ipaddress
-import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import httpcore
 
+from worker.lookups import NoAddress
+
+LookUp = Callable[[str, int, float], list[str]]
+"""What a name means, for a port, within so many seconds; raises NoAddress."""
+
+# Ten times the head of an ordinary answer; more comes from one who never means to end it.
+_MOST_BYTES = 2**16
 # For protocols alone, which Python before 3.11.10 takes for public.
 _PROTOCOLS = ipaddress.ip_network("192.0.0.0/24")
 
@@ -32,18 +38,19 @@ class NotDelivered(Exception):
         self.final = final
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_seconds: float, private: bool) -> int:
+def post(
+    url: str, body: bytes, headers: Mapping[str, str], *, timeout_seconds: float, private: bool, look_up: LookUp
+) -> int:
     """Sends `body` and returns the status of the answer.
 
     Args:
-        timeout_seconds: for all of it, from the first connection to the answer's status; looking up the name comes on
-            top, in the time that the operating system gives it.
+        timeout_seconds: for all of it, from the look-up of the name to the answer's status.
         private: whether addresses that are not public may be reached.
 
     Raises:
         NotDelivered: nobody answered, or the address is refused.
     """
-    backend = _Guarded(time.monotonic() + timeout_seconds, private)
+    backend = _Guarded(time.monotonic() + timeout_seconds, private, look_up)
     # TLS: the machine's own list of authorities, verified against the name in the URL
     pool = httpcore.ConnectionPool(
         ssl_context=ssl.create_default_context(), max_connections=1, retries=0, network_backend=backend
@@ -59,8 +66,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_seconds: 
 class _Guarded(httpcore.NetworkBackend):
     """Connects to public addresses alone, and to none after the deadline."""
 
-    def __init__(self, deadline: float, private: bool) -> None:
-        self._deadline, self._private = deadline, private
+    def __init__(self, deadline: float, private: bool, look_up: LookUp) -> None:
+        self._deadline, self._private, self._look_up = deadline, private, look_up
         self._plain = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -71,7 +78,10 @@ class _Guarded(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        addresses = _look_up(host, port)
+        try:
+            addresses = self._look_up(host, port, seconds_left(self._deadline))
+        except NoAddress as unknown:
+            raise NotDelivered(str(unknown)) from None
         # one that is not public among public ones is no accident
         if not self._private and any(not is_public(address) for address in addresses):
             raise NotDelivered(
@@ -92,13 +102,20 @@ class _Guarded(httpcore.NetworkBackend):
 
 
 class _Timed(httpcore.NetworkStream):
-    """A stream whose every step ends by the same deadline: one that sends a byte now and then gains no time."""
+    """A stream whose every step ends by the same deadline: one that sends a byte now and then gains no time, and one
+    that sends without end gains no more than so many bytes.
+    """
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
         self._stream, self._deadline = stream, deadline
+        self._left = _MOST_BYTES
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, seconds_left(self._deadline))
+        if self._left <= 0:
+            raise httpcore.RemoteProtocolError(f"{_MOST_BYTES:,} bytes came, and no status among them")
+        content = self._stream.read(max_bytes, seconds_left(self._deadline))
+        self._left -= len(content)
+        return content
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, seconds_left(self._deadline))
@@ -122,14 +139,6 @@ def seconds_left(deadline: float) -> float:
     if left <= 0:
         raise httpcore.ConnectTimeout("it took too long")
     return left
-
-
-def _look_up(host: str, port: int) -> list[str]:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise NotDelivered(f"the name '{host}' could not be looked up: {error}") from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def is_public(text: str) -> bool:

@@ -1,13 +1,17 @@
-"""A webhook for tests: a real HTTP server on loopback that remembers what it was told."""
+"""Webhooks for tests: real HTTP servers on loopback that remember what they were told, or never answer."""
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
 
 Answer = tuple[int, dict[str, str]]
 
@@ -63,3 +67,29 @@ def listening(
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """The URL of a webhook that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/hook"
+
+
+@contextmanager
+def slow_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Names that end in `slow.example` are answered when the block ends, or the event is set; others as always."""
+    answered, real = threading.Event(), socket.getaddrinfo
+
+    def look_up(host: str, *rest: Any, **options: Any) -> Any:
+        if host.endswith("slow.example"):
+            answered.wait(30)
+            raise socket.gaierror("nobody knows")
+        return real(host, *rest, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("socket.getaddrinfo", look_up)
+        try:
+            yield answered
+        finally:
+            answered.set()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +15,11 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from jobs.models import Delivery, DeliveryState
 from jobs.states import EndReason
+from kd_engine.spec import parse_spec
 from tests.kd_engine.runs import DIGITS
-from tests.worker.hooks import Hook, listening
+from tests.worker.hooks import Hook, listening, silent, slow_names
 from worker.courier import WAITS, Courier
+from worker.rounds import Rounds
 from worker.services import Services
 
 Submit = Callable[[dict[str, Any]], str]
@@ -181,3 +184,37 @@ def test_a_worker_that_leaves_takes_no_more(home: Services, submit: Submit) -> N
         home.leaving.set()
         Courier(home, SECRET).deliver_due()
     assert hook.received == []
+
+
+def _told(services: Services, owner: str, urls: list[str]) -> None:
+    """A job of an owner that ends in the queue, and tells it to these."""
+    spec = parse_spec(DIGITS | {"webhooks": [{"url": url} for url in urls]}).resolved()
+    with services.database.write() as repository:
+        repository.request_cancel(repository.create(spec, owner=owner).id)
+
+
+@contextmanager
+def _delivering(services: Services) -> Iterator[None]:
+    """A courier on its rounds, until the block ends."""
+    rounds = Rounds("courier", Courier(services, SECRET).step())
+    rounds.start()
+    try:
+        yield
+    finally:
+        services.leaving.set()
+        rounds.stop()
+
+
+@pytest.mark.parametrize("kind", ["silent", "slow name"])
+def test_one_owners_dead_webhooks_hold_up_nobody_elses(
+    home: Services, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The dead ones are waited for far longer than the test waits for the other."""
+    monkeypatch.setattr("worker.courier._TIMEOUT_SECONDS", 120.0)
+    with silent() as address, slow_names(monkeypatch), listening() as alive, _delivering(home):
+        dead = address if kind == "silent" else "http://slow.example/hook"
+        for _ in range(12):
+            _told(home, "many", [f"{dead}/{number}" for number in range(8)])
+        for _ in range(2):
+            _told(home, "few", [alive.url])
+            alive.wait_for_one()

@@ -14,12 +14,17 @@ from typing import Any
 
 import pytest
 
-from tests.worker.hooks import listening
+from tests.worker.hooks import listening, slow_names
+from worker.lookups import Lookups
 from worker.post import NotDelivered, is_public, post
 
 
 def _post(url: str, *, private: bool = True, seconds: float = 10, body: bytes = b"{}") -> int:
-    return post(url, body, {"webhook-id": "msg_1"}, timeout_seconds=seconds, private=private)
+    lookups = Lookups()
+    return post(
+        url, body, {"webhook-id": "msg_1"}, timeout_seconds=seconds, private=private,
+        look_up=lambda host, port, left: lookups.addresses(host, port, "vision", left),
+    )  # fmt: skip
 
 
 def test_the_body_and_the_headers_arrive() -> None:
@@ -99,7 +104,7 @@ def test_the_address_that_was_judged_is_the_one_that_is_connected_to(monkeypatch
             connected.append(address[0])
             raise ConnectionRefusedError("nobody is there")
 
-        monkeypatch.setattr("worker.post.socket.getaddrinfo", _resolving_to("93.184.216.34", "127.0.0.1"))
+        monkeypatch.setattr("socket.getaddrinfo", _resolving_to("93.184.216.34", "127.0.0.1"))
         monkeypatch.setattr("socket.create_connection", connect)
         with pytest.raises(NotDelivered, match="nobody is there"):
             _post(f"http://rebinding.example:{port}/hook", private=False)
@@ -108,7 +113,7 @@ def test_the_address_that_was_judged_is_the_one_that_is_connected_to(monkeypatch
 
 
 def test_a_name_that_means_a_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.post.socket.getaddrinfo", _resolving_to("10.0.0.7"))
+    monkeypatch.setattr("socket.getaddrinfo", _resolving_to("10.0.0.7"))
     with pytest.raises(NotDelivered, match=r"'inner\.example' is not an address on the public internet") as refusal:
         _post("http://inner.example/hook", private=False)
     assert refusal.value.final
@@ -127,9 +132,15 @@ def test_nobody_there() -> None:
             _post(f"http://127.0.0.1:{taken.getsockname()[1]}")
 
 
+def test_a_name_that_nobody_answers_for_is_given_up_by_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    with slow_names(monkeypatch), pytest.raises(NotDelivered, match="could not be looked up within") as failure:
+        _post("http://slow.example/hook", seconds=0.2)
+    assert not failure.value.final
+
+
 @contextmanager
-def _dripping() -> Iterator[str]:
-    """A server that sends a byte of its answer every tenth of a second, without end."""
+def _serving(begin: bytes, more: bytes, every_seconds: float) -> Iterator[str]:
+    """A server that begins an answer, and goes on with the same again and again, without end."""
     done = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -137,9 +148,9 @@ def _dripping() -> Iterator[str]:
             connection, _ = listener.accept()
             with connection:
                 try:
-                    connection.sendall(b"HTTP/1.1 ")
-                    while not done.wait(0.1):
-                        connection.sendall(b"2")
+                    connection.sendall(begin)
+                    while not done.wait(every_seconds):
+                        connection.sendall(more)
                 except OSError:
                     return
 
@@ -153,8 +164,14 @@ def _dripping() -> Iterator[str]:
 
 
 def test_who_sends_a_byte_now_and_then_gains_no_time() -> None:
-    with _dripping() as url, pytest.raises(NotDelivered, match="Timeout"):
+    with _serving(b"HTTP/1.1 ", b"2", 0.1) as url, pytest.raises(NotDelivered, match="Timeout"):
         _post(url, seconds=0.5)
+
+
+def test_who_talks_without_end_and_says_no_status_is_hung_up_on() -> None:
+    chatter = b"HTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\n"
+    with _serving(chatter, 100 * chatter, 0) as url, pytest.raises(NotDelivered, match="65,536 bytes came"):
+        _post(url, seconds=5)
 
 
 def test_who_never_answers_is_not_waited_for() -> None:
@@ -192,7 +209,7 @@ def test_a_certificate_is_verified_against_the_name(
 ) -> None:
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate.with_suffix(".crt")))
-    monkeypatch.setattr("worker.post.socket.getaddrinfo", _resolving_to("127.0.0.1"))
+    monkeypatch.setattr("socket.getaddrinfo", _resolving_to("127.0.0.1"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with listening(tls=context) as hook:

@@ -89,6 +89,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "id": f"msg_{number}", "job_id": job_id("succeeded"), "owner": "local", "url": "https://example.org/",
             "body": "{}", "state": state, "tries": 1, "due_at": _T, "last_error": None, "created_at": _T,
             "settled_at": None if state == "due" else _T,
+            # since 0005
+            "host": "example.org", "taken_until": _T if state == "due" else None,
         }
         for number, state in enumerate(("due", "delivered", "given_up"))
     ],

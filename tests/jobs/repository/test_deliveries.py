@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -10,7 +11,7 @@ from sqlalchemy import create_engine, text
 from jobs.db import Database
 from jobs.models import DeliveryState
 from jobs.states import EndReason
-from tests.jobs.samples import all_at_once, create, read, running
+from tests.jobs.samples import a_spec, all_at_once, create, read, running
 
 HOOKS = {"webhooks": [{"url": "https://example.org/a"}, {"url": "https://example.org/b"}]}
 
@@ -97,3 +98,70 @@ def test_a_message_goes_out_though_its_job_is_deleted(database: Database) -> Non
     with database.write() as repository:
         repository.delete(job_id)
         assert len(repository.take_deliveries(10)) == 2
+
+
+def told(database: Database, owner: str, host: str, count: int) -> None:
+    """So many messages of an owner to a host: some jobs that end in the queue."""
+    with database.write() as repository:
+        for start in range(0, count, 8):
+            hooks = [{"url": f"https://{host}/{number}"} for number in range(start, min(start + 8, count))]
+            repository.request_cancel(repository.create(a_spec(webhooks=hooks), owner=owner).id)
+
+
+def taken(database: Database, limit: int = 100) -> Counter[tuple[str, str]]:
+    """How many messages one place takes, by owner and host."""
+    with database.write() as repository:
+        return Counter((row.owner, row.host) for row in repository.take_deliveries(limit))
+
+
+def test_many_messages_of_one_owner_hold_up_nobody_elses(database: Database) -> None:
+    told(database, "many", "dead.example", 96)
+    told(database, "few", "alive.example", 1)
+    assert taken(database) == {("many", "dead.example"): 2, ("few", "alive.example"): 1}
+    assert taken(database) == {}, "also in another place, while they are under way"
+    told(database, "few", "dead.example", 1)
+    assert taken(database) == {("few", "dead.example"): 1}, "a host that one owner waits for is open to others"
+
+
+def test_of_one_owner_so_many_are_under_way_and_another_host_has_room(database: Database) -> None:
+    for host in ("one.example", "two.example", "three.example"):
+        told(database, "many", host, 5)
+    assert taken(database) == {("many", "one.example"): 2, ("many", "two.example"): 2}
+    assert taken(database) == {}
+
+
+def test_to_one_host_so_many_are_under_way(database: Database) -> None:
+    for number in range(6):
+        told(database, f"owner-{number}", "dead.example", 3)
+    told(database, "last", "alive.example", 1)
+    found = taken(database)
+    assert sum(many for (_, host), many in found.items() if host == "dead.example") == 8
+    assert found["last", "alive.example"] == 1
+    assert all(found[f"owner-{number}", "dead.example"] >= 1 for number in range(6))
+
+
+def test_owners_take_turns_and_the_earliest_goes_first(database: Database) -> None:
+    told(database, "many", "a.example", 3)
+    told(database, "few", "b.example", 3)
+    orders = []
+    for _ in range(4):
+        with database.write() as repository:
+            [row] = repository.take_deliveries(1)
+        orders.append((row.owner, row.url[-1]))
+    assert orders == [("many", "0"), ("few", "0"), ("many", "1"), ("few", "1")]
+
+
+def test_what_is_settled_makes_room(database: Database) -> None:
+    told(database, "many", "dead.example", 3)
+    with database.write() as repository:
+        first, second = repository.take_deliveries(10)
+        repository.settle_delivery(first.id, "status 503", 3600)
+        assert len(repository.take_deliveries(10)) == 1
+        repository.settle_delivery(second.id, None, None)
+        assert repository.take_deliveries(10) == []
+
+
+def test_places_that_take_at_once_keep_to_it_together(database: Database) -> None:
+    told(database, "many", "dead.example", 8)
+    found = all_at_once(database, [lambda repository: len(repository.take_deliveries(4))] * 4)
+    assert sum(found) == 2
