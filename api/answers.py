@@ -25,8 +25,8 @@ def accepts(request: Request, media_type: str) -> bool:
 def problems(*statuses: int, free: bool = False) -> dict[int | str, dict[str, Any]]:
     """What a route adds to its `responses` for the errors that it may answer.
 
-    403, 500 and 503 come with every route; 401 with all that are not `free` of keys.
+    403, 408, 414, 431, 500 and 503 come with every route; 401 with all that are not `free` of keys.
     """
     content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemView"}}}
-    every = (403, 500, 503) if free else (401, 403, 500, 503)
+    every = (403, 408, 414, 431, 500, 503) if free else (401, 403, 408, 414, 431, 500, 503)
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in (*statuses, *every)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -13,6 +14,7 @@ from fastapi import Depends, Request
 from api.errors import Problem
 
 MAX_DEPTH = 32
+_SECONDS = 60.0  # for all of a body that is at most some hundred KiB; files have no such limit
 # a float64 holds 1.8e308 at most, and Python refuses to print integers of more than 4300 digits
 _MOST_DIGITS = 308
 # PostgreSQL stores neither NUL nor half a surrogate pair, and UTF-8 cannot say the latter
@@ -23,7 +25,8 @@ async def read_body(request: Request) -> bytes:
     """The body as bytes; the only async code of the api, because only this waits for the caller.
 
     Raises:
-        Problem: 415 for other than JSON; 413 over `max_body_bytes`, before it is read where its length is announced.
+        Problem: 415 for other than JSON; 413 over `max_body_bytes`, before it is read where its length is announced;
+            408 when it is not complete after a minute.
     """
     limit: int = request.app.state.context.settings.max_body_bytes
     _check_media_type(request.headers.get("content-type"))
@@ -31,11 +34,16 @@ async def read_body(request: Request) -> bytes:
     if announced.isdecimal() and int(announced) > limit:
         raise _too_large(limit)
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                chunks.append(chunk)
+    except TimeoutError:
+        message = f"The body was not complete within {_SECONDS:g} seconds; send it in one go."
+        raise Problem("request_timeout", message, headers={"Connection": "close"}) from None
     return b"".join(chunks)
 
 

@@ -40,6 +40,7 @@ from kd_engine.explain import FieldProblem, field_problems
 log = logging.getLogger(__name__)
 
 CODES: dict[str, tuple[int, str]] = {
+    "malformed_request": (400, "This is not HTTP"),
     "malformed_json": (400, "The body is not JSON"),
     "not_an_object": (400, "The body is not a JSON object"),
     "too_deep": (400, "The body is nested too deep"),
@@ -59,17 +60,20 @@ CODES: dict[str, tuple[int, str]] = {
     "artifact_not_found": (404, "The job has no such artifact"),
     "report_not_found": (404, "The job has no report"),
     "method_not_allowed": (405, "This path does not take that method"),
+    "request_timeout": (408, "The request came too slowly"),
     "wrong_state": (409, "The job's state does not allow this"),
     "wrong_offset": (409, "The part does not begin where the last one ended"),
     "dataset_in_use": (409, "Unfinished jobs are to read the data set"),
     "not_finished": (409, "The job has not finished"),
     "body_too_large": (413, "The body is too large"),
+    "uri_too_long": (414, "The URL is too long"),
     "unsupported_media_type": (415, "The body is of a type that is not taken here"),
     "unknown_format": (415, "The file is of no format that is taken here"),
     "range_not_satisfiable": (416, "The range lies outside the file"),
     "invalid_spec": (422, "The job spec is wrong"),
     "idempotency_key_reused": (422, "The idempotency key was used for another body"),
     "over_quota": (429, "The owner has as much as it may have"),
+    "header_too_large": (431, "The request's head is too large"),
     "internal_error": (500, "Something went wrong on the server"),
     "artifact_damaged": (500, "The stored file is not what was published"),
     "disk_full": (507, "There is no room for the file"),
@@ -77,6 +81,7 @@ CODES: dict[str, tuple[int, str]] = {
     "database_unavailable": (503, "The database cannot be reached"),
     "store_unavailable": (503, "The store of files cannot be reached"),
     "too_many_streams": (503, "Too many event streams are open"),
+    "too_many_connections": (503, "Too many connections are open"),
 }
 RETRY_AFTER_SECONDS = 5
 MOST_ERRORS = 50

@@ -1,6 +1,7 @@
 """The application: `python -m api`, or `uvicorn api.main:create_app --factory --timeout-graceful-shutdown 10`.
 
-Under a server of your own, open event streams end when its time for a graceful end is over.
+Under a server of your own, open event streams end when its time for a graceful end is over, and the size of a request's
+head, its deadline and the number of connections are for that server to bound.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from api import errors, openapi
 from api.access import Door, check_reach
 from api.deps import Context
+from api.limits import most_connections
 from api.observer import Observer, write_down
 from api.origins import Origins
 from api.queue import Doorbell, make_producer
@@ -95,7 +97,7 @@ def open_context(settings: Settings) -> Context:
     database = Database(settings.database_url, "distillery-api")
     database.migrate()
     doorbell = Doorbell(make_producer(settings.broker_url))
-    watcher = Watcher(database, settings.max_streams)
+    watcher = Watcher(database, min(settings.max_streams, most_connections(settings.max_connections) * 3 // 4))
     return Context(settings, database, store, doorbell, watcher, open_spans("distillery-api"))
 
 

@@ -111,6 +111,13 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(16 * 2**30, ge=1, description="Largest file that may be sent, in bytes.")
     page_size_max: int = Field(200, ge=1, description="Most entries on one page of a list.")
     max_streams: int = Field(2000, ge=1, le=20_000, description="Most event streams and waiting reads open at once.")
+    max_connections: int = Field(
+        default_factory=lambda values: max(8192, 2 * values["max_streams"]),
+        ge=10,
+        le=60_000,
+        description="Most connections to one server of the API, where its limit of open files allows so many. "
+        "Left out: 8,192, or twice KD_MAX_STREAMS.",
+    )
     allow_open: bool = Field(
         False, description="Serve without API keys on an address that others reach: for a proxy that asks for its own."
     )

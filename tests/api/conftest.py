@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
-from api.__main__ import EndsStreams
 from api.deps import Context
+from api.limits import Limits
 from api.main import create_app
+from api.server import make_server
 from jobs.artifacts import ArtifactInfo, media_type_of
 from jobs.settings import Settings
 from jobs.states import EndReason, JobState
@@ -109,13 +109,12 @@ class Service:
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[Service]:
+def serving(settings: Settings, limits: Limits | None = None) -> Iterator[Service]:
     """The api with these settings, on a free loopback port until the block ends."""
     app = create_app(settings)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        config = uvicorn.Config(app, ws="none", lifespan="on", log_config=None, timeout_graceful_shutdown=10)
-        server = EndsStreams(config)
+        server = make_server(app, settings, limits)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

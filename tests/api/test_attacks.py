@@ -201,10 +201,9 @@ def test_what_is_hardly_http(target: Target, request_bytes: bytes) -> None:
 def test_a_thousand_event_streams(target: Target) -> None:
     """All are served, and meanwhile everybody else is; then half are cut and half are left open for the end."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < STREAMS + 200:
+    if hard < 2 * STREAMS:  # the api keeps some for itself, and streams leave some to others
         pytest.skip(f"this machine allows {hard} open files")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, STREAMS + 200), hard))
-    resource.prlimit(target.process.pid, resource.RLIMIT_NOFILE, (max(soft, STREAMS + 200), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, STREAMS + 200), hard))  # of this process; the api does so too
     jobs = [target.service.create() for _ in range(20)]
 
     async def attack() -> None:
