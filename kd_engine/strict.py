@@ -1,14 +1,16 @@
-"""The base of every object that a user may write: frozen, finite, and unknown keys are refused with a hint."""
+"""The base of every object that a user may write: frozen, finite, unknown keys refused with a hint, and nothing taken
+for a number or a truth value that is not one.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _MOST_HINTS = 10  # a body of nothing but unknown keys must not cost a search for each
 
@@ -28,8 +30,37 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> PydanticCustomEr
     return PydanticCustomError("unknown_name", "{message}", {"message": message})
 
 
+def _exact(schema: Any) -> Any:
+    """A core schema in which no number or truth value is made of anything else.
+
+    Not pydantic's own strict mode, which also refuses a list for a tuple and 5.0 for an integer.
+    """
+    if isinstance(schema, list | tuple):
+        return type(schema)(_exact(part) for part in schema)
+    if not isinstance(schema, dict):
+        return schema
+    kind = schema.get("type")
+    if kind in ("float", "bool"):
+        return schema | {"strict": True}
+    if kind == "int":
+        return core_schema.no_info_before_validator_function(_number, cast(CoreSchema, schema))
+    if kind == "function-before" and schema["function"]["function"] is _number:
+        return schema
+    # `fields` of a model has no type of its own, only fields that may be called anything
+    kept = ("metadata", "default") if isinstance(kind, str) else ()
+    return {key: value if key in kept else _exact(value) for key, value in schema.items()}
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool | str | bytes):
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
+    return value
+
+
 class Strict(BaseModel):
     """A frozen pydantic model that refuses unknown keys (naming the nearest known one), NaN and infinities.
+
+    A number is a number (5.0 is also an integer), never `"5"` or `true`; a truth value is `true` or `false`.
 
     A subclass that sets `shorthand` may be written as a bare string, which stands for that field:
     `"mnist"` for `{"name": "mnist"}`.
@@ -51,6 +82,11 @@ class Strict(BaseModel):
                 "unknown_key", "{message}", {"message": cls._unknown_message(unknown), "keys": unknown}
             )
         return value
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema: CoreSchema = _exact(handler(source))
+        return schema
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -74,7 +74,7 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"temperature": NAN}, "/temperature", "finite_number", "finite number; got nan."),
     ({"temperature": INFINITY}, "/temperature", "finite_number", "finite number; got inf."),
     ({"temperature": 1e308}, "/temperature", "less_than_equal", "less than or equal to 1000; got 1e+308."),
-    ({"temperature": "warm"}, "/temperature", "float_parsing", "valid number"),
+    ({"temperature": "warm"}, "/temperature", "float_type", "valid number"),
     (LONG | {"losses": [{"kind": "kl", "temperature": 0}]}, "/losses/0/temperature", "greater_than", "got 0."),
     (LONG | {"losses": [{"kind": "kl", "weight": NAN}]}, "/losses/0/weight", "finite_number", "got nan."),
     ({"alpha": -0.1}, "/alpha", "greater_than_equal", "greater than or equal to 0; got -0.1."),
