@@ -127,7 +127,7 @@ class Listener:
 
     def __init__(self, registry: CollectorRegistry, settings: Settings) -> None:
         assert settings.metrics_port is not None, "a process without the setting keeps no listener"
-        host = settings.metrics_host or settings.host
+        host = settings.metrics_host
         try:
             made: tuple[WSGIServer, threading.Thread] = start_http_server(settings.metrics_port, host, registry)
         except OSError as error:

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, validate_default=True
     )
 
-    home: _Folder = Field(Path("var"), description="Folder of everything that the service keeps.")
+    home: _Folder = Field(Path("var"), description="Folder of everything that the service keeps; its owner's alone.")
     database_url: str = Field(
         default_factory=lambda values: f"sqlite:///{quote(str(values['home'] / 'distillery.db'))}",
         description="The database: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`. "
@@ -217,11 +217,10 @@ class Settings(BaseSettings):
         description="Port on which API and workers serve their metrics to Prometheus; 0 takes a free one. "
         "Left out: none are served.",
     )
-    metrics_host: str | None = Field(
-        None,
+    metrics_host: str = Field(
+        "127.0.0.1",
         min_length=1,
-        description="Address of that port. It asks for no key, so let only your Prometheus reach it. "
-        "Left out: that of KD_HOST.",
+        description="Address of that port. It asks for no key: on another address let only your Prometheus reach it.",
     )
 
     def __init__(self, **values: Any) -> None:

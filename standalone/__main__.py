@@ -28,6 +28,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         if arguments.command == "serve":
+            os.umask(0o077)  # for all that it and its programs make, wherever a setting puts it
             serve(Settings(), Console())
         else:
             for name in [name for name in os.environ if name.startswith("KD_") and name not in _DEMO_MAY_SEE]:

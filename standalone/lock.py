@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Self
 
+from jobs.home import make_private
 from standalone.errors import CannotStart
 
 _HANDOVER_SECONDS = 60.0
@@ -31,7 +32,7 @@ class HomeLock:
         Raises:
             CannotStart: a running supervisor has the folder, or the remains of the last one do not end.
         """
-        home.mkdir(parents=True, exist_ok=True)
+        make_private(home)
         self._own_fd = _open(home / "supervisor.lock")
         self.fd = _open(home / "processes.lock")
         try:

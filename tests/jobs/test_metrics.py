@@ -95,6 +95,16 @@ def test_they_are_served_on_a_port_that_is_free_again_afterwards(tmp_path: Path)
         pass
 
 
+def test_they_stay_on_this_machine_unless_told(tmp_path: Path) -> None:
+    """Whatever the API listens on."""
+    for told, others in (({}, False), ({"metrics_host": "0.0.0.0"}, True)):
+        settings = Settings(home=tmp_path, host="0.0.0.0", metrics_port=0, **told)
+        listener = Listener(new_registry(settings), settings)
+        with socket.socket() as another_address:
+            assert (another_address.connect_ex(("127.0.0.2", listener.port)) == 0) is others
+        listener.close()
+
+
 def test_a_taken_port_is_named_with_its_variable(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         settings = Settings(home=tmp_path, metrics_port=other.getsockname()[1])

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from jobs.home import CONTENTS
 from standalone.client import Client
 from tests.standalone.helpers import ROOT, gone, until
 
@@ -92,6 +93,9 @@ def test_a_signal_stops_every_process(served: Any, number: signal.Signals) -> No
     assert service.process.wait(60) == 0, service.text
     assert all(gone(pid) for pid in pids)
     assert service.text.endswith("stopped\n")
+    # everything is its owner's alone, and of the names that a home may have
+    assert not [path for path in (service.home, *service.home.rglob("*")) if path.stat().st_mode & 0o077]
+    assert {path.name for path in service.home.iterdir()} <= CONTENTS | {"distillery.db"}
     assert {path.name for path in (service.home / "logs").iterdir()} == {
         "api.log",
         "redis.log",
