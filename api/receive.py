@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,15 +19,15 @@ from starlette.concurrency import run_in_threadpool
 
 from api.deps import Context
 from api.errors import Problem
+from api.room import Room
 from jobs.access import Caller
 from jobs.artifacts import ArtifactInfo, Sink
-from jobs.errors import OverQuota
 from jobs.ids import new_id
 from jobs.models import Upload
 from jobs.repository import uploads
 
+log = logging.getLogger(__name__)
 _PIECE_BYTES = 2**22  # what a thread is given at once: some twenty times as much as arrives at once
-_MULTIPART = "multipart/form-data"
 _MEDIA_TYPE = "application/octet-stream"
 
 
@@ -35,9 +36,11 @@ class Received:
     """A file that arrived whole and lies in the store; what is not listed does not stay there.
 
     Attributes:
+        upload_id: of the file on its way: it is to be ended in the transaction that lists the file.
         sha256: of its bytes, in hex.
     """
 
+    upload_id: str
     key: str
     size: int
     sha256: str
@@ -46,14 +49,6 @@ class Received:
     def info(self) -> ArtifactInfo:
         """To list it."""
         return ArtifactInfo(uploads.KIND, uploads.KIND, _MEDIA_TYPE, self.size, self.sha256, self.key)
-
-
-@dataclass(frozen=True)
-class Room:
-    """How many bytes may come, and what to say of more."""
-
-    limit: int
-    over: Exception
 
 
 @asynccontextmanager
@@ -65,26 +60,32 @@ async def arriving(
     It is the body, or the file that came in parts before.
 
     Raises:
-        Problem, OverQuota: too many bytes; they are not even read where the length is announced. 415 for a form.
+        Problem, OverQuota: too many bytes; they are not even read where the length is announced. Too many files at
+            once. 415 for a form.
         UploadNotFound: no such file in parts.
         UploadBusy: another part of it is just arriving.
         DiskFullError, StoreUnavailable: no room; no store.
         starlette.requests.ClientDisconnect: the caller left before the end.
     """
-    if upload_id is not None:
-        async with _in_parts(context, caller, upload_id) as received:
-            yield received
-        return
-    room = await run_in_threadpool(room_of, context, caller)
-    check_head(request, room)
+    way = _in_one(request, context, caller) if upload_id is None else _in_parts(context, caller, upload_id)
+    async with way as received:
+        yield received
+
+
+@asynccontextmanager
+async def _in_one(request: Request, context: Context, caller: Caller) -> AsyncIterator[Received]:
+    upload = await run_in_threadpool(begin, context, caller, uploads.IN_ONE)
     key, digest = _new_key(), hashlib.sha256()
-    async with contextmanager_in_threadpool(context.store.writing(key)) as file:
-        size = await pour(request, file, room, digest.update)
     try:
-        yield Received(key, size, digest.hexdigest())
+        room = Room(context, context.settings.quota_of(upload.owner), upload.id)
+        await room.open(request)
+        async with contextmanager_in_threadpool(context.store.writing(key)) as file:
+            size = await pour(request, file, room, digest.update)
+        yield Received(upload.id, key, size, digest.hexdigest())
     except Exception:
         if await run_in_threadpool(_unlisted, context, key):
             await run_in_threadpool(context.remove, [key])
+        await run_in_threadpool(_end, context, upload.id)
         raise
 
 
@@ -97,7 +98,7 @@ async def _in_parts(context: Context, caller: Caller, upload_id: str) -> AsyncIt
         if part.arrived == 0:
             message = f"Nothing has come for the upload '{upload_id}' yet; send its first part with PATCH."
             raise Problem("wrong_offset", message, offset=0)
-        received = Received(key, *await run_in_threadpool(parts.assemble, upload_id, key))
+        received = Received(upload_id, key, *await run_in_threadpool(parts.assemble, upload_id, key))
         try:
             yield received
         except Exception as error:
@@ -120,6 +121,20 @@ def _unlisted(context: Context, key: str) -> bool:
             return bool(repository.unnamed([key]))
     except SQLAlchemyError:
         return False
+
+
+def _end(context: Context, upload_id: str) -> None:
+    try:
+        with context.database.write() as repository:
+            repository.end_upload(upload_id)
+    except SQLAlchemyError as error:
+        log.warning("the upload %s counts for an hour more: %s", upload_id, error)
+
+
+def begin(context: Context, caller: Caller, way: str) -> Upload:
+    """A new file on its way; raises OverQuota where too many are."""
+    with context.database.write() as repository:
+        return repository.begin_upload(caller.owner, context.settings.quota_of(caller.owner), way)
 
 
 def find_upload(context: Context, caller: Caller, upload_id: str) -> Upload:
@@ -149,8 +164,7 @@ async def pour(request: Request, file: Sink, room: Room, heard: Callable[[bytes]
     try:
         async for chunk in request.stream():
             size += len(chunk)
-            if size > room.limit:
-                raise room.over
+            await room.admit(size)
             pieces.append(chunk)
             waiting += len(chunk)
             if waiting >= _PIECE_BYTES:
@@ -184,31 +198,3 @@ class _Writer:
         for piece in pieces:
             self._file.write(piece)
             self._heard(piece)
-
-
-def check_head(request: Request, room: Room) -> None:
-    """Raises what is to be said of a form, or of more bytes than there is room for where their number is announced."""
-    if request.headers.get("content-type", "").lower().startswith(_MULTIPART):
-        raise Problem(
-            "unsupported_media_type",
-            "The body is a form; send the file itself as the body (with curl: -T FILE, or --data-binary @FILE).",
-        )
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > room.limit:
-        raise room.over
-
-
-def room_of(context: Context, caller: Caller) -> Room:
-    """The bytes that the caller may send: so many at once, and no more than are left of its quota."""
-    most, quota = context.settings.max_upload_bytes, context.settings.quota_of(caller.owner)
-    message = f"The file is over {most:,} bytes, the most that is taken at once (KD_MAX_UPLOAD_BYTES)."
-    room = Room(most, Problem("body_too_large", message))
-    if quota.bytes is None:
-        return room
-    with context.database.read() as repository:
-        used = repository.usage(caller.owner).bytes
-    left = max(0, quota.bytes - used)
-    if left >= most:
-        return room
-    message = f"your files take {used:,} bytes, and {quota.bytes:,} are allowed: this one is larger than what is left"
-    return Room(left, OverQuota("bytes", used, quota.bytes, f"{message}; delete what you no longer need"))

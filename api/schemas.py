@@ -224,8 +224,10 @@ class UsageView(_View):
     owner: str
     running: int
     queued: int
-    bytes: int
+    bytes: int = Field(description="Of stored files, and of those on their way.")
     epochs: int = Field(description="Planned by all jobs that have not ended.")
+    uploads: int = Field(description="Files on their way.")
+    upload_bytes: int = Field(description="Theirs among `bytes`, those included that the requests under way may bring.")
     limits: Quota
 
 

@@ -81,7 +81,7 @@ class WrongState(JobError):
 class OverQuota(JobError):
     """
     Attributes:
-        quota: which one: `queued`, `bytes` or `epochs`.
+        quota: which one: `queued`, `bytes`, `epochs` or `uploads`.
         used: how much of it is taken.
         limit: how much there is.
     """

@@ -228,13 +228,20 @@ class SentModel(Base):
 
 
 class Upload(Base):
-    """A file that is being sent in parts. How much has arrived, the file itself says."""
+    """A file that is being sent. How much has arrived, the file itself says.
+
+    `reserved` counts in its owner's quota: the bytes that have arrived, and those that the request under way may bring.
+    """
 
     __tablename__ = "uploads"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     owner: Mapped[str] = mapped_column(String(100))
+    reserved: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("uploads_owner", "owner", "id"),)
 
 
 class IdempotencyKey(Base):

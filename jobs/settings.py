@@ -146,10 +146,16 @@ class Settings(BaseSettings):
         None, ge=1, description="Jobs of one owner that wait or are paused; more are refused. Left out: no limit."
     )
     quota_bytes: int | None = Field(
-        None, ge=1, description="Bytes of one owner's files; over it new jobs are refused. Left out: no limit."
+        None,
+        ge=1,
+        description="Bytes of one owner's files, those on their way included; over it new jobs and files are refused. "
+        "Left out: no limit.",
     )
     quota_epochs: int | None = Field(
         None, ge=1, description="Epochs planned by one owner's unfinished jobs together. Left out: no limit."
+    )
+    quota_uploads: int = Field(
+        100, ge=1, description="Files of one owner on their way, in parts or in one request; more are refused."
     )
 
     device: Literal["auto", "cpu", "cuda"] = Field(
@@ -265,7 +271,11 @@ class Settings(BaseSettings):
     def quota_of(self, owner: str) -> Quota:
         """What an owner may have."""
         default = Quota(
-            running=self.quota_running, queued=self.quota_queued, bytes=self.quota_bytes, epochs=self.quota_epochs
+            running=self.quota_running,
+            queued=self.quota_queued,
+            bytes=self.quota_bytes,
+            epochs=self.quota_epochs,
+            uploads=self.quota_uploads,
         )
         return access.quota_of(self.api_keys, owner, default)
 

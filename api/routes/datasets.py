@@ -67,6 +67,7 @@ def _create(query: DatasetQuery, received: Received, context: Context, caller: C
     spec = CheckSpec(kind="check", name=query.name, upload_sha256=received.sha256, test=query.test, broken=query.broken)
     quota = context.settings.quota_of(caller.owner)
     with context.database.write() as repository:
+        repository.end_upload(received.upload_id)
         dataset, is_new = repository.create_dataset(spec, received.info, owner=caller.owner, quota=quota)
     if is_new:
         context.made(dataset.job)

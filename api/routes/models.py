@@ -69,6 +69,7 @@ def _create(query: ModelQuery, received: Received, context: Context, caller: Cal
     spec = _spec(query, form, received.sha256, context, caller)
     quota = context.settings.quota_of(caller.owner)
     with context.database.write() as repository:
+        repository.end_upload(received.upload_id)
         sent, is_new = repository.create_model(spec, received.info, owner=caller.owner, quota=quota)
     if is_new:
         context.made(sent.job)

@@ -13,9 +13,11 @@ from api.access import caller_of
 from api.answers import answer, problems
 from api.deps import ContextDep
 from api.errors import Problem
-from api.receive import Room, check_head, find_upload, forget, pour, room_of
+from api.receive import begin, find_upload, forget, pour
+from api.room import Room
 from api.schemas import UploadView
 from jobs.models import Upload
+from jobs.repository import uploads
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 
@@ -44,12 +46,11 @@ _PART: dict[str, Any] = {
     "",
     status_code=201,
     summary="Begin a file in parts",
-    responses={201: {"model": UploadView, "headers": _LOCATION}, **problems()},
+    responses={201: {"model": UploadView, "headers": _LOCATION}, **problems(429)},
 )
 def begin_upload(request: Request, context: ContextDep) -> Response:
     """Then send its parts with PATCH, and name it: POST /datasets?upload=ID, or POST /models?upload=ID."""
-    with context.database.write() as repository:
-        upload = repository.begin_upload(caller_of(request).owner)
+    upload = begin(context, caller_of(request), uploads.IN_PARTS)
     return answer(_view(upload, 0), status=201, headers={"Location": f"/uploads/{upload.id}", _OFFSET: "0"})
 
 
@@ -61,12 +62,8 @@ def begin_upload(request: Request, context: ContextDep) -> Response:
 )
 async def send_part(upload_id: str, request: Request, context: ContextDep) -> Response:
     """The body goes to the end of what has arrived. Where the connection breaks, ask how much has, and go on there."""
-    caller = caller_of(request)
     begins = _offset(request)
-    upload = await run_in_threadpool(find_upload, context, caller, upload_id)
-    room = await run_in_threadpool(room_of, context, caller)
-    left = Room(max(0, room.limit - begins), room.over)
-    check_head(request, left)
+    upload = await run_in_threadpool(find_upload, context, caller_of(request), upload_id)
     async with contextmanager_in_threadpool(context.store.parts.alone(upload_id)) as part:
         if begins != part.arrived:
             raise Problem(
@@ -74,10 +71,15 @@ async def send_part(upload_id: str, request: Request, context: ContextDep) -> Re
                 f"The part begins at byte {begins:,}, and {part.arrived:,} have arrived; send what follows those.",
                 offset=part.arrived,
             )
+        room = Room(context, context.settings.quota_of(upload.owner), upload_id, begins)
+        await room.open(request)
         try:
-            await pour(request, part, left)
+            await pour(request, part, room)
         finally:
-            await run_in_threadpool(part.flush)
+            try:
+                await run_in_threadpool(part.flush)
+            finally:
+                await run_in_threadpool(room.settle, part.arrived)
         arrived = part.arrived
     return answer(_view(upload, arrived), headers={_OFFSET: str(arrived)})
 

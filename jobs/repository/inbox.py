@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy.orm import Session
 
 from jobs.artifacts import ArtifactInfo
@@ -17,9 +19,36 @@ class Inbox:
 
     _session: Session
 
-    def begin_upload(self, owner: str) -> Upload:
-        """A new file that is to come in parts."""
-        return uploads.begin(self._session, owner)
+    def begin_upload(self, owner: str, quota: Quota = NO_QUOTA, way: str = uploads.IN_PARTS) -> Upload:
+        """A new file that is to come.
+
+        Args:
+            way: `uploads.IN_PARTS` or `uploads.IN_ONE`, in one request.
+
+        Raises:
+            OverQuota: as many of the owner's are on their way as may be.
+        """
+        return uploads.begin(self._session, owner, quota, way)
+
+    def reserve(self, upload_id: str, least: int, most: int, quota: Quota = NO_QUOTA) -> int:
+        """Makes room for a file on its way, as far as its owner's quota goes, and keeps it from being forgotten.
+
+        Args:
+            least: bytes that it needs, in all.
+            most: bytes that it may need.
+
+        Returns:
+            The bytes that it may have now; at least `least`.
+
+        Raises:
+            UploadNotFound: it was given up, or forgotten.
+            OverQuota: there is no room for `least`.
+        """
+        return uploads.reserve(self._session, upload_id, least, most, quota)
+
+    def settle_upload(self, upload_id: str, arrived: int) -> None:
+        """Notes how much of a file on its way has come: no request brings more of it now."""
+        uploads.settle(self._session, upload_id, arrived)
 
     def upload(self, upload_id: str, owner: str | None = None) -> Upload:
         """A file on its way; raises UploadNotFound, also for somebody else's."""
@@ -28,6 +57,14 @@ class Inbox:
     def end_upload(self, upload_id: str) -> None:
         """Forgets a file on its way."""
         uploads.end(self._session, upload_id)
+
+    def overdue_uploads(self, after: str, limit: int) -> list[str]:
+        """Ids above `after`, in order, of files that nobody has sent more of for a day; in one request: an hour."""
+        return uploads.overdue(self._session, after, limit)
+
+    def end_overdue_uploads(self, upload_ids: Collection[str]) -> None:
+        """Forgets those of them that nobody has sent more of since."""
+        uploads.end_overdue(self._session, upload_ids)
 
     def create_dataset(
         self, spec: CheckSpec, upload: ArtifactInfo, *, owner: str = LOCAL, quota: Quota = NO_QUOTA

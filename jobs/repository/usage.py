@@ -8,8 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from jobs.errors import OverQuota
-from jobs.models import Artifact, Job, Owner
+from jobs.models import Artifact, Job, Owner, Upload
 from jobs.quota import Quota
+from jobs.repository.upsert import insert_or_skip
 from jobs.states import JobState
 
 _WAITING = (JobState.QUEUED, JobState.PAUSED)
@@ -21,14 +22,18 @@ class Usage:
 
     Attributes:
         running, queued: jobs; paused ones count as queued.
-        bytes: of stored results and checkpoints.
+        bytes: of stored files, and of those on their way.
         epochs: planned ones of all jobs that have not ended.
+        uploads: files on their way.
+        upload_bytes: theirs among `bytes`: what has arrived, and what the requests under way may bring.
     """
 
     running: int
     queued: int
     bytes: int
     epochs: int
+    uploads: int = 0
+    upload_bytes: int = 0
 
 
 def usage(session: Session, owner: str) -> Usage:
@@ -36,19 +41,32 @@ def usage(session: Session, owner: str) -> Usage:
     of_owner = counted.where(Job.owner == owner, Job.state.in_((*_WAITING, JobState.RUNNING))).group_by(Job.state)
     by_state = {state: (int(count), int(epochs)) for state, count, epochs in session.execute(of_owner)}
     stored = select(func.coalesce(func.sum(Artifact.size), 0)).join(Job).where(Job.owner == owner)
+    sent = select(func.coalesce(func.sum(Upload.reserved), 0)).where(Upload.owner == owner)
+    count = select(func.count()).select_from(Upload).where(Upload.owner == owner)
+    # in one statement: a file that is just becoming a data set counts once
+    of_files = select(stored.scalar_subquery(), sent.scalar_subquery(), count.scalar_subquery())
+    stored_bytes, upload_bytes, uploads = map(int, session.execute(of_files).one())
     return Usage(
         running=by_state.get(JobState.RUNNING, (0, 0))[0],
         queued=sum(by_state.get(state, (0, 0))[0] for state in _WAITING),
-        bytes=int(session.scalar(stored) or 0),
+        bytes=stored_bytes + upload_bytes,
         epochs=sum(epochs for _, epochs in by_state.values()),
+        uploads=uploads,
+        upload_bytes=upload_bytes,
     )
+
+
+def lock(session: Session, owner: str) -> None:
+    """Holds the owner's row, so that two requests do not go beyond a quota together."""
+    insert_or_skip(session, Owner, {"name": owner, "served_at": None})
+    session.execute(select(Owner.name).where(Owner.name == owner).with_for_update())
 
 
 def check_room(session: Session, owner: str, quota: Quota, epochs: int) -> None:
     """Raises OverQuota when another job of so many epochs goes beyond the quota; holds the owner's row meanwhile."""
     if not quota.limits_new_jobs:
         return
-    session.execute(select(Owner.name).where(Owner.name == owner).with_for_update())
+    lock(session, owner)
     now = usage(session, owner)
     if quota.queued is not None and now.queued >= quota.queued:
         raise OverQuota(

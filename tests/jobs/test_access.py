@@ -104,5 +104,5 @@ def test_entries_that_contradict_each_other_are_refused() -> None:
 def test_an_owners_quota_is_that_of_its_key_and_the_default_for_the_rest() -> None:
     keys = [entry(), entry(quota={"running": 2, "epochs": 7}), entry("audio")]
     settings = Settings(api_keys=keys, quota_running=5, quota_queued=100)
-    assert settings.quota_of("vision") == Quota(running=2, queued=100, epochs=7)
-    assert settings.quota_of("audio") == settings.quota_of("local") == Quota(running=5, queued=100)
+    assert settings.quota_of("vision") == Quota(running=2, queued=100, epochs=7, uploads=100)
+    assert settings.quota_of("audio") == settings.quota_of("local") == Quota(running=5, queued=100, uploads=100)

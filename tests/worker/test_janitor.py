@@ -13,6 +13,7 @@ import pytest
 
 from jobs.artifacts import ArtifactInfo
 from jobs.errors import JobNotFound
+from jobs.repository import uploads
 from jobs.states import EndReason
 from tests.kd_engine.runs import DIGITS
 from tests.worker.conftest import look
@@ -151,3 +152,28 @@ def test_workers_that_were_not_heard_for_long_are_forgotten(
     time.sleep(0.05)
     janitor.forget_workers()
     assert seen() == []
+
+
+def test_uploads_that_nothing_came_of_are_forgotten(
+    services: Services, janitor: Janitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.janitor._KEYS_AT_ONCE", 2)
+
+    def begin(way: str) -> str:
+        with services.database.write() as repository:
+            return repository.begin_upload("local", way=way).id
+
+    fresh = begin(uploads.IN_PARTS)
+    with monkeypatch.context() as patch:
+        for way in (uploads.IN_PARTS, uploads.IN_ONE):
+            patch.setitem(uploads._KEPT_SECONDS, way, -1.0)
+        arriving = begin(uploads.IN_PARTS)
+        for _ in range(3):
+            begin(uploads.IN_PARTS)
+            begin(uploads.IN_ONE)
+    with services.store.parts.alone(arriving) as part:
+        part.write(b"x")
+    janitor.collect()
+    with services.database.read() as repository:
+        assert repository.usage("local").uploads == 2
+        assert [repository.upload(name).id for name in (fresh, arriving)] == [fresh, arriving]

@@ -104,7 +104,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "created_at": _T,
         }
     ],
-    "uploads": [{"id": f"up_{1:026d}", "owner": "local", "created_at": _T}],
+    "uploads": [{"id": f"up_{1:026d}", "owner": "local", "created_at": _T, "reserved": 3, "expires_at": _FAR}],
 }  # fmt: skip
 
 Rows = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
