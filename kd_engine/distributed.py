@@ -18,6 +18,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from kd_engine.errors import InvalidSpecError, ProcessLost
+from kd_engine.shortage import shortage_behind
 
 # Whoever started the processes ends all of them when one dies; these are for a process that hangs.
 _STEP_TIMEOUT = timedelta(minutes=10)
@@ -224,8 +225,8 @@ def _in_touch() -> Iterator[None]:
     """Turns the error of an exchange with a process that is gone, or hangs, into what it means."""
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise
     except RuntimeError as error:
+        if shortage_behind(error) is not None:
+            raise
         reason = str(error).strip().partition("\n")[0]
         raise ProcessLost(f"lost touch with the job's other processes: {reason}") from error

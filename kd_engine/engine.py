@@ -27,6 +27,7 @@ from kd_engine.launch import launch
 from kd_engine.memory import check_memory
 from kd_engine.options import RunOptions
 from kd_engine.phases import Phases
+from kd_engine.shortage import shortage_behind
 from kd_engine.spec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, parse_spec
 
 log = logging.getLogger(__name__)
@@ -128,25 +129,22 @@ def _asked(spec: AnySpec, options: RunOptions) -> str:
 def _guarded(do: Callable[[], Finished]) -> Finished:
     try:
         return do()
-    except EngineError as error:
-        return Finished(reason=error.code, detail=str(error))
-    except torch.OutOfMemoryError as error:
-        return Finished(reason=OutOfMemoryError.code, detail=f"{_FEWER} ({error})")
-    except MemoryError:
-        return Finished(reason=OutOfMemoryError.code, detail=_FEWER)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:  # the last line of defence: whatever happened becomes the job's reason
+        shortage = shortage_behind(error)
+        if shortage is not None:
+            log.exception("the run got no more memory")
+            said = str(shortage).strip().partition("\n")[0]
+            return Finished(reason=OutOfMemoryError.code, detail=f"{_FEWER} ({said})" if said else _FEWER)
+        if isinstance(error, EngineError):
+            return Finished(reason=error.code, detail=str(error))
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return Finished(reason=DiskFullError.code, detail=f"no room on the disk for {error.filename}.")
         log.exception("the run failed")
-        return Finished(reason=EngineError.code, detail=f"{type(error).__name__}: {error.strerror}")
-    except Exception as error:  # the last line of defence: whatever happened becomes the job's reason
-        if "can't allocate memory" in str(error):  # torch's CPU allocator raises a plain RuntimeError
-            return Finished(reason=OutOfMemoryError.code, detail=_FEWER)
-        log.exception("the run failed")
-        return Finished(reason=EngineError.code, detail=f"{type(error).__name__}: {error}")
+        why = error.strerror if isinstance(error, OSError) else error
+        return Finished(reason=EngineError.code, detail=f"{type(error).__name__}: {why}")
 
 
-_FEWER = "the device has too little memory for this job; try a smaller batch_size or network."
+_FEWER = "the device has too little memory for this job; try a smaller batch_size, network or data set."
 
 
 def _run(
@@ -195,7 +193,7 @@ def _run_in(
         raise DataError("the checkpoint belongs to another spec, or to other data; start without it.")
     if world.first:
         write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
-    check_memory(spec, data, device, world.size)
+    check_memory(spec, data, device, world.size, options.memory)
     phases = Phases(spec, data, device, options, emit, should_stop, world)
     if resumed is not None:
         phases.restore(resumed)

@@ -53,9 +53,15 @@ class Estimate:
         return self.data + self.student + self.activations
 
 
-def check_memory(spec: JobSpec, data: Dataset, device: torch.device, processes: int = 1) -> None:
-    """Raises OutOfMemoryError where the job cannot fit; `spec` is resolved, the processes share a batch."""
-    limit = memory_of(device, processes)
+def check_memory(
+    spec: JobSpec, data: Dataset, device: torch.device, processes: int = 1, allowed: int | None = None
+) -> None:
+    """Raises OutOfMemoryError where the job cannot fit; `spec` is resolved, the processes share a batch.
+
+    Args:
+        allowed: bytes of the machine's memory that all processes may hold together; all there is if None.
+    """
+    limit = memory_of(device, processes, allowed)
     found = None if limit is None else estimate(spec, data, device, processes)
     if limit is None or found is None or found.total <= _CERTAIN * limit:
         return
@@ -72,11 +78,11 @@ def check_memory(spec: JobSpec, data: Dataset, device: torch.device, processes: 
     )
 
 
-def memory_of(device: torch.device, processes: int) -> int | None:
+def memory_of(device: torch.device, processes: int, allowed: int | None = None) -> int | None:
     """Bytes that one of the run's processes may use; None if unknown."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
-    memory = machine_memory()
+    memory = min((known for known in (machine_memory(), allowed) if known is not None), default=None)
     return None if memory is None else memory // processes
 
 

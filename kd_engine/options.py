@@ -22,6 +22,7 @@ class RunOptions:
         upload_file: what was sent, for a check.
         resume_from: a checkpoint of the same spec to go on from.
         threads: CPU threads of the whole run; all cores if None.
+        memory: bytes that all processes of the run may hold; what the machine has if None.
         device: what a spec's `auto` means here: `auto` (a GPU where there is one), `cpu` or `cuda`.
         checkpoint_seconds: longest time between checkpoints.
         checkpoint_epochs: also one after so many epochs of a phase; none if None.
@@ -37,6 +38,7 @@ class RunOptions:
     upload_file: Path | None = None
     resume_from: Path | None = None
     threads: int | None = None
+    memory: int | None = None
     device: str = "auto"
     checkpoint_seconds: float = 30.0
     checkpoint_epochs: int | None = None

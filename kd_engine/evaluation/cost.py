@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from kd_engine.network import Network
+from kd_engine.shortage import shortage_behind
 
 LATENCY_BATCHES = (1, 128)
 _FEWEST_RUNS, _MOST_RUNS = 3, 50
@@ -61,7 +62,9 @@ def latency(network: Network, images_NCHW: Tensor) -> dict[str, Any]:
         images_BCHW = images_NCHW[torch.arange(size, device=device) % len(images_NCHW)]
         try:
             times[f"batch_{size}_ms"] = 1000 * _median_seconds(partial(network.logits, images_BCHW), device)
-        except torch.OutOfMemoryError:
+        except (MemoryError, RuntimeError) as error:
+            if shortage_behind(error) is None:
+                raise
             times[f"batch_{size}_ms"] = None
     return {"device": device.type, "threads": torch.get_num_threads(), **times}
 

@@ -52,7 +52,11 @@ class Broken:
 
 
 def survey(content: bytes, thumbnail: bool) -> Survey | Broken:
-    """Looks at one picture file. Whatever is wrong with it becomes its answer."""
+    """Looks at one picture file. Whatever is wrong with it becomes its answer.
+
+    Raises:
+        MemoryError: there is too little for it here, which says nothing of the picture.
+    """
     try:
         image = upright(content)
         small = np.asarray(ImageOps.pad(image, (THUMBNAIL, THUMBNAIL))) if thumbnail else None
@@ -64,6 +68,8 @@ def survey(content: bytes, thumbnail: bool) -> Survey | Broken:
             counts,
             small,
         )
+    except MemoryError:
+        raise
     except Image.DecompressionBombError as error:
         return Broken(str(error))
     except Exception as error:  # a broken picture may raise anything

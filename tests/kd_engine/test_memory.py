@@ -12,7 +12,7 @@ from kd_engine import memory
 from kd_engine.build import build_network
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.files import sha256_of
-from kd_engine.memory import _kept_for_backward, estimate
+from kd_engine.memory import _kept_for_backward, estimate, memory_of
 from kd_engine.spec import JobSpec, parse_spec
 from tests.kd_engine.runs import DIGITS, Recorder, run_spec
 
@@ -59,6 +59,12 @@ def test_a_job_that_cannot_fit_ends_before_it_trains(tmp_path: Path, monkeypatch
     assert finished.reason == "out_of_memory"
     assert "the device (cpu) has 4 MiB for it; take a smaller batch_size (it is 1024)" in finished.detail
     assert not recorder.of("phase_started")
+
+
+def test_what_a_run_may_hold_counts_where_it_is_less_than_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "machine_memory", lambda: 4 * _MIB)
+    assert memory_of(CPU, 2, 3 * _MIB) == 1.5 * _MIB
+    assert memory_of(CPU, 2, 9 * _MIB) == memory_of(CPU, 2) == 2 * _MIB
 
 
 def test_a_job_that_may_fit_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
