@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
@@ -22,6 +22,7 @@ from jobs.quota import Quota
 __all__ = ["Settings", "SettingsError", "variable"]
 
 _MIB = 2**20
+_LEAST_TRAINER = 256 * _MIB  # about what one holds before it has read anything
 
 
 def _absolute(path: Path) -> Path:
@@ -164,6 +165,12 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, description="Workers on this machine; each trains one job at a time.")
     threads: int | None = Field(
         None, ge=1, description="CPU threads of one trainer. Left out: the machine's cores shared among its workers."
+    )
+    trainer_memory: ByteSize | None = Field(
+        None,
+        ge=_LEAST_TRAINER,
+        description="Memory that one trainer may hold, with all its processes: bytes, or with a unit, as `4GiB`. "
+        "Left out: what the machine or the container has, less some for the service, shared among its workers.",
     )
 
     lease_seconds: _Seconds = Field(60.0, description="How long a worker holds a job without renewing its claim.")

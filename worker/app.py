@@ -25,6 +25,7 @@ from jobs.spans import open_spans
 from worker.courier import Courier
 from worker.device import find_device
 from worker.janitor import Janitor
+from worker.memory_limit import tell_limit
 from worker.pulse import touch
 from worker.rounds import Rounds, Step
 from worker.services import Services
@@ -93,6 +94,7 @@ class WorkerProcess:
             jobs.errors.SchemaTooNew: the database belongs to a version that this one cannot work with.
         """
         wait_for_tables(self.services.database)
+        tell_limit(self.services.settings)
         signals.setup_logging.connect(_leave_logging_alone)
         # Not only once the broker answers: what waits is found in the database, with or without it.
         signals.celeryd_after_setup.connect(self._arrive)

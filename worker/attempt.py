@@ -18,6 +18,7 @@ from kd_engine.errors import DataError
 from kd_engine.explain import field_problems
 from kd_engine.options import RunOptions
 from kd_engine.spec import AnySpec, CheckSpec, RegisterSpec, Source, parse_spec
+from worker.memory_limit import trainer_memory
 from worker.process import write_request
 from worker.services import Services
 
@@ -77,6 +78,7 @@ class Attempt:
             upload_file=self._upload_file(spec),
             resume_from=self._newest_checkpoint(),
             threads=settings.trainer_threads,
+            memory=trainer_memory(settings),
             device=self._services.device,
             checkpoint_seconds=settings.checkpoint_seconds,
             checkpoint_epochs=settings.checkpoint_epochs,

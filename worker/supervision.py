@@ -23,6 +23,7 @@ from worker.phase_spans import PhaseSpans
 from worker.services import Services
 from worker.settlement import RETRY_SECONDS, Outcome, Settlement
 from worker.trainer_process import LOG_FILE, TrainerProcess
+from worker.trainer_watch import TrainerWatch
 
 log = logging.getLogger(__name__)
 trainer_log = logging.getLogger("trainer")
@@ -38,6 +39,7 @@ class Supervision:
         self._unrecorded: list[Event] = []
         self._phases = PhaseSpans(services.spans, trace.current())
         self._log = LogShipper(attempt.folder / LOG_FILE, self._write_log)
+        self._watch: TrainerWatch  # once there is a trainer
         self._finished: Finished | None = None
         self._record_at = 0.0
         self._began = time.monotonic()
@@ -90,7 +92,8 @@ class Supervision:
         threads = self._services.settings.trainer_threads
         trainer = TrainerProcess(self._attempt.folder, threads, trace.environment())
         try:
-            with self._lease.watchdog(trainer.kill):
+            self._watch = TrainerWatch(trainer, self._attempt.folder, self._services.settings, self._services.device)
+            with self._lease.watchdog(trainer.kill), self._watch:
                 while trainer.running:
                     self._look_after(trainer)
                     time.sleep(_POLL_SECONDS)
@@ -98,6 +101,7 @@ class Supervision:
         finally:
             trainer.close()
             self._phases.close()
+        self._finished = self._watch.verdict(self._finished)
         return trainer.outcome
 
     def _look_after(self, trainer: TrainerProcess) -> None:
@@ -132,6 +136,7 @@ class Supervision:
         """
         for event in events:
             self._phases.heard(event)
+            self._watch.heard(event)
             self._services.metrics.heard(event)
             if isinstance(event, Finished):
                 self._finished = event

@@ -57,13 +57,22 @@ class TrainerProcess:
         return self._process.poll() is None
 
     @property
+    def killed_by_others(self) -> bool:
+        """Whether SIGKILL ended it, and nobody here sent that: most often the kernel."""
+        return self._process.returncode == -signal.SIGKILL and not self._killed
+
+    @property
+    def crashed(self) -> bool:
+        """Whether it ended by itself, and not as it should."""
+        return self._process.returncode not in (0, -signal.SIGKILL, -signal.SIGTERM)
+
+    @property
     def outcome(self) -> str:
         """How the process ended, in words."""
         code = self._process.returncode
         if code >= 0:
             return f"ended with exit status {code}"
-        # nobody here: most often the kernel
-        hint = ", as happens when memory runs out" if code == -signal.SIGKILL and not self._killed else ""
+        hint = ", as happens when memory runs out" if self.killed_by_others else ""
         return f"was killed by {signal.Signals(-code).name}{hint}"
 
     def events(self) -> list[Event]:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from kd_engine.catalog.dataset_params import ArraysParams, inside
 from kd_engine.data.dataset import RawData
+from kd_engine.data.mapped import mapped
 from kd_engine.errors import DataError
 
 NAMES = ("train_images", "train_labels", "test_images", "test_labels")
@@ -81,8 +82,7 @@ def _map(place: Path) -> dict[str, _Array]:
         path = place / f"{name}.npy"
         if not path.is_file() or not path.resolve().is_relative_to(place):
             raise KeyError(f"{name}.npy")
-        # copy on write: torch wants memory that may be written to, and the file must stay as it is
-        arrays[name] = np.load(path, mmap_mode="c", allow_pickle=False)
+        arrays[name] = mapped(path)
     return arrays
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kd_engine.data.files import atomic_write
+from kd_engine.data.mapped import mapped
 from kd_engine.data.pictures import Picture, decode_all
 
 logger = logging.getLogger(__name__)
@@ -89,8 +90,7 @@ def _open(folder: Path, parts: list[str]) -> dict[str, Tensor] | None:
 
 
 def _mapped(path: Path, sha256: str) -> NDArray[np.uint8]:
-    # copy on write: torch wants memory that may be written to, and the file must stay as it is
-    array: NDArray[np.uint8] = np.load(path, mmap_mode="c", allow_pickle=False)
+    array: NDArray[np.uint8] = mapped(path)
     if hashlib.sha256(array.reshape(-1).data).hexdigest() != sha256:
         raise ValueError(f"{path.name} has another checksum")
     return array

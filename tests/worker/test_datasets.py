@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from jobs.artifacts import ArtifactInfo
 from jobs.models import SentDataset
@@ -98,3 +102,17 @@ def test_what_was_unpacked_goes_with_the_data_set(services: Services, submit: Su
         repository.delete_dataset(dataset.row.id)
     Janitor(services).collect()
     assert not unpacked.exists()
+
+
+def test_a_check_that_takes_too_much_memory_fails_and_the_next_one_runs(services: Services, tmp_path: Path) -> None:
+    limited = replace(services, settings=services.settings.model_copy(update={"trainer_memory": 448 * 2**20}))
+    one_colour = io.BytesIO()
+    Image.new("RGB", (9000, 9000)).save(one_colour, "PNG")  # 324 MB when it is unpacked, in 240 KB
+    dataset = _send(services, zipped(tmp_path / "sent.zip", {f"{name}/1.png": one_colour.getvalue() for name in "ab"}))
+    run_next(limited)
+    check = look(services, dataset.job.id)
+    assert (check.state, check.end_reason, check.attempt) == (JobState.FAILED, EndReason.OUT_OF_MEMORY, 1)
+    assert "while it was looking at the data set that was sent; it may hold 448 MiB" in (check.end_detail or "")
+    small = _send(services, zipped(tmp_path / "small.zip", by_class(10)))
+    run_next(limited)
+    assert look(services, small.job.id).state is JobState.SUCCEEDED
