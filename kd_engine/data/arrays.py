@@ -5,8 +5,6 @@ Shapes: N images, C channels (1 or 3), H and W pixels.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from torch import Tensor
 from kd_engine.catalog.dataset_params import ArraysParams, inside
 from kd_engine.data.dataset import RawData
 from kd_engine.data.mapped import mapped
+from kd_engine.data.npz import read_npz
 from kd_engine.errors import DataError
 
 NAMES = ("train_images", "train_labels", "test_images", "test_labels")
@@ -41,9 +40,10 @@ def read(data_dir: Path, params: ArraysParams, cache_dir: Path | None) -> RawDat
     if absence is not None or place is None:
         raise DataError(absence or f"'{params.path}' leads out of KD_DATA_DIR.")
     arrays = _guarded(_unpack if place.is_file() else _map, place, params.path)
+    _check_counts(params.path, arrays)
     images = {part: _images(arrays[f"{part}_images"], f"{params.path}: {part}_images") for part in ("train", "test")}
     labels = {part: _labels(arrays[f"{part}_labels"], f"{params.path}: {part}_labels") for part in ("train", "test")}
-    _check_sizes(params.path, images, labels)
+    _check_sizes(params.path, images)
     return RawData(
         images["train"], labels["train"], images["test"], labels["test"],
         classes=params.classes or _numbers(params.path, labels),
@@ -57,23 +57,18 @@ def _guarded(reader: Callable[[Path], dict[str, _Array]], place: Path, shown: st
         raise DataError(f"{shown} does not hold {error.args[0]}; expected {', '.join(NAMES)}.") from error
     except OSError as error:
         raise DataError(f"{shown} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError) as error:
+    except (ValueError, EOFError, MemoryError) as error:
         raise DataError(
             f"{shown} cannot be read: {error}. Write it with numpy.savez or numpy.save, numbers only."
         ) from error
 
 
 def _unpack(place: Path) -> dict[str, _Array]:
-    with zipfile.ZipFile(place) as archive:
-        sizes = {member.filename: member.file_size for member in archive.infolist()}
-    total = sum(sizes.get(f"{name}.npy", 0) for name in NAMES)
-    if total > MOST_BYTES:
-        raise ValueError(f"it holds {total:,} bytes; at most {MOST_BYTES:,} are taken (a folder of .npy files may)")
+    arrays = read_npz(place, MOST_BYTES, NAMES)
     for name in NAMES:
-        if f"{name}.npy" not in sizes:
+        if name not in arrays:
             raise KeyError(name)
-    with np.load(place, allow_pickle=False) as archive:
-        return {name: archive[name] for name in NAMES}
+    return arrays
 
 
 def _map(place: Path) -> dict[str, _Array]:
@@ -108,13 +103,22 @@ def _labels(array: _Array, shown: str) -> Tensor:
     return torch.from_numpy(array.astype(np.int64))
 
 
-def _check_sizes(shown: str, images: dict[str, Tensor], labels: dict[str, Tensor]) -> None:
+def _check_counts(shown: str, arrays: dict[str, _Array]) -> None:
+    """First of all: labels that no image has would be converted, a byte to eight."""
     for part in ("train", "test"):
-        if len(images[part]) != len(labels[part]):
+        images, labels = (_length(arrays[f"{part}_{what}"]) for what in ("images", "labels"))
+        if images != labels:
             raise DataError(
-                f"{shown}: {part}_images has {len(images[part])} images and {part}_labels {len(labels[part])} labels; "
-                "expected as many of each."
+                f"{shown}: {part}_images has {images} images and {part}_labels {labels} labels; expected as many of "
+                "each."
             )
+
+
+def _length(array: _Array) -> int:
+    return len(array) if array.ndim else 0
+
+
+def _check_sizes(shown: str, images: dict[str, Tensor]) -> None:
     train, test = (tuple(images[part].shape[1:]) for part in ("train", "test"))
     if train != test:
         raise DataError(f"{shown}: train images are {train} (channels, height, width), test images {test}.")

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
 from kd_engine.data.files import read
 from kd_engine.errors import DataError
@@ -26,7 +29,9 @@ logger = logging.getLogger(__name__)
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # never one that runs another program, as EPS does
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # eight bits a value
-_MOST_PIXELS = 100_000_000  # of one picture: 300 MB in memory
+_MOST_PIXELS = 100_000_000  # of one picture, and of all that are decoded at once: less than 1 GiB in memory
+_MOST_SIDE = 65_535  # as JPEG can say
+_COPIES = {"WEBP": 2}  # its reader keeps two pictures besides the one that it gives
 _AT_A_TIME = 128  # pictures that are decoded before the next are begun: bounds the memory
 
 
@@ -82,8 +87,11 @@ def decode(picture: Picture, height: int, width: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels_HWC.transpose(2, 0, 1))
 
 
-def upright(content: bytes) -> Image.Image:
-    """A picture file's content as RGB: turned as its camera noted, without its alpha.
+@contextmanager
+def upright(content: bytes) -> Iterator[Image.Image]:
+    """A picture file's content as RGB: turned as its camera noted, without its alpha. Of several frames the first.
+
+    While the block lasts, other threads decode no more than what is left of so many pixels.
 
     Raises:
         ValueError: it is too large or not of eight bits a colour; a broken picture may raise anything.
@@ -92,21 +100,59 @@ def upright(content: bytes) -> Image.Image:
         opened = Image.open(io.BytesIO(content), formats=_FORMATS)
     except UnidentifiedImageError:  # whose own message names a place in memory
         raise ValueError(f"it is none of {', '.join(_FORMATS)}, by its content") from None
-    with opened as image:
-        if image.width * image.height > _MOST_PIXELS:
-            raise ValueError(f"it has {image.width} x {image.height} pixels; at most {_MOST_PIXELS:,} are taken")
+    with opened as image, _room(_pixels_of(image)):
         if image.mode not in _MODES:
             raise ValueError(f"its pixels are of mode '{image.mode}'; expected eight bits a colour")
         image.load()
         ImageOps.exif_transpose(image, in_place=True)  # most need no turning, and then nothing is copied
         if image.mode == "RGB":
-            return image
+            yield image
+            return
         palette = image.mode in ("P", "PA")
-        return (image.convert("RGBA") if palette else image).convert("RGB")  # a palette may hold transparent colours
+        yield (image.convert("RGBA") if palette else image).convert("RGB")  # a palette may hold transparent colours
+
+
+def _pixels_of(image: Image.Image) -> int:
+    """What decoding it costs, in pixels: as many as it has, and twice as many where its reader keeps copies.
+
+    Raises:
+        ValueError: too many. Nothing was decoded yet: a file of 34 bytes may be of 100 million pixels.
+    """
+    width, height = image.size
+    copies = _COPIES.get(image.format or "", 1)
+    most = _MOST_PIXELS // copies
+    if width * height > most:
+        raise ValueError(f"it has {width} x {height} pixels; at most {most:,} are taken of {image.format}")
+    if max(width, height) > _MOST_SIDE:  # each row costs memory, be it a pixel wide
+        raise ValueError(f"it has {width} x {height} pixels; at most {_MOST_SIDE:,} are taken a side")
+    tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+    if tags.get(TILEWIDTH, 1) * tags.get(TILELENGTH, 1) > _MOST_PIXELS:
+        raise ValueError("it is made of tiles that are far larger than it is")
+    return width * height * copies
+
+
+_decoding = 0  # pixels, in all threads
+_changed = threading.Condition()
+
+
+@contextmanager
+def _room(pixels: int) -> Iterator[None]:
+    """Waits until no more than the most pixels of one picture are decoded at once."""
+    global _decoding
+    with _changed:
+        _changed.wait_for(lambda: _decoding + pixels <= _MOST_PIXELS)
+        _decoding += pixels
+    try:
+        yield
+    finally:
+        with _changed:
+            _decoding -= pixels
+            _changed.notify_all()
 
 
 def _pixels(content: bytes, height: int, width: int) -> NDArray[np.uint8]:
-    return np.asarray(upright(content).resize((width, height), Image.Resampling.BILINEAR))
+    with upright(content) as image:
+        return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _identify(path: Path, shown: str) -> Picture:

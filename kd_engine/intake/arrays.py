@@ -6,7 +6,6 @@ Shapes: N images, C channels (1 or 3), H and W pixels, 3 channels of a thumbnail
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,16 +21,19 @@ from kd_engine.catalog.dataset_params import ArraysParams
 from kd_engine.data.arrays import MOST_BYTES, NAMES, read
 from kd_engine.data.dataset import RawData
 from kd_engine.data.normalisation import pixel_counts
+from kd_engine.data.npz import read_npz
 from kd_engine.data.splits import held_out
 from kd_engine.errors import DataError
 from kd_engine.files import atomic_file
-from kd_engine.intake.layout import TEST_SEED
+from kd_engine.intake.archive import MOST_ENTRIES, MOST_RATIO
+from kd_engine.intake.layout import MOST_CLASSES, TEST_SEED
 from kd_engine.intake.manifest import Findings, Image
 from kd_engine.intake.sheet import COLUMNS, draw_sheet
 from kd_engine.intake.survey import THUMBNAIL
 
 SHEET = "thumbnails.png"
 CLASSES = "classes"
+HARMLESS_BYTES = 64 * 2**20  # that a file of any size may unpack to: all of it is in memory, several times
 _SPLIT = dict(zip(NAMES, ("x_train", "y_train", "x_test", "y_test"), strict=True))  # as Keras calls them
 _WHOLE = {"images": "x", "labels": "y"}
 _Array = NDArray[Any]
@@ -57,10 +59,11 @@ def check_arrays(
         DiskFullError: no room.
     """
     arrays, notes = _named(load_arrays(path), test_share)
-    classes = arrays.pop(CLASSES, None)
+    params = _params(arrays.pop(CLASSES, None))
     with atomic_file(out_dir / PREPARED["arrays"]) as file:
         np.savez(file, allow_pickle=False, **arrays)
-    raw = read(out_dir, _params(classes), None)
+    del arrays  # they are read anew
+    raw = read(out_dir, params, None)
     assert raw.classes is not None, "a reader names the classes"
     _check_labels(raw)
     findings = Findings(raw.classes, notes=notes)
@@ -71,6 +74,8 @@ def check_arrays(
 
 def _params(classes: _Array | None) -> ArraysParams:
     """How the reader finds what was written; raises DataError where the names of classes are none."""
+    if classes is not None and classes.size > MOST_CLASSES:
+        raise DataError(f"'{CLASSES}' names {classes.size:,} classes; at most {MOST_CLASSES:,} are taken.")
     names = None if classes is None else tuple(map(str, classes.reshape(-1).tolist()))
     try:
         return ArraysParams(path=PREPARED["arrays"], classes=names)
@@ -79,39 +84,20 @@ def _params(classes: _Array | None) -> ArraysParams:
 
 
 def load_arrays(path: Path) -> dict[str, _Array]:
-    """All arrays; nothing is unpickled, and a header that claims more than the file holds is refused first."""
+    """All arrays. Nothing is unpickled, and no more memory is taken than bytes come out of the file."""
+    most = min(MOST_BYTES, max(HARMLESS_BYTES, MOST_RATIO * path.stat().st_size))
     try:
-        with zipfile.ZipFile(path) as archive:
-            total = sum(_size(archive, member) for member in archive.infolist())
-        if total > MOST_BYTES:
-            raise DataError(f"the arrays hold {total:,} bytes; at most {MOST_BYTES:,} are taken.")
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except DataError:
-        raise
-    except Exception as error:  # zipfile and numpy raise whatever the broken bytes lead them to
+        return read_npz(path, most)
+    except ValueError as error:
         raise DataError(
             f"the .npz file cannot be read: {error}. Write it with numpy.savez, numbers and names only."
         ) from error
 
 
-def _size(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
-    with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = header(file)
-        start = file.tell()
-    if dtype.hasobject:
-        raise DataError(f"'{member.filename}' holds Python objects, which are never unpickled; save numbers or texts.")
-    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if start + size != member.file_size:
-        raise DataError(f"'{member.filename}' says it holds {size:,} bytes, and has {member.file_size - start:,}.")
-    return size
-
-
 def _named(given: Mapping[str, _Array], test_share: float) -> tuple[dict[str, _Array], list[str]]:
     """The four arrays by the names that the reader knows, and the classes where they are given."""
     rest = {CLASSES: given[CLASSES]} if CLASSES in given else {}
+    _check_counts(given)
     for names in (dict(zip(NAMES, NAMES, strict=True)), _SPLIT):
         if all(theirs in given for theirs in names.values()):
             return {ours: given[theirs] for ours, theirs in names.items()} | rest, []
@@ -127,11 +113,19 @@ def _named(given: Mapping[str, _Array], test_share: float) -> tuple[dict[str, _A
     )
 
 
+def _check_counts(given: Mapping[str, _Array]) -> None:
+    """Something is kept of each image, and that may be more than its pixels."""
+    for name, array in given.items():
+        if array.ndim and name != CLASSES and len(array) > MOST_ENTRIES:
+            raise DataError(f"'{name}' has {len(array):,} rows; at most {MOST_ENTRIES:,} images are taken.")
+
+
 def _split(images: _Array, labels: _Array, test_share: float) -> dict[str, _Array]:
     labels = labels.reshape(-1) if labels.ndim == 2 and 1 in labels.shape else labels
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) != len(images) or len(labels) < 2:
+    count = len(images) if images.ndim else 0
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) != count or count < 2:
         raise DataError(
-            f"there are {len(images) if images.ndim else 0} images and labels of type {labels.dtype} and shape "
+            f"there are {count} images and labels of type {labels.dtype} and shape "
             f"{labels.shape}; expected an integer for each image."
         )
     if int(labels.min()) < 0:

@@ -6,7 +6,7 @@ import csv
 import io
 import tarfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -94,7 +94,7 @@ class _Checking:
                 asked[placed.label] += placed.split == "train"
                 yield placed, content, placed.split == "train" and asked[placed.label] <= COLUMNS
 
-        for (placed, content, _), found in in_threads(lambda job: survey(job[1], job[2]), jobs()):
+        for (placed, content, _), found in in_threads(lambda job: survey(job[1], job[2]), jobs(), _size):
             yield placed, content, found
 
     def take(self, placed: Placed, content: bytes, found: Survey | Broken, prepared: tarfile.TarFile) -> None:
@@ -138,7 +138,7 @@ class _Checking:
         with tarfile.open(prepared, "r:") as archive:
             found = ((alike[entry.name], archive.extractfile(entry)) for entry in archive if entry.name in alike)
             contents = ((number, file.read()) for number, file in found if file is not None)
-            for (number, _), key in in_threads(lambda picture: pixel_sha256(picture[1]), contents):
+            for (number, _), key in in_threads(lambda picture: pixel_sha256(picture[1]), contents, _size):
                 images[number] = replace(images[number], key=key)
 
     def write_samples(self, path: Path) -> None:
@@ -161,3 +161,7 @@ class _Checking:
         kept.append(placed.member.name)
         suffix = placed.member.name.rpartition(".")[2].lower()
         return f"{placed.split}/{placed.label:06}/{len(kept):08}.{suffix}"
+
+
+def _size(job: Sequence[Any]) -> int:
+    return len(job[1])

@@ -22,7 +22,7 @@ TEST_SEED = 20_161_028  # arbitrary; a change would change every test split that
 MOST_CLASSES = 100_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Placed:
     """A picture and where it goes.
 

@@ -18,7 +18,7 @@ MOST_LISTED = 100  # of each kind of problem; their number is always given
 _SIDES = (32, 64, 96, 128, 160, 192, 224)  # pixels that networks are usually made for
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Image:
     """A picture as it counts.
 

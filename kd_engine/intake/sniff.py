@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-import zipfile
+from itertools import islice
 from typing import BinaryIO, Literal
+
+from kd_engine.data import zip_file
 
 Format = Literal["zip", "tar", "npz", "parquet", "safetensors", "onnx", "npy", "pickle", "empty", "unknown"]
 
@@ -25,6 +27,7 @@ FORMATS: dict[Format, str] = {
 _TAR_MAGIC = 257  # where a tar header says "ustar"
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")  # gzip, bzip2, xz: of those only tar archives are taken
 _LONGEST_HEADER = 100 * 2**20  # bytes of JSON that safetensors allows
+_LOOKED_AT = 1000  # names in a zip: what else it is shows in the first ones
 
 
 def sniff(file: BinaryIO) -> Format:
@@ -52,9 +55,8 @@ def sniff(file: BinaryIO) -> Format:
 
 def _zip_or_npz(file: BinaryIO) -> Format:
     try:
-        with zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+        names = [entry.name for entry in islice(zip_file.entries(file), _LOOKED_AT)]
+    except zip_file.BadZip:
         return "zip"  # whoever opens it says what is wrong with it
     if names and all(name.endswith(".npy") for name in names):
         return "npz"

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -22,11 +21,14 @@ from kd_engine.data.pictures import upright
 
 THUMBNAIL = 64  # pixels a side
 _AT_ONCE = 8  # pictures
+_PART_BYTES = 2**23  # and no more, of files
+_WAITING_BYTES = 2**28  # of files that were read and are not done with
+_HASHED_PIXELS = 2**22  # at once: a copy of them is made
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Survey:
     """What a picture that can be decoded holds.
 
@@ -44,7 +46,7 @@ class Survey:
     thumbnail: NDArray[np.uint8] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Broken:
     """Why a picture cannot be used."""
 
@@ -58,16 +60,12 @@ def survey(content: bytes, thumbnail: bool) -> Survey | Broken:
         MemoryError: there is too little for it here, which says nothing of the picture.
     """
     try:
-        image = upright(content)
-        small = np.asarray(ImageOps.pad(image, (THUMBNAIL, THUMBNAIL))) if thumbnail else None
-        counts = np.array(image.histogram(), np.int64).reshape(3, 256)
-        return Survey(
-            image.height,
-            image.width,
-            hashlib.sha256(f"{image.size}".encode() + counts.tobytes()).hexdigest(),
-            counts,
-            small,
-        )
+        with upright(content) as image:
+            small = np.asarray(ImageOps.pad(image, (THUMBNAIL, THUMBNAIL))) if thumbnail else None
+            counts = np.array(image.histogram(), np.int64).reshape(3, 256)
+            size = image.size
+        key = hashlib.sha256(f"{size}".encode() + counts.tobytes()).hexdigest()
+        return Survey(size[1], size[0], key, counts, small)
     except MemoryError:
         raise
     except Image.DecompressionBombError as error:
@@ -78,23 +76,47 @@ def survey(content: bytes, thumbnail: bool) -> Survey | Broken:
 
 def pixel_sha256(content: bytes) -> str:
     """In hex, of the decoded pixels of a picture that `survey` has found to be one."""
-    image = upright(content)
-    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
+    with upright(content) as image:
+        digest = hashlib.sha256(f"{image.size}".encode())
+        rows = max(1, _HASHED_PIXELS // image.width)
+        for top in range(0, image.height, rows):
+            digest.update(image.crop((0, top, image.width, min(top + rows, image.height))).tobytes())
+        return digest.hexdigest()
 
 
-def in_threads(work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[tuple[_T, _R]]:
+def in_threads(work: Callable[[_T], _R], items: Iterable[_T], size: Callable[[_T], int]) -> Iterator[tuple[_T, _R]]:
     """Each item with what `work` made of it, in order, on this process's share of the cores.
 
-    Items are taken as they are needed: a few more than there are threads are in memory at a time.
+    Items are taken as they are needed: a few more than there are threads are in memory at a time, and of large ones
+    fewer.
+
+    Args:
+        size: of an item, in bytes.
     """
     threads = torch.get_num_threads()
-    waiting: deque[Future[list[tuple[_T, _R]]]] = deque()
-    source = iter(items)
+    waiting: deque[tuple[Future[list[tuple[_T, _R]]], int]] = deque()
+    held = 0
     with ThreadPoolExecutor(threads) as pool:
-        # several at once: handing one over takes a tenth as long as decoding a small picture
-        while part := list(islice(source, _AT_ONCE)):
-            waiting.append(pool.submit(lambda part: [(item, work(item)) for item in part], part))
-            if len(waiting) > 2 * threads:
-                yield from waiting.popleft().result()
-        for future in waiting:
+        for part, part_bytes in _parts(items, size):
+            waiting.append((pool.submit(lambda part: [(item, work(item)) for item in part], part), part_bytes))
+            held += part_bytes
+            while len(waiting) > 2 * threads or (held > _WAITING_BYTES and waiting):
+                future, done_bytes = waiting.popleft()
+                held -= done_bytes
+                yield from future.result()
+        for future, _ in waiting:
             yield from future.result()
+
+
+def _parts(items: Iterable[_T], size: Callable[[_T], int]) -> Iterator[tuple[list[_T], int]]:
+    """Several at once: handing one over takes a tenth as long as decoding a small picture."""
+    part: list[_T] = []
+    part_bytes = 0
+    for item in items:
+        part.append(item)
+        part_bytes += size(item)
+        if len(part) == _AT_ONCE or part_bytes > _PART_BYTES:
+            yield part, part_bytes
+            part, part_bytes = [], 0
+    if part:
+        yield part, part_bytes

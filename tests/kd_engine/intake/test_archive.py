@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import stat
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kd_engine.errors import DataError
 from kd_engine.intake import archive as module
 from kd_engine.intake.archive import Archive
+from kd_engine.intake.arrays import load_arrays
 from tests.kd_engine.intake.archives import tarred, zipped
 
 FILES = {"a/one.txt": b"1" * 10, "a/b/two.txt": b"22", "three.txt": b""}
@@ -29,6 +36,94 @@ def test_plain_files_are_listed_and_read(tmp_path: Path, mode: str) -> None:
     assert {member.name: content for member, content in archive.contents(archive.members)} == FILES
     [only] = archive.contents(archive.members[1:2])
     assert only == (archive.members[1], b"22")
+
+
+def _zip_64(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in FILES.items():
+            with archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as file:
+                file.write(content)
+
+
+class _OneWay(io.RawIOBase):
+    """Takes bytes and cannot go back: sizes then follow the content."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        return self._file.write(content)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _streamed(path: Path) -> None:
+    with _OneWay(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in FILES.items():
+            archive.writestr(name, content)
+
+
+def _between_other_things(path: Path) -> None:
+    zipped(path, FILES)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"PK and more"
+    path.write_bytes(b"#!/bin/sh\n" + path.read_bytes())
+
+
+@pytest.mark.parametrize("write", [_zip_64, _streamed, _between_other_things])
+def test_zips_of_all_kinds(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    write(tmp_path / "archive")
+    archive = Archive(tmp_path / "archive", is_tar=False)
+    assert {member.name: content for member, content in archive.contents(archive.members)} == FILES
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_tars_of_all_kinds(tmp_path: Path, form: int) -> None:
+    long = {f"{'folder/' * 18}{number}/größe.png": bytes([number]) * 600 for number in range(3)}
+    headers = {"comment": "of all"} if form == tarfile.PAX_FORMAT else {}
+    with tarfile.open(tmp_path / "archive", "w:xz", format=form, pax_headers=headers) as packed:
+        for name, content in long.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(content), 1.5 if headers else 1
+            packed.addfile(info, io.BytesIO(content))
+    (tmp_path / "archive").write_bytes(
+        (tmp_path / "archive").read_bytes() + tarred(tmp_path / "b", {}, "w:xz").read_bytes()
+    )
+    archive = Archive(tmp_path / "archive", is_tar=True)
+    assert {member.name: content for member, content in archive.contents(archive.members)} == long
+
+
+def _whole(form: str) -> bytes:
+    """A small file of this form."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        if form == "npz":
+            np.savez_compressed(path.with_suffix(".npz"), a=np.arange(9), b=np.array(["x"]))
+            return path.with_suffix(".npz").read_bytes()
+        (zipped(path, FILES) if form == "zip" else tarred(path, FILES, form))
+        return path.read_bytes()
+
+
+@pytest.mark.parametrize("form", ["zip", "w", "w:gz", "w:bz2", "w:xz", "npz"])
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_whatever_is_changed_is_read_or_refused(form: str, data: st.DataObject) -> None:
+    content = bytearray(_whole(form))
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=4)):
+        content[place] = data.draw(st.sampled_from([0, 1, 8, 127, 255]) | st.integers(0, 255))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        path.write_bytes(content[: data.draw(st.integers(0, len(content)) | st.just(len(content)))])
+        with contextlib.suppress(DataError):
+            if form == "npz":
+                load_arrays(path)
+            else:
+                _read_all(path, is_tar=form != "zip")
 
 
 @pytest.mark.parametrize("name", [
