@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
+from api.headers import ALWAYS
 from jobs.errors import (
     ArtifactNotFound,
     DatasetInUse,
@@ -257,7 +258,8 @@ async def _disconnected(request: Request, error: Exception) -> Response:
 
 async def _internal(request: Request, error: Exception) -> Response:
     # the server logs the traceback; the caller has no use for it, and it may name what is not theirs to see
-    return Problem("internal_error", "The error was logged on the server; the same request may work later.").response()
+    message = "The error was logged on the server; the same request may work later."
+    return Problem("internal_error", message, headers=ALWAYS).response()  # past every middleware
 
 
 _ANSWERS = {

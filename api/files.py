@@ -36,7 +36,6 @@ def send_artifact(request: Request, artifact: Artifact, store: ArtifactStore, *,
         "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(artifact.sha256)).decode()}:",
         "Last-Modified": format_datetime(artifact.created_at, usegmt=True),
         "Cache-Control": "private, no-cache",
-        "X-Content-Type-Options": "nosniff",
     }
     if unchanged(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)

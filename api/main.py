@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from api import errors, openapi
 from api.access import Door, check_reach
 from api.deps import Context
+from api.headers import SafeHeaders
 from api.limits import most_connections
 from api.observer import Observer, write_down
 from api.origins import Origins
@@ -68,6 +69,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description="Trains small image classifiers from big ones (knowledge distillation).",
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # api/routes/docs.py
+        redoc_url=None,
     )
     app.state.routers = ROUTERS
     for router in ROUTERS:
@@ -76,6 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Tracing)
     app.add_middleware(Door, keyring=Keyring(chosen.api_keys))
     app.add_middleware(Origins, settings=chosen)
+    app.add_middleware(SafeHeaders)
     app.state.metrics = metrics
     watching = [*([write_down] if chosen.log_format == "json" else []), *([metrics.answered] if metrics else [])]
     if watching:

@@ -9,6 +9,7 @@ from api.routes import (
     artifacts,
     catalog,
     datasets,
+    docs,
     events,
     health,
     jobs,
@@ -21,5 +22,5 @@ from api.routes import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     jobs.router, actions.router, events.router, metrics.router, logs.router, artifacts.router, usage.router,
-    datasets.router, models.router, uploads.router,    catalog.router, health.router,
+    datasets.router, models.router, uploads.router, catalog.router, health.router, docs.router,
 )  # fmt: skip

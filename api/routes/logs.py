@@ -19,7 +19,7 @@ from jobs.models import LogLine
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
 
 _BATCH = 1000
-_HEADERS = {"Vary": "Accept", "X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-cache"}
+_HEADERS = {"Vary": "Accept", "Cache-Control": "private, no-cache"}
 # A terminal would obey what a log says to it, so control characters are spelled out; a tab does no harm.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != ord("\t")}
 

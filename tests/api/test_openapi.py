@@ -105,10 +105,6 @@ def test_the_query_parameters_are_documented(document: dict[str, Any]) -> None:
     }  # fmt: skip
 
 
-def test_the_docs_page(client: httpx.Client) -> None:
-    assert "openapi.json" in client.get("/docs").text
-
-
 def test_the_catalog_has_all_that_a_spec_may_name(client: httpx.Client) -> None:
     answer = client.get("/catalog")
     catalog = answer.json()
