@@ -52,10 +52,9 @@ def test_weights_gradients_and_the_optimisers_state(tmp_path: Path, optimizer: A
     assert found.student == copies * sum(4 * parameter.numel() for parameter in network.parameters())
 
 
-def test_a_job_that_cannot_fit_ends_before_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "machine_memory", lambda: 4 * _MIB)
-    recorder = Recorder()
-    finished = run_spec(DIGITS | {"student": "resnet20", "training": {"batch_size": 1024}}, tmp_path, recorder)
+def test_a_job_that_cannot_fit_ends_before_it_trains(tmp_path: Path) -> None:
+    recorder, body = Recorder(), DIGITS | {"student": "resnet20", "training": {"batch_size": 1024}}
+    finished = run_spec(body, tmp_path, recorder, memory=4 * _MIB)
     assert finished.reason == "out_of_memory"
     assert "the device (cpu) has 4 MiB for it; take a smaller batch_size (it is 1024)" in finished.detail
     assert not recorder.of("phase_started")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -171,3 +172,10 @@ def test_a_damaged_checkpoint_is_told_in_the_jobs_log(services: Services, submit
 def _started(services: Services, job_id: str) -> list[dict[str, Any]]:
     with services.database.read() as repository:
         return [event.data for event in repository.events(job_id, 0, 1000) if event.type == "run_started"]
+
+
+def test_a_trainer_is_told_what_it_may_hold(services: Services, job: Job) -> None:
+    settings = services.settings.model_copy(update={"trainer_memory": 300 * 2**20})
+    attempt = Attempt(job, replace(services, settings=settings))
+    attempt.prepare()
+    assert read_request(attempt.folder)[1].memory == 300 * 2**20

@@ -5,6 +5,7 @@ The trainers here are scripts that stand where `worker.process` would be found.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -128,7 +129,7 @@ def test_many_threads_end_it_too(start: Start, monkeypatch: pytest.MonkeyPatch) 
     finished = _ended(trainer, watch)
     assert finished is not None
     assert finished.reason == "internal_error"
-    assert "had 10 threads in 1 processes while it was starting; at most 8 are allowed" in finished.detail
+    assert re.search("had (9|10) threads in 1 processes while it was starting; at most 8 are allowed", finished.detail)
 
 
 def test_one_request_far_above_the_limit_is_refused_by_the_kernel(
