@@ -35,33 +35,37 @@ FROM scratch AS wheels
 COPY wheels /
 
 
-# --- the packages of each image, pinned by requirements.lock
+# --- the packages of each image, as requirements.lock pins them: a file with another hash is refused
 FROM ${BASE} AS packages
-# uv knows where each build of PyTorch comes from.
-RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore uv==0.13.8 \
+WORKDIR /app
+# uv knows where each build of PyTorch comes from. Its own version and hashes are in the lock too.
+RUN --mount=type=bind,source=requirements.lock,target=requirements.lock \
+    sed -n '/^uv==/,/[^\\]$/p' requirements.lock > /tmp/uv.lock \
+    && pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --require-hashes -r /tmp/uv.lock \
     && python -m venv --without-pip /opt/venv
 # The system's certificates: where the base image trusts a proxy, so does the build.
 ENV VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH UV_SYSTEM_CERTS=1 UV_NO_CACHE=1 UV_LINK_MODE=copy
-WORKDIR /app
 
 FROM packages AS api-packages
 RUN --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
     --mount=type=bind,source=requirements.lock,target=requirements.lock \
     --mount=type=bind,from=wheels,target=wheels \
-    uv pip install --find-links wheels -c requirements.lock -r pyproject.toml --extra api
+    uv pip install --find-links wheels --require-hashes -c requirements.lock -r pyproject.toml --extra api
 
 FROM packages AS worker-packages
 # cpu, cu126, cu130, ... are what `uv pip install --torch-backend` knows; a wheel of torch in wheels/ comes before it.
 ARG TORCH=cpu
 RUN --mount=type=bind,source=requirements.lock,target=requirements.lock \
+    --mount=type=bind,source=requirements-torch.lock,target=requirements-torch.lock \
     --mount=type=bind,from=wheels,target=wheels \
     if ls wheels/torch-*.whl; then from="--find-links wheels"; else from="--torch-backend $TORCH"; fi \
-    && uv pip install --compile-bytecode $from -c requirements.lock torch
+    && uv pip install --compile-bytecode $from -c requirements.lock -r requirements-torch.lock
 RUN --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
     --mount=type=bind,source=requirements.lock,target=requirements.lock \
     --mount=type=bind,from=wheels,target=wheels \
-    uv pip install --compile-bytecode --find-links wheels -c requirements.lock -r pyproject.toml \
-        --extra engine --extra timm --extra worker
+    echo torch > /tmp/installed \
+    && uv pip install --compile-bytecode --find-links wheels --require-hashes --excludes /tmp/installed \
+        -c requirements.lock -r pyproject.toml --extra engine --extra timm --extra worker
 
 
 # --- the images

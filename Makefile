@@ -48,13 +48,14 @@ chaos: .venv/.installed  ## every fault in full, on both databases, and the soak
 	$(BIN)/python -m tests.faults --write $(CHAOS_ARGS)
 
 # The versions in requirements.lock are kept where pyproject.toml still allows them; to raise one, edit or delete its
-# line first. A local label such as "+cpu" is cut off: `torch==2.13.0` installs the build that the registry at hand has.
+# lines first. That of torch is in requirements-torch.lock, without a hash, and what only its CUDA builds need is left to
+# torch: docs/decisions/032. The hashes are those of every file that the registry has, for all systems.
 lock: .venv/.installed  ## write requirements.lock again after a change of the dependencies in pyproject.toml
-	$(BIN)/python -m piptools compile --quiet --all-extras --strip-extras --allow-unsafe --no-annotate --no-header \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--output-file requirements.lock pyproject.toml
-	@sed -e '/^$$/d' -e '/^#/d' -e 's/+[a-z0-9.]*$$//' requirements.lock | sort > requirements.lock.new
-	@{ echo '# All packages of every extra, pinned. Made from pyproject.toml by `make lock`.'; \
+	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --all-extras --generate-hashes \
+		--no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+		--constraint requirements-torch.lock --output-file requirements.lock pyproject.toml
+	@sed -E -e '/^#/d' -e '/^(torch==|triton==|cuda-|nvidia-)/,/[^\\]$$/d' requirements.lock > requirements.lock.new
+	@{ echo '# All packages of every extra but torch, pinned, with hashes. Made from pyproject.toml by `make lock`.'; \
 		cat requirements.lock.new; } > requirements.lock
 	@rm requirements.lock.new
 
@@ -62,7 +63,7 @@ clean:  ## remove .venv, caches and demo-output; ./var, which holds jobs, stays
 	rm -rf .venv demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/.installed: requirements.lock
+.venv/.installed: requirements.lock requirements-torch.lock
 	@test -x $(BIN)/python || { \
 		for python in $(PYTHONS); do \
 			$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
@@ -73,5 +74,7 @@ clean:  ## remove .venv, caches and demo-output; ./var, which holds jobs, stays
 		echo "Install one (on Debian and Ubuntu: python3 and python3-venv), or name it: make PYTHONS=/path/to/python" >&2; \
 		exit 1; }
 	@echo "installing the packages of requirements.lock into .venv (once; a few minutes)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.lock
+	@$(BIN)/python -m pip check
 	@touch $@
