@@ -50,7 +50,7 @@ class Child:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._process = subprocess.Popen(
             program.command, env=dict(program.env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True,
+            stderr=subprocess.STDOUT, start_new_session=True, pass_fds=guard.keep_open,
         )  # fmt: skip
         guard.watch(self.pid)
         self._pump = threading.Thread(target=self._copy_output, args=(_open_log(logs, program.name), console))

@@ -3,6 +3,7 @@
 The supervisor tells it, over a pipe, which process groups it has started. When the pipe ends - also because the
 supervisor was killed with -9 - the guard stops the groups that are left: SIGTERM to each leader, some grace, SIGKILL to
 the whole group. It also holds the lock on KD_HOME until then, so that the next supervisor does not start too early.
+Should it be killed together with the supervisor, the programs hold that lock, and the next supervisor ends them.
 """
 
 from __future__ import annotations
@@ -14,19 +15,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import IO
 
 GRACE_SECONDS = 20.0
 _POLL_SECONDS = 0.05
+_COMMAND = (sys.executable, "-m", "standalone.guard")
 
 
 class Guard:
     """The supervisor's end of the pipe."""
 
     def __init__(self, *, keep_open: Iterable[int] = (), grace_seconds: float = GRACE_SECONDS) -> None:
-        """Starts the guard; it keeps the file descriptors `keep_open` (a lock) open for as long as it lives."""
-        self._command = (sys.executable, "-m", "standalone.guard", str(grace_seconds))
-        self._keep_open = tuple(keep_open)
+        """Starts the guard.
+
+        Args:
+            keep_open: file descriptors (a lock) that the guard, and each program that is watched, holds while it lives.
+            grace_seconds: from SIGTERM to SIGKILL.
+        """
+        self._command = (*_COMMAND, str(grace_seconds))
+        self.keep_open = tuple(keep_open)
         self._groups: list[int] = []
         self._process = self._start()
 
@@ -64,7 +72,7 @@ class Guard:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=self._keep_open, bufsize=0,
+            self._command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=self.keep_open, bufsize=0,
             cwd=os.path.dirname(os.path.dirname(__file__)),
         )  # fmt: skip
 
@@ -86,6 +94,15 @@ def _alive(group: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def is_guard(pid: int) -> bool:
+    """Whether a process is a guard that may still stop what it watches."""
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return arguments[1:3] == [argument.encode() for argument in _COMMAND[1:]]
 
 
 def stop_groups(groups: list[int], grace_seconds: float) -> None:

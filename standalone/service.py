@@ -41,7 +41,7 @@ def running_service(settings: Settings, console: Console, signals: StopSignals) 
         Stopped: a signal came while it started.
     """
     with ExitStack() as stack:
-        lock = stack.enter_context(HomeLock(settings.home))
+        lock = stack.enter_context(HomeLock(settings.home, say=console.line))
         port = free_port(settings.host, settings.port)
         redis = None
         if "broker_url" not in settings.model_fields_set:
