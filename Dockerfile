@@ -14,7 +14,8 @@ RUN cd /usr/local/lib/python3.11 \
         /usr/local/bin/pip* /usr/local/include /usr/local/lib/pkgconfig \
         /usr/bin/perl* /usr/share/perl* /usr/lib/*-linux-gnu/perl* /usr/lib/*-linux-gnu/libperl* \
         /usr/lib/*-linux-gnu/gconv /usr/bin/apt* /usr/lib/apt /usr/lib/*-linux-gnu/libapt* \
-        /usr/share/doc /usr/share/man /usr/share/locale /var/cache/* /var/lib/apt/lists/* /tmp/* \
+        /usr/share/man /usr/share/locale /var/cache/* /var/lib/apt/lists/* /tmp/* \
+    && find /usr/share/doc -type f ! -name copyright -delete \
     && groupadd --gid 10001 distillery \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin distillery \
     && mkdir -p /var/lib/distillery/artifacts /var/lib/distillery/cache /var/lib/distillery/runs /data \

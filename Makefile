@@ -8,7 +8,7 @@ PROMISES := tests/faults tests/upgrade tests/benchmarks
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 PACKAGES := kd_engine jobs api worker standalone benchmarks
 
-.PHONY: help demo serve test promises coverage check docs bench chaos compose-test lock clean
+.PHONY: help demo serve test promises coverage check docs bench chaos compose-test lock sbom clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -58,6 +58,9 @@ lock: .venv/.installed  ## write requirements.lock again after a change of the d
 	@{ echo '# All packages of every extra but torch, pinned, with hashes. Made from pyproject.toml by `make lock`.'; \
 		cat requirements.lock.new; } > requirements.lock
 	@rm requirements.lock.new
+
+sbom: .venv/.installed  ## what this environment, and each image of IMAGES="NAME ..." on the Docker engine, is made of, in sbom/
+	$(BIN)/python -m deploy.sbom $(IMAGES)
 
 clean:  ## remove .venv, caches and demo-output; ./var, which holds jobs, stays
 	rm -rf .venv demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -6,6 +6,9 @@ import json
 import time
 from collections.abc import Iterator
 
+from cyclonedx.model.component import ComponentType
+
+from deploy import sbom
 from tests.compose.engine import SERVICES, Failed, Stack, run
 
 _LARGEST_API = 250_000_000  # bytes
@@ -34,6 +37,7 @@ def check_images(stack: Stack) -> Iterator[str]:
         if image["Config"]["User"] in {"", "0", "root"}:
             raise Failed(f"the image of {service} runs as root")
         _lacks_tools(stack.image(service))
+        yield _listed(stack.image(service))
     look = "import importlib.util as find; print(find.find_spec('torch'))"
     if _inside(stack.image("api"), "python", "-c", look) != "None":
         raise Failed("there is a torch in the image of the api")
@@ -43,6 +47,17 @@ def _lacks_tools(image: str) -> None:
     found = _inside(image, "sh", "-c", "; ".join(f"command -v {tool}" for tool in _TOOLS) + "; true").split()
     if found:
         raise Failed(f"{image} has {', '.join(found)} inside")
+
+
+def _listed(image: str) -> str:
+    """Its bill of materials, which is validated as it is made, and the licence texts that it asks for."""
+    components = sbom.of_image(image)
+    document = sbom.document(image, components, ComponentType.CONTAINER)
+    missing = {"python", "libc6", "pydantic", "psycopg"} - {one.name for one in components}
+    if missing:
+        raise Failed(f"the list of what is in {image} lacks {', '.join(missing)}")
+    _inside(image, "test", "-s", "/usr/share/doc/libc6/copyright")
+    return f"{image}: {len(components)} packages of Python and Debian, {len(document):,} bytes of CycloneDX"
 
 
 def _inside(image: str, program: str, *arguments: str) -> str:
