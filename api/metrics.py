@@ -127,4 +127,7 @@ def _families(census: Census) -> Iterable[Metric]:
     workers = GaugeMetricFamily("distillery_workers", "Workers heard in the last minute, by device.", labels=["device"])
     for device in DEVICES:
         workers.add_metric([device], census.workers.get(device, 0))
-    return jobs, age, workers
+    stalled = GaugeMetricFamily(
+        "distillery_jobs_stalled", "Running jobs whose trainer shows no progress.", value=census.stalled
+    )
+    return jobs, age, workers, stalled

@@ -77,6 +77,9 @@ class JobSummary(_View):
     progress: dict[str, Any] | None = Field(description="As the schema Progress has it; null before the first step.")
     metrics: dict[str, Any] | None = Field(description="Of the latest epoch.")
     attempt: int = Field(description="How many times a worker has taken it.")
+    stalled_since: datetime | None = Field(
+        description="While it runs: since when its trainer has shown no progress; null while it does."
+    )
     reason: EndReason | None = Field(description="Why it ended.")
     detail: str | None = Field(description="More on that, for a person.")
     times: Times

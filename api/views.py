@@ -62,7 +62,15 @@ def created_view(job: Job, waiting: Waiting) -> JobView:
     """The job as it was when it was made, whatever happened since: a repeated POST gets the first answer again."""
     times = Times(created=job.created_at, queued=job.created_at, started=None, finished=None)
     first = {"state": JobState.QUEUED, "cancel_requested": False, "pause_requested": False, "phase": None}
-    first |= {"progress": None, "metrics": None, "attempt": 0, "reason": None, "detail": None, "times": times}
+    first |= {
+        "progress": None,
+        "metrics": None,
+        "attempt": 0,
+        "stalled_since": None,
+        "reason": None,
+        "detail": None,
+        "times": times,
+    }
     return job_view(job, waiting).model_copy(update=first)
 
 
@@ -81,7 +89,8 @@ def _summary(job: Job) -> dict[str, Any]:
         "progress": progress,
         "metrics": job.metrics,
         "attempt": job.attempt,
-        "reason": job.end_reason,
+        "stalled_since": job.stalled,
+        "reason": job.reason,
         "detail": job.end_detail,
         "times": Times(created=job.created_at, queued=job.queued_at, started=job.started_at, finished=job.finished_at),
         "links": Links.of(job.id),
@@ -175,7 +184,8 @@ def artifact_view(artifact: Artifact) -> ArtifactView:
     )
 
 
-def workers_part(workers: list[Worker], within_seconds: float) -> Part:
+def workers_part(workers: list[Worker], within_seconds: float, stalled: int) -> Part:
     if not workers:
         return Part(ok=False, detail=f"no worker was heard in the last {within_seconds:g} seconds; start one.")
-    return Part(ok=True, detail=f"{len(workers)} heard in the last {within_seconds:g} seconds.")
+    jobs = f" {stalled} of their jobs {'shows' if stalled == 1 else 'show'} no progress." if stalled else ""
+    return Part(ok=True, detail=f"{len(workers)} heard in the last {within_seconds:g} seconds.{jobs}")

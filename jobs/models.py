@@ -50,6 +50,11 @@ class EnumText(TypeDecorator[_E]):
         return None if value is None else self.members(value)
 
 
+def exact_reason(end_reason: EndReason | None, end_cause: str | None) -> EndReason | None:
+    """Of the two columns that say why a job ended, what this program can make."""
+    return EndReason(end_cause) if end_cause in set(EndReason) else end_reason
+
+
 class Base(DeclarativeBase):
     type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON(none_as_null=True)}  # noqa: RUF012
     # Named by rule, so that a migration can name what it changes on any database.
@@ -67,7 +72,8 @@ class Job(Base):
 
     `version` goes up with every change that a reader can see (the ETag). `token` goes up with every claim: a write that
     carries an older one changes nothing. `last_event` is the number of the newest event. `ran_ms` is how long its ended
-    attempts ran; `claimed_at` when the present one began.
+    attempts ran; `claimed_at` when the present one began. `stalled_since` is when the trainer of a running job was last
+    known to get on, if that is long ago. `end_reason` is for programs of every version; `reason` says it exactly.
     """
 
     __tablename__ = "jobs"
@@ -99,6 +105,7 @@ class Job(Base):
     metrics: Mapped[dict[str, Any] | None]
     end_reason: Mapped[EndReason | None] = mapped_column(EnumText(EndReason, 32))
     end_detail: Mapped[str | None] = mapped_column(Text)
+    end_cause: Mapped[str | None] = mapped_column(String(32))
 
     created_at: Mapped[datetime]
     queued_at: Mapped[datetime]
@@ -106,6 +113,7 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     claimed_at: Mapped[datetime | None]
+    stalled_since: Mapped[datetime | None]
     ran_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     traceparent: Mapped[str | None] = mapped_column(String(55))
@@ -120,6 +128,17 @@ class Job(Base):
         Index("jobs_state_lease", "state", "lease_expires"),
         Index("jobs_state_id", "state", "id"),
     )
+
+    @property
+    def reason(self) -> EndReason | None:
+        """Why it ended; where a newer program wrote a reason that this one does not know, the nearest that it does."""
+        return exact_reason(self.end_reason, self.end_cause)
+
+    @property
+    def stalled(self) -> datetime | None:
+        """Since when its present attempt does not get on; None while it does, and when it does not run."""
+        since, claimed = self.stalled_since, self.claimed_at
+        return since if since is not None and claimed is not None and since >= claimed else None
 
     @property
     def priority(self) -> int:
@@ -257,7 +276,7 @@ class IdempotencyKey(Base):
 
 
 class Worker(Base):
-    """A worker process and when it was last heard."""
+    """A worker process and when it was last heard. `lacks` says in words what it needs before it takes a job."""
 
     __tablename__ = "workers"
 
@@ -266,6 +285,7 @@ class Worker(Base):
     job_id: Mapped[str | None] = mapped_column(String(40))
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+    lacks: Mapped[str | None] = mapped_column(String(200))
 
 
 class Owner(Base):

@@ -186,6 +186,16 @@ class Settings(BaseSettings):
         description="Shortest time between two records of what a trainer tells: progress, epochs, its log. "
         "The longer, the less there is to write.",
     )
+    stall_seconds: _Seconds = Field(
+        600.0,
+        description="A trainer that shows no progress for so long is ended; after a third of it the job is said to be "
+        "stalled. A single training step must not take as long.",
+    )
+    check_seconds: _Seconds = Field(
+        7200.0,
+        description="Longest run of a job that looks at a data set or a network that was sent, where it names no time "
+        "itself.",
+    )
     max_lost_attempts: int = Field(3, ge=1, description="A job whose worker was lost so many times fails.")
     cancel_grace_seconds: _Seconds = Field(10.0, description="Time between asking a trainer to stop and killing it.")
     pulse_file: _File | None = Field(

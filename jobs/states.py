@@ -51,6 +51,7 @@ class EndReason(StrEnum):
     DISK_FULL = "disk_full"
     WORKER_LOST = "worker_lost"
     TIMEOUT = "timeout"
+    STALLED = "stalled"
     INTERNAL_ERROR = "internal_error"
 
     @property
@@ -67,8 +68,14 @@ class EndReason(StrEnum):
             EndReason.DISK_FULL,
             EndReason.WORKER_LOST,
             EndReason.TIMEOUT,
+            EndReason.STALLED,
             EndReason.INTERNAL_ERROR,
         }
+
+    @property
+    def known_before(self) -> EndReason:
+        """The nearest that programs of the version before know: they cannot show a job that ended for another."""
+        return {EndReason.STALLED: EndReason.WORKER_LOST}.get(self, self)
 
 
 def check_transition(source: JobState, target: JobState) -> None:

@@ -15,9 +15,12 @@ from torch import Tensor, nn
 from kd_engine.errors import InvalidSpecError
 from kd_engine.features import FeatureTap
 from kd_engine.network import Network
+from kd_engine.signs import one_call
 
 # No helper processes: a trainer leaves none behind. The weights are constants, so they are laid out once for good.
 _OPTIONS: dict[str, str | int | bool | Callable[..., Any]] = {"compile_threads": 1, "freezing": True}
+
+_MOST_SECONDS = 3600.0  # of a large network on a slow machine
 
 
 @dataclass
@@ -52,7 +55,7 @@ class Compiler:
         from torch._dynamo.exc import TorchDynamoException
 
         try:
-            with torch.no_grad():
+            with torch.no_grad(), one_call("compiling the teacher", seconds=_MOST_SECONDS):
                 fast.outputs(images_BCHW, tap)
         except TorchDynamoException as error:
             reason = str(error).strip().partition("\n")[0]

@@ -21,13 +21,14 @@ from kd_engine.device import choose_device, set_up
 from kd_engine.distributed import Seat, World, joined, torchrun_seat
 from kd_engine.environment import describe
 from kd_engine.errors import DataError, DiskFullError, EngineError, InvalidSpecError, OutOfMemoryError
-from kd_engine.events import Event, Finished, RunStarted
+from kd_engine.events import Event, Finished, RunStarted, Working
 from kd_engine.files import write_atomically
 from kd_engine.launch import launch
 from kd_engine.memory import check_memory
 from kd_engine.options import RunOptions
 from kd_engine.phases import Phases
 from kd_engine.shortage import shortage_behind
+from kd_engine.signs import signs_to
 from kd_engine.spec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, parse_spec
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def run(
     is to call this, and the first one writes and tells.
 
     Args:
-        emit: hears every event; they are also appended to `events.jsonl`.
+        emit: hears every event; they are also appended to `events.jsonl`, and signs of life to that alone.
         should_stop: asked after each step; once true, a checkpoint is written and the run ends `interrupted`.
 
     Returns:
@@ -63,7 +64,8 @@ def run(
 
         def tell(event: Event) -> None:
             lines.write(event.model_dump_json() + "\n")
-            emit(event)
+            if not isinstance(event, Working):
+                emit(event)
 
         if seat is None and spec.resources.devices > 1:
             finished = _guarded(lambda: _launched(spec, options, tell, should_stop))
@@ -83,7 +85,8 @@ def work(
 ) -> Finished:
     """The part of a run that is done in this process: all of it, or one of several seats.
 
-    The first process writes the files, is the one whose `emit` counts and whose `should_stop` is asked.
+    The first process writes the files, is the one whose `emit` counts and whose `should_stop` is asked. Signs of life
+    are told by every process: while one of them reads its data, the others may be waiting for it.
     """
 
     def tell(event: Event) -> None:
@@ -93,7 +96,8 @@ def work(
     def run_all() -> Finished:
         return Finished(reason="completed", artifacts=_run(_seated(spec, seat), options, seat, tell, should_stop))
 
-    return _guarded(run_all)
+    with signs_to(emit):
+        return _guarded(run_all)
 
 
 def _launched(

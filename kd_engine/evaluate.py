@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from kd_engine.data.dataset import Split
 from kd_engine.distributed import ALONE, World
 from kd_engine.network import Network
+from kd_engine.signs import sign
 
 _BATCH = 1000
 
@@ -40,6 +41,7 @@ def evaluate(network: Network, split: Split, world: World = ALONE) -> Evaluation
     network.module.eval()
     correct, losses = [], []
     for start in range(0, len(split), _BATCH)[world.rank :: world.size]:
+        sign("evaluating")
         logits_BK = network.logits(split.images_NCHW[start : start + _BATCH])
         labels_B = split.labels_N[start : start + _BATCH]
         correct.append((logits_BK.argmax(dim=1) == labels_B).sum())

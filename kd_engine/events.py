@@ -58,6 +58,19 @@ class Progress(_Event):
     seconds_remaining: float | None
 
 
+class Working(_Event):
+    """A stretch without other events gets on (`kd_engine/signs.py`); no part of the job's history.
+
+    Attributes:
+        doing: what, for a person.
+        patience_seconds: it is one call, of which nothing may be heard for so long; None: as of anything else.
+    """
+
+    type: Literal["working"] = "working"
+    doing: str
+    patience_seconds: float | None = None
+
+
 class EpochEnd(_Event):
     """One epoch is done; `epoch` counts from 1.
 
@@ -114,7 +127,7 @@ class Finished(_Event):
 
 
 Event = Annotated[
-    RunStarted | PhaseStarted | Progress | EpochEnd | CheckpointSaved | PhaseEnded | Finished,
+    RunStarted | PhaseStarted | Progress | Working | EpochEnd | CheckpointSaved | PhaseEnded | Finished,
     Field(discriminator="type"),
 ]
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import IO
 
 from kd_engine.errors import DiskFullError
+from kd_engine.signs import one_call, sign
 
+_CHUNK_BYTES = 2**20
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -43,7 +45,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Writes `path` whole; raises as `atomic_file` does."""
-    with atomic_file(path) as file:
+    with one_call(f"writing {path.name}", size=len(content)), atomic_file(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
@@ -66,5 +68,9 @@ def make_folder(folder: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """sha256 of a file, in hex."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            sign("hashing a file")
+    return digest.hexdigest()

@@ -22,6 +22,7 @@ from kd_engine.errors import DivergedError
 from kd_engine.evaluate import evaluate
 from kd_engine.network import Network
 from kd_engine.objective import Objective
+from kd_engine.signs import sign
 from kd_engine.spec import TrainingSpec
 from kd_engine.streams import generator, stream
 
@@ -111,6 +112,7 @@ class Trainer:
         )  # fmt: skip
         for position, batch in enumerate(epoch_batches):
             if position < first_step:
+                sign("finding the place in the epoch")
                 continue  # done before the interruption; drawn again so that the stream goes on where it was
             loss = self.train_step(batch)
             self._loss_sum += loss * batch.images

@@ -25,6 +25,7 @@ from worker.services import Services
 log = logging.getLogger(__name__)
 _CHECKPOINT = "checkpoint.safetensors"  # as the trainer calls it
 _RESUME = "resume.safetensors"
+_LOOKS = ("check", "register")  # kinds of job that look at what somebody sent, and should not take long
 
 
 class SpecBeyond(Exception):
@@ -47,10 +48,19 @@ class Attempt:
         self._checkpoints = 0
 
     @property
-    def timeout_seconds(self) -> float | None:
-        """How long all attempts of the job may run together."""
+    def time_limit(self) -> tuple[float, str] | None:
+        """How many seconds all attempts of the job may run together, and who says so."""
         timeout: float | None = self.job.spec.get("resources", {}).get("timeout_seconds")
-        return timeout
+        if timeout is not None:
+            return timeout, "resources.timeout_seconds"
+        if self.job.spec.get("kind") in _LOOKS:
+            return self._settings.check_seconds, "KD_CHECK_SECONDS"
+        return None
+
+    @property
+    def got_further(self) -> bool:
+        """Whether it has listed a checkpoint of its own, from which another attempt would go on."""
+        return self._checkpoints > 0
 
     def prepare(self) -> None:
         """Makes the folder and the request that the trainer reads.

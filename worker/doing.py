@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kd_engine.events import EpochEnd, Event, Phase, PhaseEnded, PhaseStarted, Progress, RunStarted
+from kd_engine.events import EpochEnd, Event, Phase, PhaseEnded, PhaseStarted, Progress, RunStarted, Working
 
 _WORDS: dict[Phase, str] = {
     "teacher": "training the teacher",
@@ -23,6 +23,8 @@ class Doing:
 
     def heard(self, event: Event) -> None:
         match event:
+            case Working():
+                self.words = event.doing
             case RunStarted():
                 self.words = "reading what it needs"
             case PhaseStarted():

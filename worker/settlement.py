@@ -32,6 +32,7 @@ class Outcome:
         finished: the engine's last event; None when it could write none.
         asked: it was asked to stop, because of the user's wish or because this worker leaves.
         overtime: why it was stopped for its time; None when it had enough.
+        hung: why it was stopped for showing no progress; None when it got on.
         beyond: what of the spec this worker's version does not know, so that there was no trainer.
     """
 
@@ -40,6 +41,7 @@ class Outcome:
     asked: bool = False
     overtime: str | None = None
     beyond: str | None = None
+    hung: str | None = None
 
 
 class Settlement:
@@ -64,6 +66,8 @@ class Settlement:
             return self._finish(EndReason.CANCELLED, f"the trainer {outcome.words}")
         if outcome.overtime is not None:
             return self._finish(EndReason.TIMEOUT, outcome.overtime)
+        if outcome.hung is not None:
+            return self._give_up_hung(outcome.hung)
         if outcome.beyond is not None:
             return self._leave_to_newer(outcome.beyond)
         if outcome.asked:
@@ -128,10 +132,19 @@ class Settlement:
         self._services.beyond.add(self._job_id)
         return self._hand_back(f"its version does not know this spec ({what}); a newer worker does")
 
-    def _lose(self, why: str) -> str:
+    def _give_up_hung(self, why: str) -> str:
+        """Tried again only where this attempt has got further than the one before, and its checkpoint can tell: one
+        that hangs where it began would hang there again, and hold a worker for as long.
+        """
+        advice = "Where a single step takes so long, set KD_STALL_SECONDS higher."
+        if self._attempt.got_further:
+            return self._lose(f"attempt {self._attempt.job.attempt}: {why}. {advice}", EndReason.STALLED)
+        return self._finish(EndReason.STALLED, f"{why}. {advice}")
+
+    def _lose(self, why: str, reason: EndReason = EndReason.WORKER_LOST) -> str:
         def end() -> None:
             with self._services.database.write() as repository:
-                repository.lose(self._job_id, self._token, self._services.settings.max_lost_attempts, why)
+                repository.lose(self._job_id, self._token, self._services.settings.max_lost_attempts, why, reason)
 
         self.persist(end)
         return "lost"

@@ -1,7 +1,8 @@
 """Watches over one attempt's trainer, from its start until it is gone.
 
 Copies its events and its log to the database, stores its checkpoints, passes on what the job's user wishes, minds its
-time, and ends it at once when the lease is lost. A database or a store that is away costs the trainer nothing.
+time and its progress, and ends it at once when the lease is lost. A database or a store that is away costs the trainer
+nothing.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from collections.abc import Sequence
 from jobs import trace
 from jobs.errors import LeaseLost, StoreUnavailable
 from kd_engine.errors import DiskFullError, EngineError
-from kd_engine.events import CheckpointSaved, Event, Finished
+from kd_engine.events import CheckpointSaved, Event, Finished, Working
 from kd_engine.files import DISK_FULL
 from worker.attempt import Attempt, SpecBeyond
 from worker.away import AWAY, who
 from worker.lease import Lease
 from worker.log_shipper import LogShipper
 from worker.phase_spans import PhaseSpans
+from worker.progress_watch import ProgressWatch
 from worker.services import Services
 from worker.settlement import RETRY_SECONDS, Outcome, Settlement
 from worker.trainer_process import LOG_FILE, TrainerProcess
@@ -40,11 +42,13 @@ class Supervision:
         self._phases = PhaseSpans(services.spans, trace.current())
         self._log = LogShipper(attempt.folder / LOG_FILE, self._write_log)
         self._watch: TrainerWatch  # once there is a trainer
+        self._progress = ProgressWatch(services.settings.stall_seconds)
         self._finished: Finished | None = None
         self._record_at = 0.0
         self._began = time.monotonic()
         self._asked = False
         self._overtime: str | None = None
+        self._hung: str | None = None
         self._beyond: str | None = None
 
     def run(self) -> Outcome:
@@ -61,7 +65,7 @@ class Supervision:
             self._record_rest()
         while self._settlement.persist(lambda: self._log.ship_chunk(ended=True)):
             continue
-        return Outcome(words, self._finished, self._asked, self._overtime, self._beyond)
+        return Outcome(words, self._finished, self._asked, self._overtime, self._beyond, self._hung)
 
     def _prepared(self) -> bool:
         """Prepares the attempt. Waits for who is away meanwhile, unless there is no need to run any more."""
@@ -91,13 +95,15 @@ class Supervision:
         """Runs the trainer to its end; says how it ended."""
         threads = self._services.settings.trainer_threads
         trainer = TrainerProcess(self._attempt.folder, threads, trace.environment())
+        self._progress.begin()
         try:
             self._watch = TrainerWatch(trainer, self._attempt.folder, self._services.settings, self._services.device)
             with self._lease.watchdog(trainer.kill), self._watch:
                 while trainer.running:
                     self._look_after(trainer)
                     time.sleep(_POLL_SECONDS)
-            self._take(trainer.events())
+            self._hear(trainer.events())
+            self._write_down()
         finally:
             trainer.close()
             self._phases.close()
@@ -107,10 +113,13 @@ class Supervision:
     def _look_after(self, trainer: TrainerProcess) -> None:
         if self._lease.lost:
             raise LeaseLost(self._job_id, self._token)
-        if self._told_to_stop() or self._out_of_time():
+        # What it wrote is heard before it is judged: writing down may have kept this process for longer than a trainer
+        # may be quiet.
+        self._hear(trainer.events())
+        if self._told_to_stop() or self._out_of_time() or self._hangs():
             trainer.ask_to_stop(self._services.settings.cancel_grace_seconds)
         trainer.check()
-        self._take(trainer.events())
+        self._write_down()
 
     def _told_to_stop(self) -> bool:
         """Remembered: who takes a wish back after this still finds the trainer gone, and the job in the queue."""
@@ -119,38 +128,57 @@ class Supervision:
         return self._asked
 
     def _out_of_time(self) -> bool:
-        limit, job = self._attempt.timeout_seconds, self._attempt.job
+        limit, job = self._attempt.time_limit, self._attempt.job
         ran = job.ran_ms / 1000 + time.monotonic() - self._began
-        if limit is not None and ran >= limit and self._overtime is None:
+        if limit is not None and ran >= limit[0] and self._overtime is None:
             attempts = f"{job.attempt} attempts" if job.attempt > 1 else "one attempt"
             self._overtime = (
-                f"it ran for {ran:,.0f} s in {attempts}, and resources.timeout_seconds allows {limit:,g}. A retry "
+                f"it ran for {ran:,.0f} s in {attempts}, and {limit[1]} allows {limit[0]:,g}. A retry "
                 "(POST /jobs/{id}/retry) goes on from the last checkpoint with as much time again; a new job may ask "
                 "for more time or fewer epochs."
             )
         return self._overtime is not None
 
-    def _take(self, events: Sequence[Event]) -> None:
-        """Records events and the log from time to time, and not while the database or the store is away; until then
-        they wait, and the trainer goes on.
-        """
+    def _hangs(self) -> bool:
+        """Remembered: one that ends in its grace after all was still too slow."""
+        self._hung = self._hung or self._progress.hung
+        return self._hung is not None
+
+    def _hear(self, events: Sequence[Event]) -> None:
         for event in events:
             self._phases.heard(event)
             self._watch.heard(event)
             self._services.metrics.heard(event)
+            self._progress.heard(event)
             if isinstance(event, Finished):
                 self._finished = event
-            else:
+            elif not isinstance(event, Working):
                 self._unrecorded.append(event)
+
+    def _write_down(self) -> None:
+        """Records events and the log from time to time, and not while the database or the store is away; until then
+        they wait, and the trainer goes on.
+        """
         if time.monotonic() < self._record_at:
             return
         try:
+            self._progress.note(self._note_stall, self._note_progress)
             if self._unrecorded:
                 self._record()
             self._log.ship()
         except AWAY as error:
             log.warning("job %s: %s", self._job_id, who(error))
             self._record_at = time.monotonic() + RETRY_SECONDS
+
+    def _note_stall(self, quiet_seconds: float, doing: str) -> None:
+        log.warning("job %s: no progress for %.0f s while it was %s", self._job_id, quiet_seconds, doing)
+        with self._services.database.write() as repository:
+            repository.note_stall(self._job_id, self._token, quiet_seconds, doing)
+
+    def _note_progress(self) -> None:
+        log.info("job %s: it gets on again", self._job_id)
+        with self._services.database.write() as repository:
+            repository.note_progress(self._job_id, self._token)
 
     def _record(self) -> None:
         """Stores and lists the newest checkpoint before it records the event that tells of it."""

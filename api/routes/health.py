@@ -59,6 +59,6 @@ def _part(ping: Callable[[], None], what: str) -> Part:
 def _workers(context: Context) -> Part:
     try:
         with context.database.read() as repository:
-            return workers_part(repository.workers_seen(HEARD_SECONDS), HEARD_SECONDS)
+            return workers_part(repository.workers_seen(HEARD_SECONDS), HEARD_SECONDS, repository.stalled())
     except SQLAlchemyError:
         return Part(ok=False, detail="unknown while the database does not answer.")

@@ -183,6 +183,10 @@ class Repository(Inbox):
         """How many jobs and workers there are."""
         return census.take(self._session)
 
+    def stalled(self) -> int:
+        """How many running jobs show no progress."""
+        return census.stalled(self._session)
+
     def usage(self, owner: str) -> Usage:
         """What an owner has now."""
         return usage.usage(self._session, owner)
@@ -238,6 +242,14 @@ class Repository(Inbox):
         """
         attempts.record(self._session, job_id, token, events)
 
+    def note_stall(self, job_id: str, token: int, quiet_seconds: float, doing: str) -> None:
+        """Notes that the trainer was last heard so long ago, and what it was doing then."""
+        attempts.note_stall(self._session, job_id, token, quiet_seconds, doing)
+
+    def note_progress(self, job_id: str, token: int) -> None:
+        """Notes that a trainer that had stalled gets on."""
+        attempts.note_progress(self._session, job_id, token)
+
     def write_log(self, job_id: str, token: int, lines: Sequence[str]) -> None:
         """Adds lines to the job's log; no more than `logs.MOST_LINES` in all."""
         logs.write(self._session, job_id, token, lines)
@@ -272,13 +284,13 @@ class Repository(Inbox):
         """Queues a running job again, as after a deploy; not counted as lost. Cancelled or paused if that was asked."""
         attempts.hand_back(self._session, job_id, token, why)
 
-    def lose(self, job_id: str, token: int, max_lost: int, why: str) -> None:
-        """Counts the attempt as lost, because its trainer died.
+    def lose(self, job_id: str, token: int, max_lost: int, why: str, reason: EndReason = EndReason.WORKER_LOST) -> None:
+        """Counts the attempt as lost, because its trainer died or had to be ended.
 
-        It is queued again; cancelled or paused if that was asked; failed with `worker_lost` when it is the
-        `max_lost`-th time.
+        It is queued again; cancelled or paused if that was asked; failed with `reason` when it is the `max_lost`-th
+        time.
         """
-        attempts.lose(self._session, job_id, token, max_lost, why)
+        attempts.lose(self._session, job_id, token, max_lost, why, reason)
 
     # The sweeper, and who is at work
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from jobs.artifacts import ArtifactInfo
@@ -39,6 +39,7 @@ def claim(session: Session, job_id: str, worker: str, lease_seconds: float) -> J
         "worker": worker,
         "lease_expires": now(lease_seconds),
         "claimed_at": now(),
+        "stalled_since": None,
         "started_at": func.coalesce(Job.started_at, now()),
     }
     if not edges.move(session, job_id, JobState.QUEUED, JobState.RUNNING, values=values, entries=[]):
@@ -81,6 +82,16 @@ def record(session: Session, job_id: str, token: int, events: Sequence[Event]) -
         entries.append((event.type, data))
     if values or entries:
         _write(session, job_id, token, values, entries)
+
+
+def note_stall(session: Session, job_id: str, token: int, quiet_seconds: float, doing: str) -> None:
+    since = now(-quiet_seconds)  # two clocks: it may come out before the attempt began
+    values = {"stalled_since": case((since >= Job.claimed_at, since), else_=Job.claimed_at)}
+    _write(session, job_id, token, values, [("stalled", {"quiet_seconds": round(quiet_seconds), "doing": doing})])
+
+
+def note_progress(session: Session, job_id: str, token: int) -> None:
+    _write(session, job_id, token, {"stalled_since": None}, [("recovered", {})])
 
 
 def _new_ones(session: Session, job_id: str, events: Iterable[Event]) -> Iterable[Event]:
@@ -154,9 +165,9 @@ def hand_back(session: Session, job_id: str, token: int, why: str) -> None:
     edges.put_back(session, job, why, Job.token == token)
 
 
-def lose(session: Session, job_id: str, token: int, max_lost: int, why: str) -> None:
+def lose(session: Session, job_id: str, token: int, max_lost: int, why: str, reason: EndReason) -> None:
     job = edges.held(session, job_id, token)
-    sweeps.give_up(session, job, max_lost, why, Job.token == token)
+    sweeps.give_up(session, job, max_lost, why, Job.token == token, reason=reason)
 
 
 def _write(

@@ -21,11 +21,13 @@ class Census:
         jobs: how many there are, by state and by the device that they ask for (`auto`, `cpu`, `cuda`).
         oldest_queued: seconds for which the oldest waiting job waits, by the device that it asks for.
         workers: how many were heard lately, by device.
+        stalled: running jobs whose trainer shows no progress.
     """
 
     jobs: dict[tuple[JobState, str], int]
     oldest_queued: dict[str, float]
     workers: dict[str, int]
+    stalled: int = 0
 
 
 # An index has the counts; only the few rows of waiting jobs are read themselves.
@@ -40,6 +42,7 @@ _waited = type_coerce(now(), BigInteger) - type_coerce(_waiting.c.since, BigInte
 _JOBS = select(_counted.c.state, _counted.c.device, _counted.c.jobs, _waited).outerjoin(
     _waiting, (_counted.c.device == _waiting.c.device) & (_counted.c.state == JobState.QUEUED)
 )
+_STALLED = select(func.count()).where(Job.state == JobState.RUNNING, Job.stalled_since >= Job.claimed_at)
 _WORKERS = select(Worker.device, func.count()).where(Worker.seen_at >= now(-HEARD_SECONDS)).group_by(Worker.device)
 
 
@@ -51,4 +54,9 @@ def take(session: Session) -> Census:
         if waited_ms is not None:
             oldest[device] = max(0.0, waited_ms / 1000)
     workers = {device: int(count) for device, count in session.execute(_WORKERS)}
-    return Census(jobs, oldest, workers)
+    return Census(jobs, oldest, workers, stalled(session))
+
+
+def stalled(session: Session) -> int:
+    """How many running jobs show no progress."""
+    return session.scalar(_STALLED) or 0

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from jobs.clock import now
 from jobs.ids import new_id
-from jobs.models import Delivery, DeliveryState, Job, Owner
+from jobs.models import Delivery, DeliveryState, Job, Owner, exact_reason
 
 # A webhook that answers at once gets a message once. Who delivers it and dies has its message delivered again.
 _CLAIM_SECONDS = 60.0
@@ -33,13 +33,14 @@ _LOCK = 0x706F_7374  # any number that nobody else in the same PostgreSQL databa
 
 def announce(session: Session, job_id: str) -> None:
     """Adds a message to each of the job's webhooks about the state that it has just come to."""
-    statement = select(Job.owner, Job.name, Job.state, Job.spec, Job.end_reason, Job.finished_at).where(
+    statement = select(Job.owner, Job.name, Job.state, Job.spec, Job.end_reason, Job.end_cause, Job.finished_at).where(
         Job.id == job_id
     )
     job = session.execute(statement).one()
     for hook in job.spec.get("webhooks", ()):
         ended: datetime = job.finished_at
-        data = {"id": job_id, "name": job.name, "state": job.state, "reason": job.end_reason}
+        reason = exact_reason(job.end_reason, job.end_cause)
+        data = {"id": job_id, "name": job.name, "state": job.state, "reason": reason}
         body = {"type": f"job.{job.state}", "timestamp": ended.isoformat(), "data": data}
         row = {
             "id": new_id("msg"),

@@ -73,7 +73,7 @@ def move(
     check_transition(source, target)
     values = {"state": target, **values}
     if source is JobState.RUNNING:
-        values |= {"ran_ms": Job.ran_ms + _ran(), "lease_expires": None, "claimed_at": None}
+        values |= {"ran_ms": Job.ran_ms + _ran(), "lease_expires": None, "claimed_at": None, "stalled_since": None}
     return change(session, job_id, Job.state == source, *guard, values=values, entries=entries)
 
 
@@ -92,7 +92,13 @@ def end(
     """Ends a job for `reason`, with its one terminal event; what a next attempt needs stays only where one may come."""
     detail = storable(detail)[:_DETAIL_LENGTH]
     expires = type_coerce(now(), BigInteger) + Job.keep_seconds * 1000  # NULL where the job names no time
-    values |= {"end_reason": reason, "end_detail": detail, "finished_at": now(), "expires_at": expires}
+    values |= {
+        "end_reason": reason.known_before,
+        "end_cause": reason.value,
+        "end_detail": detail,
+        "finished_at": now(),
+        "expires_at": expires,
+    }
     entry = ("ended", {"state": reason.state, "reason": reason, "detail": detail})
     ended = move(session, job_id, source, reason.state, *guard, values=values, entries=[entry])
     if ended:

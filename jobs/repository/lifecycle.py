@@ -103,7 +103,7 @@ def retry(session: Session, job_id: str, quota: Quota, note: Mapping[str, Any]) 
         raise WrongState(job_id, job.state, "only a job that failed or was cancelled can be run again")
     again = create(session, parse_spec(job.spec), job.owner, quota, None, job_id, note)
     uploads.hand_over(session, job, again)
-    if job.end_reason is not None and job.end_reason.retryable:
+    if job.reason is not None and job.reason.retryable:
         _take_over_metrics(session, job_id, again.id)
     return again, True
 

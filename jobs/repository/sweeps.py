@@ -26,14 +26,21 @@ def _expire(session: Session, job: Job, max_lost: int) -> bool:
     return give_up(session, job, max_lost, f"worker '{job.worker}' was lost in attempt {job.attempt}", *guard)
 
 
-def give_up(session: Session, job: Job, max_lost: int, why: str, *guard: ColumnElement[bool]) -> bool:
+def give_up(
+    session: Session,
+    job: Job,
+    max_lost: int,
+    why: str,
+    *guard: ColumnElement[bool],
+    reason: EndReason = EndReason.WORKER_LOST,
+) -> bool:
     """Counts the job's attempt as lost: put back, failed at the `max_lost`-th time, cancelled if that was asked."""
     lost = job.lost_attempts + 1
     if job.cancel_requested or lost < max_lost:
         done = edges.put_back(session, job, why, *guard, lost_attempts=lost)
     else:
         detail = f"{lost} attempts were lost; the last time, {why}"
-        done = edges.end(session, job.id, JobState.RUNNING, EndReason.WORKER_LOST, detail, *guard, lost_attempts=lost)
+        done = edges.end(session, job.id, JobState.RUNNING, reason, detail, *guard, lost_attempts=lost)
     if done:
         tell(session, AttemptLost())
     return done

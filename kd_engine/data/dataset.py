@@ -16,6 +16,7 @@ from torch import Tensor
 
 from kd_engine.build import load_object
 from kd_engine.catalog import UPLOADED, DatasetRow, Facts
+from kd_engine.data.files import hash_in_parts
 from kd_engine.data.normalisation import measure
 from kd_engine.data.splits import VALIDATION_SEED, held_out
 from kd_engine.errors import DataError, InvalidSpecError
@@ -165,7 +166,7 @@ def content_sha256(raw: RawData) -> str:
     digest = hashlib.sha256()
     for tensor in (raw.train_images, raw.train_labels, raw.test_images, raw.test_labels):
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().numpy().reshape(-1).data)
+        hash_in_parts(digest, tensor.contiguous().numpy().reshape(-1).data)
     if raw.classes is not None:
         digest.update("\0".join(raw.classes).encode())
     return digest.hexdigest()

@@ -13,6 +13,7 @@ from typing import IO
 
 from kd_engine.data.files import atomic_write
 from kd_engine.errors import DataError
+from kd_engine.signs import sign
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ def _stream(response: http.client.HTTPResponse, file: IO[bytes], md5: str) -> No
     digest = hashlib.md5(usedforsecurity=False)
     received = 0
     while chunk := response.read(CHUNK_BYTES):
+        sign("downloading a data set")
         received += len(chunk)
         if received > MAX_BYTES:
             raise _MirrorError(f"sent more than {MAX_BYTES:,} bytes")

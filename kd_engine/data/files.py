@@ -7,12 +7,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from kd_engine.errors import DataError, DiskFullError
 from kd_engine.files import DISK_FULL, atomic_file
+from kd_engine.signs import sign
 
 ADVICE = "The file is truncated or was changed: delete it and get the publisher's file again."
+
+_HASHED_AT_ONCE = 2**24  # items
 
 
 def read(path: Path) -> bytes:
@@ -43,6 +46,17 @@ def read_verified(path: Path, md5: str) -> bytes:
 def md5_of(content: bytes) -> str:
     """md5 in hex: the checksum that publishers give. It finds accidents; it does not stop a determined forger."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+class _Digest(Protocol):
+    def update(self, data: memoryview, /) -> None: ...
+
+
+def hash_in_parts(digest: _Digest, content: memoryview) -> None:
+    """Hashes part by part what may be as large as the disk is slow."""
+    for start in range(0, len(content), _HASHED_AT_ONCE):
+        digest.update(content[start : start + _HASHED_AT_ONCE])
+        sign("hashing the data set")
 
 
 @contextmanager

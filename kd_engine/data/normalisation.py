@@ -11,6 +11,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from kd_engine.signs import sign
+
 
 @dataclass(frozen=True)
 class Normalisation:
@@ -42,6 +44,7 @@ def pixel_counts(images_NCHW: Tensor) -> Tensor:
     """
     counts_CV = torch.zeros(images_NCHW.shape[1], 256, dtype=torch.int64)
     for part_BCHW in torch.split(images_NCHW, _AT_A_TIME):
+        sign("measuring the pixels")
         for channel in range(len(counts_CV)):
             counts_CV[channel] += torch.bincount(part_BCHW[:, channel].flatten(), minlength=256)
     return counts_CV

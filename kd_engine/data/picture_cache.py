@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kd_engine.data.files import atomic_write
+from kd_engine.data.files import atomic_write, hash_in_parts
 from kd_engine.data.mapped import mapped
 from kd_engine.data.pictures import Picture, decode_all
 
@@ -91,7 +91,9 @@ def _open(folder: Path, parts: list[str]) -> dict[str, Tensor] | None:
 
 def _mapped(path: Path, sha256: str) -> NDArray[np.uint8]:
     array: NDArray[np.uint8] = mapped(path)
-    if hashlib.sha256(array.reshape(-1).data).hexdigest() != sha256:
+    digest = hashlib.sha256()
+    hash_in_parts(digest, array.reshape(-1).data)
+    if digest.hexdigest() != sha256:
         raise ValueError(f"{path.name} has another checksum")
     return array
 

@@ -23,6 +23,7 @@ from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
 from kd_engine.data.files import read
 from kd_engine.errors import DataError
+from kd_engine.signs import sign
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,11 @@ def identify(paths: Sequence[tuple[Path, str]]) -> list[Picture]:
         DataError: a file cannot be read.
     """
     with ThreadPoolExecutor(_threads()) as pool:
-        return list(pool.map(lambda pair: _identify(*pair), paths))
+        found = []
+        for picture in pool.map(lambda pair: _identify(*pair), paths):
+            found.append(picture)
+            sign("reading pictures")
+        return found
 
 
 def decode_all(pictures: Sequence[Picture], height: int, width: int) -> Iterator[NDArray[np.uint8]]:
@@ -64,7 +69,9 @@ def decode_all(pictures: Sequence[Picture], height: int, width: int) -> Iterator
     with ThreadPoolExecutor(_threads()) as pool:
         for start in range(0, len(pictures), _AT_A_TIME):
             part = pictures[start : start + _AT_A_TIME]
-            yield from pool.map(lambda picture: decode(picture, height, width), part)
+            for image_CHW in pool.map(lambda picture: decode(picture, height, width), part):
+                sign("decoding pictures")
+                yield image_CHW
             done = start + len(part)
             if 10 * done // len(pictures) > 10 * start // len(pictures):  # a line a tenth
                 logger.info("decoded %s of %s pictures", f"{done:,}", f"{len(pictures):,}")

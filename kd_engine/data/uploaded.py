@@ -18,6 +18,7 @@ from kd_engine.data import arrays, image_folder
 from kd_engine.data.dataset import RawData
 from kd_engine.errors import DataError, DiskFullError
 from kd_engine.files import DISK_FULL, sha256_of
+from kd_engine.signs import sign
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,12 @@ def _unpacked(file: Path, sha256: str, cache_dir: Path | None) -> Iterator[Path]
     yield folder if folder.is_dir() else _unpack(file, sha256, folder)
 
 
+def _as_data(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """tarfile's own filter of that name."""
+    sign("unpacking the data set")
+    return tarfile.data_filter(member, folder)
+
+
 def _unpack(file: Path, sha256: str, folder: Path) -> Path:
     """Beside its place first, so that a folder that is there is whole; two runs at once do the same."""
     if sha256_of(file) != sha256:
@@ -65,7 +72,7 @@ def _unpack(file: Path, sha256: str, folder: Path) -> Path:
     beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:8]}-", suffix=".part"))
     try:
         with tarfile.open(file, "r:") as archive:
-            archive.extractall(beside, filter="data")
+            archive.extractall(beside, filter=_as_data)
         beside.chmod(0o755)
         os.rename(beside, folder)
     except OSError as error:

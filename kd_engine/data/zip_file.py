@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from kd_engine.signs import sign
+
 _END, _END_64, _ENTRY, _LOCAL = b"PK\x05\x06", b"PK\x06\x06", b"PK\x01\x02", b"PK\x03\x04"
 _LOCATOR = b"PK\x06\x07"
 _LONGEST_COMMENT = 0xFFFF
@@ -89,6 +91,7 @@ def pieces(file: BinaryIO, entry: Entry) -> Iterator[bytes]:
     unpacked = _stored(file, entry) if entry.method == _STORED else _inflated(file, entry)
     left, crc32 = entry.size, 0
     for piece in unpacked:
+        sign("unpacking")
         left -= len(piece)
         if left < 0:
             break

@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kd_engine.network import Network
 from kd_engine.shortage import shortage_behind
+from kd_engine.signs import sign
 
 LATENCY_BATCHES = (1, 128)
 _FEWEST_RUNS, _MOST_RUNS = 3, 50
@@ -81,6 +82,7 @@ def _median_seconds(forward: Callable[[], Tensor], device: torch.device) -> floa
 
 
 def _timed(forward: Callable[[], Tensor], device: torch.device) -> float:
+    sign("timing a network")
     start = time.perf_counter()
     forward()
     if device.type == "cuda":

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from kd_engine.data.dataset import Split
 from kd_engine.network import Network
+from kd_engine.signs import sign
 
 BATCH = 1000  # the same for every pass: rounding may depend on the size of a batch
 MOST_KEPT = 2**26  # numbers: 256 MB in float32; ImageNet's 50,000 images of 1,000 classes just fit
@@ -34,6 +35,7 @@ class SplitLogits:
     @torch.inference_mode()
     def batch(self, start: int) -> Tensor:
         """Logits `[B, K]` of the images from `start` on."""
+        sign("measuring a network")
         if start in self._kept:
             return self._kept[start]
         logits_BK = self._network.logits(self.split.images_NCHW[start : start + BATCH])

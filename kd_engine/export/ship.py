@@ -28,6 +28,7 @@ from kd_engine.export.program import run_program, save_program, trace
 from kd_engine.files import write_atomically
 from kd_engine.network import Network
 from kd_engine.onnx_session import OnnxSession
+from kd_engine.signs import one_call, sign
 from kd_engine.spec import Export
 from kd_engine.statistics import of_accuracy, of_paired_difference
 
@@ -41,6 +42,7 @@ SCRIPT = "predict.py"
 CHECKED_IMAGES = 256
 CALIBRATION_IMAGES = 256  # of validation: neither trained on nor tested on
 _BATCH = 256
+_MOST_SECONDS = 1800.0  # of one form, of a large network on a slow machine
 # Two programs that add the same numbers in another order: float32 rounding grows with depth to about 1e-5 of the
 # largest logit. A wrong graph is wrong in the first digit.
 _TOLERANCE = 1e-3
@@ -98,7 +100,8 @@ class _Exporter:
         """Writes the form's file; what the report says of it."""
         write = {"torch_export": self._torch_export, "onnx": self._write_onnx, "onnx_int8": self._int8}[form]
         path = self.out_dir / FILES[form]
-        measured = write(path)
+        with one_call(f"exporting the student as {form}", seconds=_MOST_SECONDS):
+            measured = write(path)
         return {"file": path.name, "bytes": path.stat().st_size, **measured}
 
     def _torch_export(self, path: Path) -> dict[str, Any]:
@@ -150,6 +153,7 @@ def _correct(session: OnnxSession, split: Split) -> NDArray[np.bool_]:
     for images_BCHW, labels_B in zip(
         torch.split(split.images_NCHW, _BATCH), torch.split(split.labels_N, _BATCH), strict=True
     ):
+        sign("testing the 8-bit student")
         logits_BK: NDArray[np.float32] = session.run(as_pixels(images_BCHW).numpy())[0]
         parts.append(logits_BK.argmax(axis=1) == labels_B.cpu().numpy())
     return np.concatenate(parts)

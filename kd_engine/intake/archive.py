@@ -17,6 +17,7 @@ from pathlib import Path
 from kd_engine.data import zip_file
 from kd_engine.errors import DataError
 from kd_engine.intake import tar_file
+from kd_engine.signs import sign
 
 MOST_ENTRIES = 2_000_000  # folders too; ImageNet has 1.4 million pictures
 MOST_NAME_BYTES = 256 * 2**20  # of all names, which are kept
@@ -95,6 +96,7 @@ class Archive:
 
         def heard(count: int) -> None:
             nonlocal came
+            sign("unpacking")
             came += count
             _check_total(came, packed)
 
@@ -121,6 +123,7 @@ def _checked(members: Iterable[Member | None], packed: int) -> tuple[Member, ...
     found: dict[str, Member] = {}
     total = names = 0
     for count, member in enumerate(members, start=1):
+        sign("listing the archive")
         if count > MOST_ENTRIES:
             raise DataError(f"the archive holds more than {MOST_ENTRIES:,} files, the most that are taken.")
         if member is None:

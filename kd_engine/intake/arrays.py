@@ -30,6 +30,7 @@ from kd_engine.intake.layout import MOST_CLASSES, TEST_SEED
 from kd_engine.intake.manifest import Findings, Image
 from kd_engine.intake.sheet import COLUMNS, draw_sheet
 from kd_engine.intake.survey import THUMBNAIL
+from kd_engine.signs import one_call
 
 SHEET = "thumbnails.png"
 CLASSES = "classes"
@@ -60,7 +61,8 @@ def check_arrays(
     """
     arrays, notes = _named(load_arrays(path), test_share)
     params = _params(arrays.pop(CLASSES, None))
-    with atomic_file(out_dir / PREPARED["arrays"]) as file:
+    size = sum(array.nbytes for array in arrays.values())
+    with atomic_file(out_dir / PREPARED["arrays"]) as file, one_call("writing the arrays", size=size):
         np.savez(file, allow_pickle=False, **arrays)
     del arrays  # they are read anew
     raw = read(out_dir, params, None)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from kd_engine.data.pictures import upright
+from kd_engine.signs import sign
 
 THUMBNAIL = 64  # pixels a side
 _AT_ONCE = 8  # pictures
@@ -98,6 +99,7 @@ def in_threads(work: Callable[[_T], _R], items: Iterable[_T], size: Callable[[_T
     held = 0
     with ThreadPoolExecutor(threads) as pool:
         for part, part_bytes in _parts(items, size):
+            sign("looking at pictures")
             waiting.append((pool.submit(lambda part: [(item, work(item)) for item in part], part), part_bytes))
             held += part_bytes
             while len(waiting) > 2 * threads or (held > _WAITING_BYTES and waiting):

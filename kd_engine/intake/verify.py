@@ -20,6 +20,7 @@ from kd_engine.errors import DataError
 from kd_engine.evaluation.measures import confusion_matrix
 from kd_engine.evaluation.outcomes import Outcomes
 from kd_engine.network import Architecture, Network
+from kd_engine.signs import sign
 from kd_engine.statistics import of_paired_difference
 
 TRIED_IMAGES = 1000
@@ -100,9 +101,10 @@ def _ways(channels: int, own: Normalisation) -> Iterator[tuple[str, tuple[float,
 
 @torch.inference_mode()
 def _accuracies(network: Network, images: Split, normalise: Normalisation) -> tuple[float, float]:
-    parts = [
-        network.module(normalise(images_BCHW)).argmax(dim=1) for images_BCHW in torch.split(images.images_NCHW, _BATCH)
-    ]
+    parts = []
+    for images_BCHW in torch.split(images.images_NCHW, _BATCH):
+        sign("trying a normalisation")
+        parts.append(network.module(normalise(images_BCHW)).argmax(dim=1))
     confusion_KK = confusion_matrix(images.labels_N, torch.cat(parts), len(network.architecture.classes)).cpu()
     better_K = _best_order(confusion_KK)
     at_best = int(confusion_KK[better_K, torch.arange(len(better_K))].sum())

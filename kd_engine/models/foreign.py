@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from kd_engine.errors import InvalidSpecError
+from kd_engine.signs import sign
 
 if TYPE_CHECKING:
     from kd_engine.onnx_session import OnnxSession
@@ -171,6 +172,7 @@ def keys_of(images_NCHW: Tensor) -> list[tuple[int, int]]:
     """128 bits of each uint8 image's sha256, as two signed numbers."""
     found = []
     for image_CHW in images_NCHW.contiguous().numpy():
+        sign("recognising images")
         digest = hashlib.sha256(image_CHW.data).digest()
         first, second = (int.from_bytes(part, "little", signed=True) for part in (digest[:8], digest[8:16]))
         found.append((first, second))

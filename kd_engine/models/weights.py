@@ -13,8 +13,10 @@ from torch import Tensor
 
 from kd_engine.errors import DataError
 from kd_engine.files import sha256_of
+from kd_engine.signs import one_call
 
 FOLDER = "weights"
+_MOST_SECONDS = 3600.0  # of a download; the hub's client itself gives up a connection that says nothing
 _HUB_FOLDER = "hub"
 _SUFFIX = ".safetensors"
 _HUB_FILE = "model.safetensors"
@@ -62,7 +64,9 @@ class WeightsFolder:
                 )
                 raise DataError(message) from absent
         try:
-            return _read(Path(hf_hub_download(repository, **where)))
+            with one_call(f"downloading the weights {repository}", seconds=_MOST_SECONDS):
+                path = Path(hf_hub_download(repository, **where))
+            return _read(path)
         except DataError:
             raise
         except Exception as error:  # the hub's client, its HTTP library and the network have errors of their own

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -35,6 +36,21 @@ def test_ready_once_a_worker_was_heard(own: Service) -> None:
     ready = Readiness.model_validate(answer.json())
     assert (answer.status_code, ready.status) == (200, "ready")
     assert all(part.ok for part in ready.parts.values())
+
+
+def test_ready_tells_of_jobs_that_show_no_progress(own: Service) -> None:
+    job_id = own.create()
+    token = own.start(job_id)
+    assert own.client.get(f"/jobs/{job_id}").json()["stalled_since"] is None
+    with own.context.database.write() as repository:
+        repository.beat("worker-1", "cpu", job_id)
+        repository.note_stall(job_id, token, 250.0, "decoding pictures")
+    answer = own.client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["parts"]["workers"]["detail"].endswith("1 of their jobs shows no progress.")
+    since = own.client.get(f"/jobs/{job_id}").json()["stalled_since"]
+    assert datetime.fromisoformat(since).tzinfo is not None
+    assert own.client.get("/jobs").json()["jobs"][0]["stalled_since"] == since
 
 
 def test_not_ready_without_a_broker_but_jobs_are_taken(tmp_path: Path) -> None:

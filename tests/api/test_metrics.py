@@ -65,6 +65,7 @@ def test_jobs_requests_files_and_ends(measured: tuple[Service, str], tmp_path: P
     assert age is not None
     assert age >= 0
     assert value(samples, "distillery_workers", device="cpu") == 0
+    assert value(samples, "distillery_jobs_stalled") == 0
     assert value(samples, "distillery_database_up") == 1
     assert value(samples, "distillery_jobs_ended_total", reason="cancelled") == 1
     assert value(samples, "distillery_artifact_sent_bytes_total") == 13

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
+from kd_engine import signs
 from kd_engine.events import parse_event
 from kd_engine.files import sha256_of
 from kd_engine.network import load_network, read_metadata
@@ -23,7 +24,9 @@ WEIGHTS = ("student.safetensors", "baseline.safetensors", "teacher.safetensors")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Recorder]:
     out = tmp_path_factory.mktemp("run")
     recorder = Recorder()
-    ended = run_spec(DIGITS, out, recorder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signs, "_EVERY_SECONDS", 0.0)  # all of them, not one a second
+        ended = run_spec(DIGITS, out, recorder)
     assert ended.reason == "completed", ended.detail
     return out, recorder
 
@@ -79,7 +82,15 @@ def test_events_tell_the_whole_course(finished: tuple[Path, Recorder]) -> None:
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     on_disk = [parse_event(line) for line in (out / "events.jsonl").read_bytes().splitlines()]
-    assert on_disk == recorder.events
+    assert [event for event in on_disk if event.type != "working"] == recorder.events
+
+
+def test_signs_of_life_come_between_events_and_only_where_the_run_is_watched(finished: tuple[Path, Recorder]) -> None:
+    out, recorder = finished
+    on_disk = [parse_event(line) for line in (out / "events.jsonl").read_bytes().splitlines()]
+    told = {event.doing for event in on_disk if event.type == "working"}
+    assert told >= {"hashing the data set", "evaluating", "measuring a network", "timing a network"}
+    assert not recorder.of("working")
 
 
 def test_metrics_csv_has_a_line_an_epoch(finished: tuple[Path, Recorder]) -> None:

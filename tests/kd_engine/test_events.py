@@ -15,6 +15,7 @@ from kd_engine.events import (
     PhaseStarted,
     Progress,
     RunStarted,
+    Working,
     parse_event,
 )
 
@@ -22,6 +23,7 @@ EVENTS: list[Event] = [
     RunStarted(device="cpu", threads=2, resumed=True),
     PhaseStarted(phase="teacher", repeat=0, epochs=12, first_epoch=3),
     Progress(phase="student", repeat=1, epoch=2, step=3, steps=430, fraction=0.25, seconds_remaining=None),
+    Working(doing="compiling the teacher", patience_seconds=3600.0),
     EpochEnd(phase="baseline", repeat=0, epoch=1, epochs=2, metrics={"val_accuracy": 0.5, "lr": 1e-3}),
     CheckpointSaved(path="checkpoints/3", phase="student", repeat=0, epoch=3),
     PhaseEnded(phase="teacher", repeat=0, source="cache", metrics={"test_accuracy": 0.99}),

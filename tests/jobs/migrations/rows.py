@@ -44,6 +44,8 @@ def _job(state: str) -> dict[str, Any]:
         "retry_of": None,
         # since 0004
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "a=1",
+        # since 0007
+        "stalled_since": _T if state == "running" else None, "end_cause": "stalled" if state == "failed" else None,
     }  # fmt: skip
 
 
@@ -78,7 +80,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         _artifact("succeeded", "student.safetensors", "result"),
         _artifact("succeeded", "report.json", "result"),
     ],
-    "workers": [{"id": "w-1", "device": "cpu", "job_id": job_id("running"), "started_at": _T, "seen_at": _T}],
+    "workers": [{"id": "w-1", "device": "cpu", "job_id": job_id("running"), "started_at": _T, "seen_at": _T,
+                 "lacks": None}],
     # since 0002
     "owners": [{"name": "local", "served_at": _T}, {"name": "vision", "served_at": None}],
     "job_logs": [

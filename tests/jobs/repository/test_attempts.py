@@ -172,7 +172,7 @@ def test_a_job_ends_once_in_the_state_of_its_reason(database: Database, reason: 
         assert (unlisted, kept) == (([], ["k1"]) if reason.retryable else (["k1"], [])), "for a retry to go on from"
         assert [row.name for row in repository.artifacts(job_id)] == ["report.json"]
     job = read(database, job_id)
-    assert (job.state, job.end_reason, job.end_detail) == (reason.state, reason, "why ?")
+    assert (job.state, job.reason, job.end_detail) == (reason.state, reason, "why ?")
     assert job.finished_at is not None
     assert job.lease_expires is None
     ended = [event.data for event in events_of(database, job_id) if event.type == "ended"]
