@@ -339,7 +339,7 @@ class Delivery(Base):
 
     __table_args__ = (
         Index("deliveries_state_due", "state", "due_at"),
-        Index("deliveries_turn", "state", "owner", "due_at", "host"),
+        Index("deliveries_turn", "state", "owner", "due_at", "id", "host"),
         Index("deliveries_taken", "taken_until"),
         Index("deliveries_settled", "settled_at"),
     )

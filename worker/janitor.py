@@ -25,7 +25,8 @@ _MONTH_SECONDS = 30 * _DAY_SECONDS
 # A file is stored some seconds before the row that names it. While the database is away that takes longer, but never
 # longer than a lease, without which nothing is listed.
 _OLD_SECONDS = 3600.0
-_JOBS_AT_ONCE = 50
+_JOBS_AT_ONCE = 5  # each with up to 20,000 lines of a log, which takes up to a quarter of a second
+_REST_SECONDS = 0.1
 _MESSAGES_AT_ONCE = 500
 _KEYS_AT_ONCE = 500
 
@@ -38,14 +39,27 @@ class Janitor:
         self._settings, self._database, self._store = services.settings, services.database, services.store
 
     def purge(self) -> None:
-        """Deletes jobs that ended longer ago than they are kept, with their files, and old messages; some at a time."""
+        """Deletes jobs that ended longer ago than they are kept, with their files, and old messages; all of them.
+
+        Some at a time, with a rest as long as the work: where there is one writer at a time, others get their turn.
+        """
+        working = True
+        while working and not self._services.leaving.is_set():
+            began = time.monotonic()
+            working = self._purge_some()
+            if working:
+                self._services.leaving.wait(max(_REST_SECONDS, time.monotonic() - began))
+
+    def _purge_some(self) -> bool:
+        """Whether there may be more."""
         days = self._settings.keep_days
         with self._database.write() as repository:
             jobs, keys = repository.purge_ended(None if days is None else days * _DAY_SECONDS, _JOBS_AT_ONCE)
-            repository.purge_deliveries(_MONTH_SECONDS, _MESSAGES_AT_ONCE)
+            messages = repository.purge_deliveries(_MONTH_SECONDS, _MESSAGES_AT_ONCE)
         self._delete(keys)
         if jobs:
             log.info("deleted %d jobs whose time was over: %s", len(jobs), ", ".join(jobs))
+        return len(jobs) >= _JOBS_AT_ONCE or messages >= _MESSAGES_AT_ONCE
 
     def forget_workers(self) -> None:
         """Takes workers off the list that were not heard for a day."""

@@ -109,7 +109,7 @@ def _turns(session: Session, limit: int) -> list[str]:
 
 _UNDER_WAY = (
     select(Delivery.owner, Delivery.host, func.count())
-    .where(Delivery.taken_until > now(), Delivery.due_at > now(), Delivery.state == DeliveryState.DUE)
+    .where(Delivery.taken_until > now(), Delivery.due_at > now())
     .group_by(Delivery.owner, Delivery.host)
 )
 

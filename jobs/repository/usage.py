@@ -41,10 +41,9 @@ def usage(session: Session, owner: str) -> Usage:
     of_owner = counted.where(Job.owner == owner, Job.state.in_((*_WAITING, JobState.RUNNING))).group_by(Job.state)
     by_state = {state: (int(count), int(epochs)) for state, count, epochs in session.execute(of_owner)}
     stored = select(func.coalesce(func.sum(Artifact.size), 0)).join(Job).where(Job.owner == owner)
-    sent = select(func.coalesce(func.sum(Upload.reserved), 0)).where(Upload.owner == owner)
-    count = select(func.count()).select_from(Upload).where(Upload.owner == owner)
+    uploaded = func.coalesce(func.sum(Upload.reserved), 0)
     # in one statement: a file that is just becoming a data set counts once
-    of_files = select(stored.scalar_subquery(), sent.scalar_subquery(), count.scalar_subquery())
+    of_files = select(stored.scalar_subquery(), uploaded, func.count()).where(Upload.owner == owner)
     stored_bytes, upload_bytes, uploads = map(int, session.execute(of_files).one())
     return Usage(
         running=by_state.get(JobState.RUNNING, (0, 0))[0],

@@ -137,6 +137,24 @@ def test_jobs_go_when_their_time_is_over_and_their_files_with_them(services: Ser
     assert (services.settings.artifacts_dir / f"{long_kept}/1/report.json").exists()
 
 
+def test_many_jobs_go_some_at_a_time_until_none_is_left(
+    services: Services, submit: Submit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What one owner's hundreds of jobs take must not keep everybody else from writing."""
+    monkeypatch.setattr("worker.janitor._JOBS_AT_ONCE", 2)
+    jobs = [submit(DIGITS | {"keep_days": 1e-7}) for _ in range(5)]
+    for job_id in jobs:
+        _ended(services, job_id, f"{job_id}/1/report.json")
+    time.sleep(0.02)
+    with caplog.at_level("INFO", "worker.janitor"):
+        Janitor(services).purge()
+    deleted = [record.args for record in caplog.records if "whose time was over" in record.msg]
+    assert sorted(args[0] for args in deleted if isinstance(args, tuple)) == [1, 2, 2]
+    for job_id in jobs:
+        with pytest.raises(JobNotFound):
+            look(services, job_id)
+
+
 def test_workers_that_were_not_heard_for_long_are_forgotten(
     services: Services, janitor: Janitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ def upgrade() -> None:
     # messages from before have no host: of one owner few of them go out at once
     op.add_column("deliveries", sa.Column("host", sa.String(255), nullable=False, server_default=sa.text("''")))
     op.add_column("deliveries", sa.Column("taken_until", sa.BigInteger()))
-    op.create_index("deliveries_turn", "deliveries", ["state", "owner", "due_at", "host"])
+    op.create_index("deliveries_turn", "deliveries", ["state", "owner", "due_at", "id", "host"])
     op.create_index("deliveries_taken", "deliveries", ["taken_until"])
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 from jobs.db import Database
 from jobs.repository import JobFilter, Repository
 from jobs.states import JobState
-from tests.jobs.samples import an_epoch, create, running
+from tests.jobs.samples import a_spec, an_epoch, create, running
 
 Statements = list[tuple[str, Any]]
 
@@ -69,6 +69,7 @@ def scans(steps: list[str]) -> list[str]:
         (lambda repository: repository.purge_ended(60, 10), "jobs_finished (finished_at<?)"),
         (lambda repository: repository.take_deliveries(10), "deliveries_state_due (state=? AND due_at<?)"),
         (lambda repository: repository.usage("local"), "jobs_queue (state=? AND owner=?)"),
+        (lambda repository: repository.usage("local"), "uploads_owner (owner=?)"),
         (lambda repository: repository.versions(["job_1"]), "(id=?)"),
         (list_jobs(owner="vision"), "jobs_owner (owner=?)"),
         (list_jobs(state=JobState.RUNNING), "jobs_state_id (state=?)"),
@@ -89,6 +90,17 @@ def test_the_first_of_each_queue_is_found_without_looking_at_the_rest(sqlite_dat
     assert sum("jobs_queue (state=? AND owner=? AND device=?)" in step for step in steps) == 2, steps
     # the table of owners is small, and gone through whole
     assert [step for step in scans(steps) if step != "SCAN owners"] == [], steps
+
+
+def test_whose_message_goes_next_is_found_without_looking_at_those_of_others(sqlite_database: Database) -> None:
+    with sqlite_database.write() as repository:
+        told = repository.create(a_spec(webhooks=[{"url": "https://example.org/"}]))
+        repository.request_cancel(told.id)
+    steps = plans(sqlite_database, lambda repository: repository.take_deliveries(10))
+    assert sum("deliveries_turn (state=? AND owner=? AND due_at<?)" in step for step in steps) >= 2, steps
+    assert any("deliveries_taken (taken_until>?)" in step for step in steps), steps
+    # the rest are the small table of owners, and lists of none
+    assert not [step for step in steps if step.startswith("SCAN deliveries") or "FOR ORDER BY" in step], steps
 
 
 def test_a_list_without_filters_walks_down_the_ids(sqlite_database: Database) -> None:
