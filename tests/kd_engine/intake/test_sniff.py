@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import save
 
 from kd_engine.export.ship import ship
@@ -72,6 +76,45 @@ def test_a_zip_that_breaks_off_is_still_one(tmp_path: Path) -> None:
     whole = zipped(tmp_path / "whole.zip", by_class()).read_bytes()
     (tmp_path / "half.zip").write_bytes(whole[: len(whole) // 2])
     assert sniff(tmp_path / "half.zip") == "zip"
+
+
+class Counted(io.BytesIO):
+    """A file that counts what is read of it."""
+
+    count = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = super().read(size)
+        self.count += len(content)
+        return content
+
+
+@pytest.mark.parametrize(("suffix", "form"), [("npy", "npz"), ("png", "zip")])
+def test_of_a_directory_with_any_number_of_names_the_first_are_read(suffix: str, form: str) -> None:
+    file = Counted()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(20_000):
+            archive.writestr(zipfile.ZipInfo(f"{'long' * 10}/{number}.{suffix}"), b"")
+    file.seek(0)
+    file.count = 0
+    assert sniffing.sniff(file) == form
+    assert file.count < 200_000 < len(file.getvalue()) / 10
+
+
+@pytest.mark.parametrize("comment", [b"", b"x" * 65_535])
+@pytest.mark.parametrize("before", [b"", b"PK\x03\x04" * 1000])
+def test_what_stands_before_and_behind_an_archive_makes_no_difference(before: bytes, comment: bytes) -> None:
+    file = io.BytesIO()
+    np.savez(file, images=np.zeros(3))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.comment = comment
+    assert sniffing.sniff(io.BytesIO(before + file.getvalue())) == "npz"
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_any_bytes_that_begin_like_an_archive(middle: bytes, end: bytes) -> None:
+    content = b"PK\x03\x04" + middle + b"PK\x05\x06" + end
+    assert sniffing.sniff(io.BytesIO(content)) in {"zip", "npz", "pickle"}
 
 
 def test_a_table(tmp_path: Path) -> None:
