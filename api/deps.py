@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from api.places import Places
 from api.queue import Doorbell
 from api.watch import Watcher
 from jobs import logs
@@ -19,19 +22,28 @@ from jobs.models import Job
 from jobs.settings import Settings
 from jobs.spans import JOB_ID, Spans, Unsent, note
 
+_FILE_THREADS = 16
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Context:
-    """The parts of the running service."""
+    """The parts of the running service.
+
+    Attributes:
+        file_threads: what reads files that are sent, apart from the threads that answer everything else: these a slow
+            store must not take.
+    """
 
     settings: Settings
     database: Database
     store: ArtifactStore
     doorbell: Doorbell
     watcher: Watcher
+    uploads: Places
+    downloads: Places
     spans: Spans = field(default_factory=Unsent)
+    file_threads: CapacityLimiter = field(default_factory=partial(CapacityLimiter, _FILE_THREADS))
 
     def made(self, job: Job) -> None:
         """Tells the log and the workers of a job that was just recorded."""

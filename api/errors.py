@@ -66,12 +66,14 @@ CODES: dict[str, tuple[int, str]] = {
     "wrong_offset": (409, "The part does not begin where the last one ended"),
     "dataset_in_use": (409, "Unfinished jobs are to read the data set"),
     "not_finished": (409, "The job has not finished"),
+    "precondition_failed": (412, "It is not what the request expects"),
     "body_too_large": (413, "The body is too large"),
     "uri_too_long": (414, "The URL is too long"),
     "unsupported_media_type": (415, "The body is of a type that is not taken here"),
     "unknown_format": (415, "The file is of no format that is taken here"),
     "range_not_satisfiable": (416, "The range lies outside the file"),
     "invalid_spec": (422, "The job spec is wrong"),
+    "too_many_filters": (422, "The list is filtered by too many labels"),
     "idempotency_key_reused": (422, "The idempotency key was used for another body"),
     "over_quota": (429, "The owner has as much as it may have"),
     "header_too_large": (431, "The request's head is too large"),
@@ -82,6 +84,8 @@ CODES: dict[str, tuple[int, str]] = {
     "database_unavailable": (503, "The database cannot be reached"),
     "store_unavailable": (503, "The store of files cannot be reached"),
     "too_many_streams": (503, "Too many event streams are open"),
+    "too_many_uploads": (503, "Too many files are being sent"),
+    "too_many_downloads": (503, "Too many files are being downloaded"),
     "too_many_connections": (503, "Too many connections are open"),
 }
 RETRY_AFTER_SECONDS = 5

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from email.utils import format_datetime
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
-from api.conditional import quoted, unchanged
+from api.access import caller_of
+from api.conditional import check_expected, quoted, unchanged
+from api.deps import Context
 from api.errors import Problem
 from api.ranges import parse_ranges
 from jobs.artifacts import ArtifactStore
@@ -22,14 +27,15 @@ from jobs.models import Artifact
 Ranges = list[tuple[int, int]]
 
 
-def send_artifact(request: Request, artifact: Artifact, store: ArtifactStore, *, inline: bool = False) -> Response:
+def send_artifact(request: Request, artifact: Artifact, context: Context, *, inline: bool = False) -> Response:
     """The answer to GET or HEAD of an artifact.
 
     Raises:
         ArtifactNotFound: the file went away since it was looked up.
         StoreUnavailable: the store is away.
-        Problem: 416; 500 when the file has not the size that was published.
+        Problem: 412; 416; 500 when the file has not the size that was published.
     """
+    store = context.store
     etag = quoted(artifact.sha256)
     headers = {
         "ETag": etag,
@@ -37,6 +43,7 @@ def send_artifact(request: Request, artifact: Artifact, store: ArtifactStore, *,
         "Last-Modified": format_datetime(artifact.created_at, usegmt=True),
         "Cache-Control": "private, no-cache",
     }
+    check_expected(request, etag, artifact.created_at)
     if unchanged(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     _check_size(artifact, store)
@@ -50,12 +57,14 @@ def send_artifact(request: Request, artifact: Artifact, store: ArtifactStore, *,
         return Response(headers=headers)
     ranges = _asked(request, headers, artifact.size)
     if len(ranges) > 1:
-        return _several(artifact, store, ranges, headers)
+        body = _several(artifact, store, ranges, headers)
+        return _Sent(body, headers, 206, context, caller_of(request).owner)
     if not ranges:
-        return _streamed(store.read(artifact.key, 0, artifact.size), headers)
+        body = store.read(artifact.key, 0, artifact.size)
+        return _Sent(body, headers, 200, context, caller_of(request).owner)
     [(start, end)] = ranges
     headers |= {"Content-Range": f"bytes {start}-{end - 1}/{artifact.size}", "Content-Length": str(end - start)}
-    return _streamed(store.read(artifact.key, start, end), headers, 206)
+    return _Sent(store.read(artifact.key, start, end), headers, 206, context, caller_of(request).owner)
 
 
 def _asked(request: Request, headers: dict[str, str], size: int) -> Ranges:
@@ -85,8 +94,8 @@ def _disposition(name: str, inline: bool) -> str:
     return f"{'inline' if inline else 'attachment'}; {written}"
 
 
-def _several(artifact: Artifact, store: ArtifactStore, ranges: Ranges, headers: dict[str, str]) -> Response:
-    """The ranges as the parts of one body (RFC 9110, section 14.6)."""
+def _several(artifact: Artifact, store: ArtifactStore, ranges: Ranges, headers: dict[str, str]) -> Iterator[bytes]:
+    """The ranges as the parts of one body (RFC 9110, section 14.6), and its headers."""
     boundary = secrets.token_hex(13)
     heads = [
         f"--{boundary}\r\nContent-Type: {artifact.media_type}\r\n"
@@ -106,8 +115,28 @@ def _several(artifact: Artifact, store: ArtifactStore, ranges: Ranges, headers: 
         len(head) + end - start + len(b"\r\n") for head, (start, end) in zip(heads, ranges, strict=True)
     )
     headers |= {"Content-Type": f"multipart/byteranges; boundary={boundary}", "Content-Length": str(size)}
-    return _streamed(body(), headers, 206)
+    return body()
 
 
-def _streamed(pieces: Iterator[bytes], headers: dict[str, str], status: int = 200) -> Response:
-    return StreamingResponse(pieces, status, headers)
+class _Sent(StreamingResponse):
+    """The pieces of a file, which holds a place of its caller's until all are taken. 503 when there is none."""
+
+    def __init__(
+        self, pieces: Iterator[bytes], headers: dict[str, str], status: int, context: Context, owner: str
+    ) -> None:
+        super().__init__(_read(pieces, context.file_threads), status, headers)
+        self._places, self._owner = context.downloads, owner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with ExitStack() as place:
+            try:
+                place.enter_context(self._places.place(self._owner))
+            except Problem as problem:
+                await problem.response()(scope, receive, send)
+                return
+            await super().__call__(scope, receive, send)
+
+
+async def _read(pieces: Iterator[bytes], threads: CapacityLimiter) -> AsyncIterator[bytes]:
+    while (piece := await to_thread.run_sync(next, pieces, None, limiter=threads)) is not None:
+        yield piece

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -20,6 +21,7 @@ from api.headers import SafeHeaders
 from api.limits import most_connections
 from api.observer import Observer, write_down
 from api.origins import Origins
+from api.places import Places
 from api.queue import Doorbell, make_producer
 from api.routes import ROUTERS
 from api.tracing import Tracing
@@ -101,8 +103,13 @@ def open_context(settings: Settings) -> Context:
     database = Database(settings.database_url, "distillery-api")
     database.migrate()
     doorbell = Doorbell(make_producer(settings.broker_url))
-    watcher = Watcher(database, min(settings.max_streams, most_connections(settings.max_connections) * 3 // 4))
-    return Context(settings, database, store, doorbell, watcher, open_spans("distillery-api"))
+    places = partial(Places, shared=len({key.owner for key in settings.api_keys}) > 1)
+    streams = min(settings.max_streams, most_connections(settings.max_connections) * 3 // 4)
+    waiting = places(streams, what="event streams and waiting reads", setting="KD_MAX_STREAMS", code="too_many_streams")
+    sent = places(settings.max_uploads, what="files on their way", setting="KD_MAX_UPLOADS", code="too_many_uploads")
+    taken = places(settings.max_downloads, what="downloads", setting="KD_MAX_DOWNLOADS", code="too_many_downloads")
+    watcher = Watcher(database, waiting)
+    return Context(settings, database, store, doorbell, watcher, sent, taken, open_spans("distillery-api"))
 
 
 def close_context(context: Context) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 
 from api.errors import Problem
 
 _MARK_BYTES = 12
+_POSITION = re.compile("[0-9A-Za-z_]+", re.ASCII)  # an id; nothing else of what callers make up reaches the database
 
 
 def make_token(position: str, filters: str) -> str:
-    """The token of the page after `position`, for a list under `filters` (any text that says which)."""
+    """The token of the page after `position`, an id, for a list under `filters` (any text that says which)."""
     mark = _mark(position, filters)
     return base64.urlsafe_b64encode(mark + position.encode()).decode().rstrip("=")
 
@@ -30,7 +32,7 @@ def read_token(token: str, filters: str) -> str:
         mark, position = raw[:_MARK_BYTES], raw[_MARK_BYTES:].decode()
     except ValueError:
         raise _forged() from None
-    if not hmac.compare_digest(mark, _mark(position, filters)):
+    if not _POSITION.fullmatch(position) or not hmac.compare_digest(mark, _mark(position, filters)):
         raise _forged()
     return position
 

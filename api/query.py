@@ -18,6 +18,7 @@ Q = TypeVar("Q", bound="Query")
 
 DEFAULT_PAGE_SIZE = 50
 _LABEL = "label."
+_MOST_LABELS = 20  # the database joins them, one by one
 _LARGEST_NUMBER = 2**63 - 1  # of an integer in the database
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+ -]\d\d:\d\d)", re.ASCII)
 
@@ -33,7 +34,7 @@ class Query(BaseModel):
         """The checked parameters.
 
         Raises:
-            Problem: 400; an unknown name, one given twice, or a value that is wrong.
+            Problem: 400; an unknown name, one given twice, or a value that is wrong. 422; too many labels.
         """
         values: dict[str, Any] = {}
         labels: dict[str, str] = {}
@@ -47,6 +48,9 @@ class Query(BaseModel):
             if not is_label and key not in cls._names():
                 raise _unknown(name, cls._names(), cls.takes_labels)
             target[key] = value
+        if len(labels) > _MOST_LABELS:
+            message = f"The list is filtered by {len(labels)} labels; at most {_MOST_LABELS} are possible at once."
+            raise Problem("too_many_filters", message)
         try:
             return cls.model_validate(values | ({"labels": labels} if cls.takes_labels else {}))
         except ValidationError as error:

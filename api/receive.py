@@ -61,15 +61,16 @@ async def arriving(
 
     Raises:
         Problem, OverQuota: too many bytes; they are not even read where the length is announced. Too many files at
-            once. 415 for a form.
+            once, of one owner or of all. 415 for a form.
         UploadNotFound: no such file in parts.
         UploadBusy: another part of it is just arriving.
         DiskFullError, StoreUnavailable: no room; no store.
         starlette.requests.ClientDisconnect: the caller left before the end.
     """
     way = _in_one(request, context, caller) if upload_id is None else _in_parts(context, caller, upload_id)
-    async with way as received:
-        yield received
+    with context.uploads.place(caller.owner):
+        async with way as received:
+            yield received
 
 
 @asynccontextmanager

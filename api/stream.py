@@ -38,17 +38,21 @@ class _Batch:
 
 
 class EventStream(StreamingResponse):
-    """All events of `job` above `after`, then each new one, until the one that ends it. 503 when too many are open."""
+    """All events of `job` above `after`, then each new one, until the one that ends it. 503 when too many are open.
 
-    def __init__(self, context: Context, job: Job, after: int) -> None:
+    Args:
+        owner: who asks.
+    """
+
+    def __init__(self, context: Context, job: Job, after: int, owner: str) -> None:
         super().__init__(_send(context, job.id, job.version, after), headers=_HEADERS, media_type="text/event-stream")
-        self._watcher = context.watcher
+        self._places, self._owner = context.watcher.places, owner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # the place is taken here, not in the endpoint, so that it is given back whatever becomes of the caller
         with ExitStack() as place:
             try:
-                place.enter_context(self._watcher.place())
+                place.enter_context(self._places.place(self._owner))
             except Problem as problem:
                 await problem.response()(scope, receive, send)
                 return

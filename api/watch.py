@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Request
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.errors import Problem
+from api.places import Places
 from jobs.db import Database
 from jobs.models import Job
 
@@ -41,15 +40,15 @@ class Watcher:
     """Tells those who wait that a job has changed. All methods but `close` are for the event loop's thread.
 
     Args:
-        most: how many may be here at the same time.
+        places: of those who are here at the same time.
         tick_seconds: time between two queries.
     """
 
-    def __init__(self, database: Database, most: int, tick_seconds: float = 0.5) -> None:
-        self._database, self._most, self._tick_seconds = database, most, tick_seconds
+    def __init__(self, database: Database, places: Places, tick_seconds: float = 0.5) -> None:
+        self.places = places
+        self._database, self._tick_seconds = database, tick_seconds
         self._waiters: dict[str, set[_Waiter]] = {}
         self._reads: dict[Any, asyncio.Task[Any]] = {}
-        self._open = 0
         self._closing = False
         self._failing = False
         self._awaited = asyncio.Event()
@@ -63,23 +62,11 @@ class Watcher:
     @property
     def open(self) -> int:
         """How many are here."""
-        return self._open
+        return self.places.taken
 
     @property
     def closing(self) -> bool:
         return self._closing
-
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place among those who wait; raises Problem 503 when all are taken."""
-        if self._open >= self._most:
-            message = f"{self._most} event streams and waiting reads are open, the most (KD_MAX_STREAMS); poll instead."
-            raise Problem("too_many_streams", message)
-        self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
 
     async def changed(self, job_id: str, version: int, seconds: float) -> int | None:
         """Waits until the job's version is above `version`.
@@ -168,13 +155,13 @@ class Watcher:
             del self._waiters[job_id]
 
 
-async def wait_for_change(request: Request, watcher: Watcher, job: Job, seconds: float) -> None:
+async def wait_for_change(request: Request, watcher: Watcher, job: Job, seconds: float, owner: str) -> None:
     """Waits until the job is another than `job`, for so long at most, and no longer than the caller does.
 
     Raises:
-        Problem: 503, too many wait already.
+        Problem: 503, too many wait already, or too many of this owner.
     """
-    with watcher.place():
+    with watcher.places.place(owner):
         tasks = [
             asyncio.ensure_future(watcher.changed(job.id, job.version, seconds)),
             asyncio.ensure_future(_left(request)),

@@ -112,6 +112,16 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(16 * 2**30, ge=1, description="Largest file that may be sent, in bytes.")
     page_size_max: int = Field(200, ge=1, description="Most entries on one page of a list.")
     max_streams: int = Field(2000, ge=1, le=20_000, description="Most event streams and waiting reads open at once.")
+    max_uploads: int = Field(
+        8,
+        ge=1,
+        le=30,
+        description="Most files that one server of the API takes in at once; each holds up to 110 MB of its memory "
+        "where files lie in a bucket, and 10 MB otherwise.",
+    )
+    max_downloads: int = Field(
+        200, ge=1, description="Most files that one server of the API sends at once; each holds up to 10 MB."
+    )
     max_connections: int = Field(
         default_factory=lambda values: max(8192, 2 * values["max_streams"]),
         ge=10,

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.access import caller_of
 from api.answers import answer, problems
+from api.conditional import IF_MATCH
 from api.deps import ContextDep
 from api.errors import Problem
 from api.files import send_artifact
@@ -30,7 +31,8 @@ _HEADERS = {
     }.items()
 }
 _CONDITIONS = [
-    {"name": name, "in": "header", "schema": {"type": "string"}} for name in ("If-None-Match", "If-Range", "Range")
+    {"name": name, "in": "header", "schema": {"type": "string"}}
+    for name in ("If-None-Match", "If-Unmodified-Since", "If-Range", "Range")
 ]
 _DOWNLOAD: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "headers": _HEADERS, **_BYTES},
@@ -43,7 +45,7 @@ _DOWNLOAD: dict[int | str, dict[str, Any]] = {
     200: {"description": "Teacher, student alone and distilled, side by side.", "content": {"application/json": {}}},
     206: {"description": "The ranges asked for.", **_BYTES},
     304: {"description": "The caller has it already."},
-    **problems(404, 409, 416),
+    **problems(404, 409, 412, 416),
 })  # fmt: skip
 def read_report(job_id: str, request: Request, context: ContextDep) -> Response:
     """`report.json` of a job that has succeeded; 409 with its state before, 404 when it ended without one."""
@@ -59,7 +61,7 @@ def read_report(job_id: str, request: Request, context: ContextDep) -> Response:
         except ArtifactNotFound:
             message = f"job '{job_id}' is {job.state} and left no report; /jobs/{job_id} has the reason."
             raise Problem("report_not_found", message, state=str(job.state)) from None
-    return send_artifact(request, artifact, context.store, inline=True)
+    return send_artifact(request, artifact, context, inline=True)
 
 
 @router.get("/artifacts", summary="Files of a job", responses={200: {"model": ArtifactList}, **problems(404)})
@@ -74,14 +76,14 @@ def list_artifacts(job_id: str, request: Request, context: ContextDep) -> Respon
     "/artifacts/{name:path}",
     summary="Headers of a file",
     responses={200: {"description": "As GET, without the file.", "headers": _HEADERS},
-               304: {"description": "The caller has it already."}, **problems(404)},
-    openapi_extra={"parameters": _CONDITIONS[:1]},
+               304: {"description": "The caller has it already."}, **problems(404, 412)},
+    openapi_extra={"parameters": [IF_MATCH, *_CONDITIONS[:2]]},
 )  # fmt: skip
 @router.get(
     "/artifacts/{name:path}",
     summary="Download a file",
-    responses={**_DOWNLOAD, **problems(404, 416)},
-    openapi_extra={"parameters": _CONDITIONS},
+    responses={**_DOWNLOAD, **problems(404, 412, 416)},
+    openapi_extra={"parameters": [IF_MATCH, *_CONDITIONS]},
 )
 def download(job_id: str, name: str, request: Request, context: ContextDep) -> Response:
     """The name is looked up in the job's list and in nothing else; it never becomes a path."""
@@ -90,4 +92,4 @@ def download(job_id: str, name: str, request: Request, context: ContextDep) -> R
     with context.database.read() as repository:
         repository.get(job_id, caller_of(request).sees)
         artifact = repository.artifact(job_id, name)
-    return send_artifact(request, artifact, context.store)
+    return send_artifact(request, artifact, context)

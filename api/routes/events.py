@@ -69,10 +69,11 @@ async def read_events(job_id: str, request: Request, context: ContextDep) -> Res
     if query.format == "json" or (query.format is None and _wants_json(request)):
         return await run_in_threadpool(_page, job_id, request, context, query)
     after = _last_seen(request, query.after)
-    job, _ = await run_in_threadpool(context.database.look, job_id, caller_of(request).sees)
+    caller = caller_of(request)
+    job, _ = await run_in_threadpool(context.database.look, job_id, caller.sees)
     if job.state.terminal and after >= job.last_event:
         return Response(status_code=204)  # what tells an EventSource not to come again
-    return EventStream(context, job, after)
+    return EventStream(context, job, after, caller.owner)
 
 
 def _wants_json(request: Request) -> bool:

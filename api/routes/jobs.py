@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from api.access import caller_of
 from api.answers import answer, problems
 from api.body import RawBody, parse_object
-from api.conditional import quoted, unchanged
+from api.conditional import IF_MATCH, check_expected, quoted, unchanged
 from api.created import created, created_again, note
 from api.deps import Context, ContextDep
 from api.errors import Problem, invalid_body, invalid_spec
@@ -107,7 +107,7 @@ def _create(body: dict[str, Any], request: Request, context: Context) -> Respons
 @router.get(
     "/jobs",
     summary="List jobs",
-    responses={200: {"model": JobPage}, **problems(400)},
+    responses={200: {"model": JobPage}, **problems(400, 422)},
     openapi_extra={"parameters": ListQuery.openapi()},
 )
 def list_jobs(request: Request, context: ContextDep) -> Response:
@@ -135,8 +135,12 @@ def list_jobs(request: Request, context: ContextDep) -> Response:
 @router.get(
     "/jobs/{job_id}",
     summary="Read a job",
-    responses={200: {"model": JobView, "headers": _ETAG}, 304: {"description": "Unchanged."}, **problems(400, 404)},
-    openapi_extra={"parameters": [*JobQuery.openapi(), _IF_NONE_MATCH]},
+    responses={
+        200: {"model": JobView, "headers": _ETAG},
+        304: {"description": "Unchanged."},
+        **problems(400, 404, 412),
+    },
+    openapi_extra={"parameters": [*JobQuery.openapi(), _IF_NONE_MATCH, IF_MATCH]},
 )
 async def read_job(job_id: str, request: Request, context: ContextDep) -> Response:
     """State, phase, progress, the latest metrics, times, and the resolved spec.
@@ -144,11 +148,13 @@ async def read_job(job_id: str, request: Request, context: ContextDep) -> Respon
     Cheap to poll with `If-None-Match`; with `wait`, the answer comes as soon as the job changes.
     """
     query = JobQuery.read(request.query_params) if request.scope["query_string"] else _NO_WAIT
-    look = partial(context.database.look, job_id, caller_of(request).sees, context.settings.quota_of)
+    caller = caller_of(request)
+    look = partial(context.database.look, job_id, caller.sees, context.settings.quota_of)
     job, waiting = await run_in_threadpool(look)
+    check_expected(request, _etag(job, waiting))
     known = request.headers.get("if-none-match")
     if query.wait and not job.state.terminal and (known is None or unchanged(known, _etag(job, waiting))):
-        await wait_for_change(request, context.watcher, job, query.wait)
+        await wait_for_change(request, context.watcher, job, query.wait, caller.owner)
         job, waiting = await run_in_threadpool(look)
     etag = _etag(job, waiting)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}

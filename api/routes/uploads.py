@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.access import caller_of
 from api.answers import answer, problems
-from api.deps import ContextDep
+from api.deps import Context, ContextDep
 from api.errors import Problem
 from api.receive import begin, find_upload, forget, pour
 from api.room import Room
@@ -63,15 +63,23 @@ def begin_upload(request: Request, context: ContextDep) -> Response:
 async def send_part(upload_id: str, request: Request, context: ContextDep) -> Response:
     """The body goes to the end of what has arrived. Where the connection breaks, ask how much has, and go on there."""
     begins = _offset(request)
-    upload = await run_in_threadpool(find_upload, context, caller_of(request), upload_id)
-    async with contextmanager_in_threadpool(context.store.parts.alone(upload_id)) as part:
+    caller = caller_of(request)
+    upload = await run_in_threadpool(find_upload, context, caller, upload_id)
+    with context.uploads.place(caller.owner):
+        arrived = await _arrived(request, context, upload, begins)
+    return answer(_view(upload, arrived), headers={_OFFSET: str(arrived)})
+
+
+async def _arrived(request: Request, context: Context, upload: Upload, begins: int) -> int:
+    """How much has arrived with this part."""
+    async with contextmanager_in_threadpool(context.store.parts.alone(upload.id)) as part:
         if begins != part.arrived:
             raise Problem(
                 "wrong_offset",
                 f"The part begins at byte {begins:,}, and {part.arrived:,} have arrived; send what follows those.",
                 offset=part.arrived,
             )
-        room = Room(context, context.settings.quota_of(upload.owner), upload_id, begins)
+        room = Room(context, context.settings.quota_of(upload.owner), upload.id, begins)
         await room.open(request)
         try:
             await pour(request, part, room)
@@ -80,8 +88,7 @@ async def send_part(upload_id: str, request: Request, context: ContextDep) -> Re
                 await run_in_threadpool(part.flush)
             finally:
                 await run_in_threadpool(room.settle, part.arrived)
-        arrived = part.arrived
-    return answer(_view(upload, arrived), headers={_OFFSET: str(arrived)})
+        return part.arrived
 
 
 @router.get("/{upload_id}", summary="How much has arrived", responses={

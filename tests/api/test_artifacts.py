@@ -302,3 +302,34 @@ def test_a_file_that_is_gone_or_changed_is_not_served(service: Service, tmp_path
     answer = service.client.get(f"/jobs/{job_id}/artifacts/a.txt")
     assert (answer.status_code, answer.json()["code"]) == (404, "artifact_not_found")
     assert key.partition("/")[2] not in answer.text
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("below", ["artifacts/report.json", "report"])
+def test_only_if_the_file_is_the_one_that_is_meant(finished: Finished, method: str, below: str) -> None:
+    """RFC 9110, sections 13.1.1 and 13.1.4; If-Match comes first, weak tags never match."""
+    if (method, below) == ("HEAD", "report"):
+        pytest.skip("there is none")
+    url = f"/jobs/{finished.job_id}/{below}"
+    client = finished.service.client
+    first = client.get(url)
+    etag, modified = first.headers["etag"], first.headers["last-modified"]
+    earlier, later = "Sat, 01 Jan 2000 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
+    for headers, status in (
+        ({"If-Match": etag}, 200),
+        ({"If-Match": "*"}, 200),
+        ({"If-Match": f'"other", {etag}'}, 200),
+        ({"If-Match": '"other"'}, 412),
+        ({"If-Match": f"W/{etag}"}, 412),
+        ({"If-Match": etag.strip('"')}, 412),
+        ({"If-Match": '"other"', "If-None-Match": etag}, 412),
+        ({"If-Match": etag, "If-None-Match": etag}, 304),
+        ({"If-Match": etag, "If-Unmodified-Since": earlier}, 200),
+        ({"If-Unmodified-Since": earlier}, 412),
+        ({"If-Unmodified-Since": modified}, 200),
+        ({"If-Unmodified-Since": later}, 200),
+        ({"If-Unmodified-Since": "yesterday"}, 200),
+        ({"If-Unmodified-Since": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}, 200),
+    ):
+        answer = client.request(method, url, headers=headers)
+        assert answer.status_code == status, headers

@@ -189,7 +189,7 @@ def test_too_many_streams(own: Service) -> None:
             assert (refused.status_code, refused.json()["code"]) == (503, "too_many_streams")
             assert int(refused.headers["retry-after"]) > 0
         assert own.client.get(f"/jobs/{job_id}").status_code == 200
-    until(lambda: own.context.watcher._open == 0)
+    until(lambda: own.context.watcher.open == 0)
     own.client.post(f"/jobs/{job_id}/cancel")
     assert ids(own, job_id) == [1, 2]
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -51,6 +54,28 @@ def test_ready_tells_of_jobs_that_show_no_progress(own: Service) -> None:
     since = own.client.get(f"/jobs/{job_id}").json()["stalled_since"]
     assert datetime.fromisoformat(since).tzinfo is not None
     assert own.client.get("/jobs").json()["jobs"][0]["stalled_since"] == since
+
+
+def test_all_who_ask_at_the_same_time_share_one_look(own: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody needs a key to ask: it must not cost a thread and a connection for each."""
+    looks, asked = [], threading.Event()
+
+    def ping() -> None:
+        looks.append(1)
+        assert asked.wait(20)
+
+    monkeypatch.setattr(own.context.store, "ping", ping)
+    with ExitStack() as stack:
+        waiting = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", own.port), timeout=30)) for _ in range(30)
+        ]
+        for connection in waiting:
+            connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert own.client.get("/jobs").status_code == 200
+        asked.set()
+        for connection in waiting:
+            assert connection.recv(100).startswith(b"HTTP/1.1 503 ")
+    assert len(looks) == 1
 
 
 def test_not_ready_without_a_broker_but_jobs_are_taken(tmp_path: Path) -> None:

@@ -86,6 +86,17 @@ def test_reading_shows_where_a_running_job_is(service: Service) -> None:
             assert service.client.get(path).status_code != 404
 
 
+def test_only_if_the_job_is_as_it_was(service: Service) -> None:
+    job_id = service.create()
+    url = f"/jobs/{job_id}"
+    etag = service.client.get(url).headers["etag"]
+    assert service.client.get(url, headers={"If-Match": etag}).status_code == 200
+    service.start(job_id)
+    for path in (url, f"{url}?wait=60"):
+        answer = service.client.get(path, headers={"If-Match": etag})
+        assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed")
+
+
 def test_etag_changes_with_the_job(service: Service) -> None:
     job_id = service.create()
     first = service.client.get(f"/jobs/{job_id}")

@@ -1,0 +1,50 @@
+"""Places that callers share: so many at once, and nobody takes all of them from the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from api.errors import Problem
+
+
+class Places:
+    """For the event loop's thread.
+
+    Args:
+        most: how many there are.
+        shared: whether more than one owner uses the service. One of them then holds no more than are left free: half
+            of all when it is alone, a third when there are two, and one that comes later finds something.
+        what: who takes them, in words.
+        setting: the variable that says how many there are.
+        code: of the problem when there is none.
+    """
+
+    def __init__(self, most: int, *, shared: bool, what: str, setting: str, code: str) -> None:
+        self._most, self._shared, self._what, self._setting, self._code = most, shared, what, setting, code
+        self._held: Counter[str] = Counter()
+        self._taken = 0
+
+    @property
+    def taken(self) -> int:
+        return self._taken
+
+    @contextmanager
+    def place(self, owner: str) -> Iterator[None]:
+        """One of them, for the length of the block; raises Problem 503 when there is none for this owner."""
+        free = self._most - self._taken
+        if free <= 0:
+            raise Problem(self._code, f"There are {self._most} {self._what}, the most ({self._setting}).")
+        if self._shared and self._held[owner] >= free:
+            held = f"{self._held[owner]} of {self._most} {self._what} are yours"
+            raise Problem(self._code, f"{held}; what is left is for others ({self._setting}).")
+        self._taken += 1
+        self._held[owner] += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+            self._held[owner] -= 1
+            if not self._held[owner]:
+                del self._held[owner]
