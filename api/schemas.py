@@ -117,6 +117,22 @@ class UploadView(_View):
     created: datetime
 
 
+class UploadEntry(_View):
+    """A file in parts, in a list."""
+
+    id: str
+    owner: str
+    bytes: int = Field(description="What counts in the quota: those that have arrived, or that a request announces.")
+    created: datetime
+
+
+class UploadPage(_View):
+    """Newest first; `next_page_token` is null on the last page."""
+
+    uploads: list[UploadEntry]
+    next_page_token: str | None
+
+
 class DatasetView(_View):
     """A data set that was sent. Jobs may name it as soon as it is `ready`."""
 

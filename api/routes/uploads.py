@@ -13,14 +13,17 @@ from api.access import caller_of
 from api.answers import answer, problems
 from api.deps import Context, ContextDep
 from api.errors import Problem
+from api.paging import make_token, read_token
+from api.query import PageQuery
 from api.receive import begin, find_upload, forget, pour
 from api.room import Room
-from api.schemas import UploadView
+from api.schemas import UploadEntry, UploadPage, UploadView
 from jobs.models import Upload
 from jobs.repository import uploads
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 
+_LIST = "uploads"  # what its page tokens are bound to
 _OFFSET = "Upload-Offset"
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 _HEADERS = {_OFFSET: {"description": "Bytes that have arrived.", "schema": {"type": "string"}}}
@@ -52,6 +55,27 @@ def begin_upload(request: Request, context: ContextDep) -> Response:
     """Then send its parts with PATCH, and name it: POST /datasets?upload=ID, or POST /models?upload=ID."""
     upload = begin(context, caller_of(request), uploads.IN_PARTS)
     return answer(_view(upload, 0), status=201, headers={"Location": f"/uploads/{upload.id}", _OFFSET: "0"})
+
+
+@router.get(
+    "",
+    summary="List files in parts",
+    responses={200: {"model": UploadPage}, **problems(400)},
+    openapi_extra={"parameters": PageQuery.openapi()},
+)
+def list_uploads(request: Request, context: ContextDep) -> Response:
+    """Those on their way, newest first: each counts in your quota until it is taken or given up."""
+    query = PageQuery.read(request.query_params)
+    before = None if query.page_token is None else read_token(query.page_token, _LIST)
+    size = min(query.page_size, context.settings.page_size_max)
+    with context.database.read() as repository:
+        found = repository.list_uploads(caller_of(request).sees, before, size + 1)
+    shown = [
+        UploadEntry(id=upload.id, owner=upload.owner, bytes=upload.reserved, created=upload.created_at)
+        for upload in found[:size]
+    ]
+    token = make_token(shown[-1].id, _LIST) if len(found) > size else None
+    return answer(UploadPage(uploads=shown, next_page_token=token))
 
 
 @router.patch(

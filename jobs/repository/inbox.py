@@ -30,6 +30,10 @@ class Inbox:
         """
         return uploads.begin(self._session, owner, quota, way)
 
+    def list_uploads(self, owner: str | None, before: str | None = None, limit: int = 50) -> list[Upload]:
+        """Files on their way in parts; as `list_datasets`."""
+        return uploads.listed(self._session, owner, before, limit)
+
     def reserve(self, upload_id: str, least: int, most: int, quota: Quota = NO_QUOTA) -> int:
         """Makes room for a file on its way, as far as its owner's quota goes, and keeps it from being forgotten.
 

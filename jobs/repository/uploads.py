@@ -33,8 +33,11 @@ def begin(session: Session, owner: str, quota: Quota, way: str) -> Upload:
     usage.lock(session, owner)
     used = usage.usage(session, owner).uploads
     if quota.uploads is not None and used >= quota.uploads:
-        message = f"{used} of your files are on their way, and {quota.uploads} may be; finish some, or give them up"
-        raise OverQuota("uploads", used, quota.uploads, f"{message} (DELETE /uploads/{{id}})")
+        message = (
+            f"{used} of your files are on their way, and {quota.uploads} may be; finish some, or give some up "
+            "(GET /uploads, DELETE /uploads/{id})"
+        )
+        raise OverQuota("uploads", used, quota.uploads, message)
     row = {"id": new_id(way), "owner": owner, "created_at": now(), "expires_at": now(_KEPT_SECONDS[way])}
     made: Upload = session.scalars(insert(Upload).values(row).returning(Upload)).one()
     return made
@@ -49,6 +52,16 @@ def get(session: Session, upload_id: str, owner: str | None) -> Upload:
     if found is None:
         raise UploadNotFound(upload_id)
     return found
+
+
+def listed(session: Session, owner: str | None, before: str | None, limit: int) -> list[Upload]:
+    """All of `Repository.list_uploads`."""
+    statement = select(Upload).where(Upload.id.startswith(f"{IN_PARTS}_", autoescape=True))
+    if owner is not None:
+        statement = statement.where(Upload.owner == owner)
+    if before is not None:
+        statement = statement.where(Upload.id < before)
+    return list(session.scalars(statement.order_by(Upload.id.desc()).limit(limit)))
 
 
 def reserve(session: Session, upload_id: str, least: int, most: int, quota: Quota) -> int:

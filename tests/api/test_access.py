@@ -132,6 +132,14 @@ def test_somebody_elses_job_is_like_none(keyed: Keyed, tmp_path: Path, method: s
     assert keyed.clients["bob"].get(f"/jobs/{job_id}").json()["state"] == "failed"
 
 
+def test_an_upload_is_its_owners(keyed: Keyed) -> None:
+    upload = keyed.clients["bob"].post("/uploads").json()["id"]
+    for name, seen in (("bob", True), ("admin", True), ("ann", False)):
+        assert keyed.clients[name].get(f"/uploads/{upload}").status_code == (200 if seen else 404)
+        assert (upload in {row["id"] for row in keyed.clients[name].get("/uploads").json()["uploads"]}) is seen
+    assert keyed.clients["ann"].delete(f"/uploads/{upload}").status_code == 404
+
+
 def test_somebody_elses_network_cannot_be_taken(keyed: Keyed) -> None:
     job_id = post(keyed.clients["bob"])
     keyed.service.end(job_id, EndReason.COMPLETED)

@@ -29,7 +29,7 @@ ENDPOINTS = {
     "/models/promote": {"post"},
     "/models/{model_id}": {"get", "delete"},
     "/evaluations": {"post"},
-    "/uploads": {"post"},
+    "/uploads": {"get", "post"},
     "/uploads/{upload_id}": {"get", "patch", "delete"},
     "/usage": {"get"},
     "/catalog": {"get"},

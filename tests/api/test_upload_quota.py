@@ -44,7 +44,7 @@ def _sending(service: Service, method: str, path: str, announced: int) -> Iterat
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpload-Offset: 0\r\nContent-Length: {announced}\r\n\r\n"
         connection.sendall(head.encode() + b"x")
-        _until(service, lambda used: used[2] == announced)
+        _until(service, lambda used: used[2] >= announced)
         yield
 
 
@@ -122,3 +122,15 @@ def test_a_file_that_fills_the_quota_is_taken_and_counts_once(
             answer = service.client.post("/datasets", content=archive)
         assert answer.status_code == 201, answer.text
         assert _used(service) == (len(archive), 0, 0)
+
+
+def test_what_is_on_its_way_is_listed_newest_first_by_pages(limited: Service) -> None:
+    first, second, third = (_begin(limited) for _ in range(3))
+    _part(limited, second, 0, bytes(10))
+    page = limited.client.get("/uploads", params={"page_size": 2}).json()
+    assert [(row["id"], row["bytes"]) for row in page["uploads"]] == [(third, 0), (second, 10)]
+    rest = limited.client.get("/uploads", params={"page_size": 2, "page_token": page["next_page_token"]}).json()
+    assert ([row["id"] for row in rest["uploads"]], rest["next_page_token"]) == ([first], None)
+    limited.client.delete(f"/uploads/{third}")
+    with _sending(limited, "POST", "/datasets", 700):
+        assert [row["id"] for row in limited.client.get("/uploads").json()["uploads"]] == [second, first]
