@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
 
 from api.access import caller_of
-from api.answers import accepts, answer, problems
-from api.deps import ContextDep
+from api.answers import accepts, problems
+from api.deps import Context, ContextDep
 from api.query import MetricsQuery
 from api.schemas import MetricSeries, MetricView
 from api.views import metric_view
+from jobs.models import Metric
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
+
+_PAGE = 2000
 
 
 @router.get(
@@ -36,20 +40,44 @@ def read_metrics(job_id: str, request: Request, context: ContextDep) -> Response
     query = MetricsQuery.read(request.query_params)
     with context.database.read() as repository:
         repository.get(job_id, caller_of(request).sees)
-        rows = [metric_view(metric) for metric in repository.metrics(job_id)]
     wants_csv = query.format == "csv" if query.format else accepts(request, "text/csv")
-    headers = {"Vary": "Accept"}
-    if wants_csv:
-        return Response(_csv(rows), headers=headers, media_type="text/csv")
-    return answer(MetricSeries(metrics=rows), headers=headers)
+    series = _csv if wants_csv else _json
+    media_type = "text/csv" if wants_csv else "application/json"
+    return StreamingResponse(series(context, job_id), headers={"Vary": "Accept"}, media_type=media_type)
 
 
-def _csv(rows: Sequence[MetricView]) -> str:
+def _pages(context: Context, job_id: str) -> Iterator[list[MetricView]]:
+    """Some at a time, each in a transaction of its own: a job may have millions, and its reader may be slow."""
+    last: Metric | None = None
+    while True:
+        with context.database.read() as repository:
+            page = repository.metrics_page(job_id, last, _PAGE)
+        yield [metric_view(metric) for metric in page]
+        if len(page) < _PAGE:
+            return
+        last = page[-1]
+
+
+def _json(context: Context, job_id: str) -> Iterator[str]:
+    """As the schema MetricSeries has it."""
+    comma = ""
+    yield '{"metrics":['
+    for rows in _pages(context, job_id):
+        if rows:
+            yield comma + ",".join(row.model_dump_json() for row in rows)
+            comma = ","
+    yield "]}"
+
+
+def _csv(context: Context, job_id: str) -> Iterator[str]:
     """One line an epoch; a metric that an epoch lacks is an empty cell."""
-    names = sorted({name for row in rows for name in row.metrics})
+    names = sorted({name for rows in _pages(context, job_id) for row in rows for name in row.metrics})
+    yield _lines([["phase", "repeat", "epoch", *names]])
+    for rows in _pages(context, job_id):
+        yield _lines([row.phase, row.repeat, row.epoch, *map(row.metrics.get, names)] for row in rows)
+
+
+def _lines(rows: Iterable[Iterable[object]]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["phase", "repeat", "epoch", *names])
-    for row in rows:
-        writer.writerow([row.phase, row.repeat, row.epoch, *(row.metrics.get(name) for name in names)])
+    csv.writer(out).writerows(rows)
     return out.getvalue()

@@ -199,6 +199,10 @@ class Repository(Inbox):
         """The metrics of all epochs, by phase as they run, repeat and epoch."""
         return queries.metrics(self._session, job_id)
 
+    def metrics_page(self, job_id: str, after: Metric | None, limit: int) -> list[Metric]:
+        """At most `limit` of them, those that follow `after`."""
+        return queries.metrics_page(self._session, job_id, after, limit)
+
     def artifacts(self, job_id: str, kind: str = "result") -> list[Artifact]:
         """The files of a job, by name."""
         return queries.artifacts(self._session, job_id, kind)

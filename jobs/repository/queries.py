@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, select
+from sqlalchemy import ColumnElement, Connection, bindparam, case, select, tuple_
 from sqlalchemy.orm import Session
 
 from jobs.errors import ArtifactNotFound, JobNotFound
@@ -109,6 +109,20 @@ def metrics(session: Session, job_id: str) -> list[Metric]:
     in_order = case({phase: number for number, phase in enumerate(PHASES)}, value=Metric.phase)
     statement = select(Metric).where(Metric.job_id == job_id).order_by(in_order, Metric.repeat, Metric.epoch)
     return list(session.scalars(statement))
+
+
+def metrics_page(session: Session, job_id: str, after: Metric | None, limit: int) -> list[Metric]:
+    """All of `Repository.metrics_page`; the primary key serves the order within a phase."""
+    phases = PHASES if after is None else PHASES[PHASES.index(after.phase) :]
+    found: list[Metric] = []
+    for phase in phases:
+        of_phase = select(Metric).where(Metric.job_id == job_id, Metric.phase == phase)
+        if after is not None and phase == after.phase:
+            of_phase = of_phase.where(tuple_(Metric.repeat, Metric.epoch) > (after.repeat, after.epoch))
+        found += session.scalars(of_phase.order_by(Metric.repeat, Metric.epoch).limit(limit - len(found)))
+        if len(found) == limit:
+            break
+    return found
 
 
 def artifacts(session: Session, job_id: str, kind: str) -> list[Artifact]:

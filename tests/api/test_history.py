@@ -6,6 +6,8 @@ import io
 import pytest
 
 from api.schemas import EventPage, MetricSeries
+from jobs.models import Metric
+from jobs.repository import Repository
 from jobs.states import EndReason
 from tests.api.conftest import Service
 
@@ -47,6 +49,27 @@ def test_metrics_come_by_phase_as_they_run(service: Service, trained: str) -> No
         ("teacher", 0, 1), ("baseline", 0, 1), ("student", 0, 1),
     ]  # fmt: skip
     assert series.metrics[2].metrics == {"val_accuracy": 0.5, "train_loss": 1.25, "lr": 0.1}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_metrics_are_read_some_at_a_time(
+    service: Service, trained: str, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A job may have millions: the server holds a page of them."""
+    url = f"/jobs/{trained}/metrics"
+    whole, table = service.client.get(url).json(), service.client.get(f"{url}?format=csv").text
+    monkeypatch.setattr("api.routes.metrics._PAGE", size)
+    asked: list[int] = []
+    real = Repository.metrics_page
+
+    def metrics_page(repository: Repository, job_id: str, after: Metric | None, limit: int) -> list[Metric]:
+        asked.append(limit)
+        return real(repository, job_id, after, limit)
+
+    monkeypatch.setattr(Repository, "metrics_page", metrics_page)
+    assert service.client.get(url).json() == whole
+    assert service.client.get(f"{url}?format=csv").text == table
+    assert set(asked) == {size}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from jobs.db import Database
+from jobs.models import Metric
 from jobs.repository import JobFilter, Repository
 from jobs.states import JobState
 from tests.jobs.samples import a_spec, an_epoch, create, running
@@ -71,6 +72,10 @@ def scans(steps: list[str]) -> list[str]:
         (lambda repository: repository.usage("local"), "jobs_queue (state=? AND owner=?)"),
         (lambda repository: repository.usage("local"), "uploads_owner (owner=?)"),
         (lambda repository: repository.versions(["job_1"]), "(id=?)"),
+        (
+            lambda repository: repository.metrics_page("job_1", Metric(phase="student", repeat=0, epoch=1), 10),
+            "sqlite_autoindex_metrics_1 (job_id=? AND phase=? AND (repeat,epoch)>(?,?))",
+        ),
         (list_jobs(owner="vision"), "jobs_owner (owner=?)"),
         (list_jobs(state=JobState.RUNNING), "jobs_state_id (state=?)"),
         (list_jobs(state=JobState.RUNNING, before="job_9"), "jobs_state_id (state=? AND id<?)"),

@@ -112,6 +112,13 @@ def test_metrics_are_in_the_order_of_the_run(database: Database) -> None:
         repository.record(job_id, token, [an_epoch(epoch, phase, repeat) for phase, repeat, epoch in reversed(rows)])
     with database.read() as repository:
         assert [(row.phase, row.repeat, row.epoch) for row in repository.metrics(job_id)] == rows
+        for limit in (1, 2, 5, len(rows), 100):
+            paged, last = [], None
+            while page := repository.metrics_page(job_id, last, limit):
+                assert len(page) <= limit
+                paged += [(row.phase, row.repeat, row.epoch) for row in page]
+                last = page[-1]
+            assert paged == rows
 
 
 def test_a_reader_sees_one_state_of_the_data(database: Database) -> None:
