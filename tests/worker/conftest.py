@@ -23,8 +23,9 @@ from jobs.bell import TASK, queue_for
 from jobs.db import Database
 from jobs.models import Job
 from jobs.settings import Settings, variable
+from kd_engine.files import sha256_of
 from kd_engine.spec import parse_spec
-from tests.kd_engine.runs import DIGITS
+from tests.kd_engine.runs import DIGITS, run_spec
 from worker.execute import execute
 from worker.services import Services
 
@@ -32,6 +33,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # about ten seconds of training, far longer than any test lets it run
 SLOW: dict[str, Any] = DIGITS | {"student": "resnet20", "training": {"epochs": 200, "batch_size": 128}}
+
+# long enough to be disturbed in the middle; a few seconds, and without the student alone, which shows nothing here
+LONGER: dict[str, Any] = DIGITS | {
+    "student": "resnet20", "training": {"epochs": 8, "batch_size": 128}, "baseline": False,
+}  # fmt: skip
 
 # ends at once, without a trainer: the network that it is to measure is gone
 QUICK: dict[str, Any] = {"kind": "evaluate", "dataset": "digits", "model": {"job": "job_0"}}
@@ -51,6 +57,14 @@ def settings(tmp_path: Path, store_settings: dict[str, str]) -> Settings:
         download=False,
         **store_settings,
     )
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The sha256 of the student that `LONGER` gives where nothing happens."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    assert run_spec(LONGER, out).reason == "completed"
+    return sha256_of(out / "student.safetensors")
 
 
 @pytest.fixture
