@@ -15,6 +15,7 @@ def check(pairs: list[tuple[str, str]]) -> None:
 
 
 @pytest.mark.service
+@pytest.mark.slow
 def test_the_readme_against_a_real_service(service: str, checkout: Path, plain_env: dict[str, str]) -> None:
     pairs = run(ROOT / "README.md", checkout, plain_env, service)
 
@@ -26,6 +27,7 @@ def test_the_readme_against_a_real_service(service: str, checkout: Path, plain_e
 
 
 @pytest.mark.service
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "promises"), [("api.md", 5), ("api-results.md", 5), ("api-access.md", 1)])
 def test_the_api_pages_against_a_real_service(
     page: str, promises: int, service: str, checkout: Path, plain_env: dict[str, str]
@@ -37,6 +39,7 @@ def test_the_api_pages_against_a_real_service(
 
 
 @pytest.mark.service
+@pytest.mark.slow
 def test_the_page_on_own_data(service: str, checkout: Path, plain_env: dict[str, str], photos: Path) -> None:
     pairs = run(ROOT / "docs" / "own-data.md", checkout, plain_env, service)
 

@@ -11,8 +11,8 @@ from functools import partial
 from jobs.states import JobState
 from tests.faults.scene import (
     ENDLESS,
+    EVENTFUL,
     LONG,
-    LONGER,
     SHORT,
     check_student,
     no_trainer,
@@ -131,7 +131,7 @@ def cuts(stack: Stack, scale: int = 1) -> None:
     """
     draw = random.Random(11)
     for _ in range(scale):
-        job_id = stack.submit(LONGER)
+        job_id = stack.submit(EVENTFUL)
         seen: list[int] = []
         for cut in range(10):
             _follow(stack, job_id, seen, draw.randint(1, 8))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from kd_engine.engine import run
 from kd_engine.events import Event, Finished
@@ -43,8 +44,12 @@ class Recorder:
 
 
 def run_spec(body: dict[str, Any], out: Path, recorder: Recorder | None = None, **options: Any) -> Finished:
-    """Runs a spec with one thread into `out`; `cache_dir` is `out/cache` unless given."""
+    """Runs a spec with one thread into `out`; `cache_dir` is `out/cache` unless given.
+
+    Latencies are measured as briefly as they may be: most of a small run's time would go into them.
+    """
     recorder = recorder or Recorder()
     given = {"out_dir": out, "data_dir": out / "data", "cache_dir": out / "cache", "threads": 1, "download": False}
     settings = RunOptions(**(given | options))
-    return run(parse_spec(body), settings, emit=recorder.emit, should_stop=recorder.should_stop)
+    with patch("kd_engine.evaluation.cost._SECONDS", 0.0):
+        return run(parse_spec(body), settings, emit=recorder.emit, should_stop=recorder.should_stop)

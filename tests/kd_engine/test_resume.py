@@ -22,7 +22,7 @@ BODY: dict[str, Any] = LONG | {
         "optimizer": {"name": "sgd", "lr": 0.1},
         "schedule": {"name": "cosine", "warmup_epochs": 0.5},
     },
-    "student": "resnet20",
+    "student": "resnet8",
     "losses": [{"kind": "kl", "temperature": 3}],
     "ce_weight": 0.1,
 }

@@ -78,6 +78,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="lo
 
 
 @needs_proc
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_every_process(served: Any, number: signal.Signals) -> None:
     service = served(KD_WORKERS="2")
@@ -115,6 +116,7 @@ def test_kill_9_leaves_nothing_and_the_next_start_works(served: Any) -> None:
     again.wait_ready()
 
 
+@pytest.mark.slow
 def test_a_job_that_runs_when_the_service_stops_goes_on_at_the_next_start(served: Any) -> None:
     spec = json.loads((ROOT / "examples" / "digits.json").read_text()) | {"baseline": False}
     spec["teacher"]["training"]["epochs"] = spec["training"]["epochs"] = 20

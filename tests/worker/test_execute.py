@@ -76,6 +76,7 @@ def test_a_trainer_that_does_not_hear_is_killed(services: Services, submit: Subm
     assert not trainers(services.settings)
 
 
+@pytest.mark.slow
 def test_a_killed_trainer_is_tried_again_and_gives_the_same_student(
     services: Services, submit: Submit, start: Start, undisturbed: str
 ) -> None:
@@ -136,6 +137,7 @@ def test_an_attempt_that_lost_its_lease_writes_nothing(services: Services, submi
             repository.finish(job.id, 1, EndReason.COMPLETED)
 
 
+@pytest.mark.slow
 def test_a_student_teaches_the_next_job(services: Services, submit: Submit) -> None:
     first = submit(DIGITS)
     run_next(services)

@@ -63,6 +63,7 @@ def _sent(client: Any, archive: Path) -> str:
     return str(answer.json()["id"])
 
 
+@pytest.mark.slow
 def test_api_and_worker_share_a_bucket_and_no_folder(services: Services, tmp_path: Path) -> None:
     own = {"home": tmp_path / "api", "broker_url": "memory://"}
     settings = services.settings
@@ -99,6 +100,7 @@ def _arrays() -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_in_the_middle_and_at_the_end_costs_nothing(
     services: Services, submit: Submit, start: Start, wire: Wire, undisturbed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +124,7 @@ def test_a_store_that_is_away_in_the_middle_and_at_the_end_costs_nothing(
     assert _student(services, job.id) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_worker_that_leaves_does_not_wait_for_the_store_and_one_that_comes_does(
     services: Services, submit: Submit, start: Start, wire: Wire
 ) -> None:

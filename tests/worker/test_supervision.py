@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, event
 
 from jobs.states import EndReason, JobState
@@ -35,6 +36,7 @@ def _resumed(services: Services, job_id: str) -> list[bool]:
         return [entry.data["resumed"] for entry in events if entry.type == "run_started"]
 
 
+@pytest.mark.slow
 def test_a_job_that_is_paused_and_resumed_gives_the_same_student(
     services: Services, submit: Submit, start: Start, undisturbed: str
 ) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from jobs.db import Database
+from jobs.migrations.__main__ import main
 from jobs.migrations.upgrade import NEWEST
 from tests.jobs.migrations.rows import engine_of, fill, job_id, read_all
 from tests.postgres import Postgres
@@ -25,14 +27,24 @@ def start(url: str, *arguments: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def run(url: str, *arguments: str) -> tuple[int | None, str, str]:
-    """The status, and what was said."""
-    process = start(url, *arguments)
-    said, complained = process.communicate(timeout=60)
-    return process.returncode, said.strip(), complained.strip()
+Run = Callable[..., tuple[int, str, str]]
 
 
-def test_forward_back_and_where_the_tables_are(tmp_path: Path) -> None:
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command in this process; the status, and what was said."""
+
+    def run(url: str, *arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["jobs.migrations", *arguments])
+        monkeypatch.setenv("KD_DATABASE_URL", url)
+        status = main()
+        said, complained = capsys.readouterr()
+        return status, said.strip(), complained.strip()
+
+    return run
+
+
+def test_forward_back_and_where_the_tables_are(run: Run, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new' / 'distillery.db'}"
     end = f"; this program's newest is {NEWEST}"
     assert run(url, "current") == (0, f"the tables are at revision none{end}", "")
@@ -79,9 +91,8 @@ def test_a_database_that_still_starts_is_waited_for(postgres: Postgres) -> None:
         ("mysql://u:hush@h/d", 2, "KD_DATABASE_URL asks for 'mysql'"),
     ],
 )
-def test_a_database_that_cannot_be_had_is_told(url: str, status: int, says: str) -> None:
+def test_a_database_that_cannot_be_had_is_told(run: Run, url: str, status: int, says: str) -> None:
     ended, said, complained = run(url, "upgrade", "--wait", "0")
     assert (ended, said) == (status, "")
     assert complained.startswith(says)
     assert "hush" not in complained
-    assert "Traceback" not in complained
