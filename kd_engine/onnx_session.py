@@ -1,16 +1,16 @@
-"""Runs ONNX models. Shapes: B images in a batch, K classes."""
+"""Runs ONNX models. Shapes: B images in a batch, C channels, H and W pixels, K classes."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
-import torch
 from numpy.typing import NDArray
 
-from kd_engine.models.foreign import Output
+if TYPE_CHECKING:
+    from kd_engine.models.foreign import Output
 
 _TYPES = {
     "tensor(float)": np.float32,
@@ -23,17 +23,23 @@ _TYPES = {
 class OnnxSession:
     """An ONNX model with one input, on the CPU.
 
-    It takes as many threads as torch has in this process; they sleep while there is nothing to do
-    (docs/decisions/011).
+    Its threads sleep while there is nothing to do (docs/decisions/011).
 
     Args:
         model: a file, or its bytes.
+        threads: as many as torch has in this process, if None.
     """
 
-    def __init__(self, model: Path | bytes) -> None:
+    def __init__(self, model: Path | bytes, threads: int | None = None) -> None:
+        if threads is None:
+            import torch  # only now: a process that looks at a model needs none
+
+            threads = torch.get_num_threads()
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
+        options.intra_op_num_threads = threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # never ORT's own format, which `onnx` cannot look into
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         options.log_severity_level = 4  # what is wrong becomes an exception
         self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.input = self.session.get_inputs()[0]
@@ -54,3 +60,13 @@ class OnnxSession:
     @property
     def _type(self) -> Any:
         return _TYPES.get(self.input.type, np.float32)
+
+
+def laid_out(images_BCHW: NDArray[np.float32], layout: str) -> NDArray[np.float32]:
+    """The images as a model of this layout takes them: `NCHW`, `NHWC`, `NHW` (grey) or `flat`."""
+    if layout == "NCHW":
+        return images_BCHW
+    if layout == "NHW":
+        return images_BCHW[:, 0]
+    images_BHWC = np.ascontiguousarray(images_BCHW.transpose(0, 2, 3, 1))
+    return images_BHWC if layout == "NHWC" else images_BHWC.reshape(len(images_BHWC), -1)

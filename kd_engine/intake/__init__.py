@@ -2,10 +2,13 @@
 
 sniff      which format a file is of, by its first bytes
 archive    zip and tar: bounded, nothing that leads out, nothing but plain files
+confined   a reader in a process of its own, with so much memory and time
+table      a parquet table
 layout     which split and class a file of an archive belongs to
 survey     one picture: decoded, measured, hashed
 folder     an archive of pictures, checked and written anew
 arrays     the same for numpy arrays
 sheet      a page of thumbnails
 job        a job of kind `check`
+register   a job of kind `register`: onnx_file, weights_file, logits_file
 """

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from kd_engine.data.dataset import Dataset, read_raw
@@ -20,14 +19,14 @@ from kd_engine.files import write_atomically
 from kd_engine.intake.logits_file import recorded_logits
 from kd_engine.intake.onnx_file import onnx_network
 from kd_engine.intake.verify import Tried, best_normalisation, check_order, with_normalisation
-from kd_engine.models.foreign import LOGITS, ONNX
-from kd_engine.network import METADATA_KEY, Architecture, Network, build, load_network, save_network
+from kd_engine.intake.weights_file import network_of, own_network
+from kd_engine.models.foreign import AT_ONCE, LOGITS, ONNX
+from kd_engine.network import Architecture, Network, save_network
 from kd_engine.options import RunOptions
 from kd_engine.progress import ImageProgress
 from kd_engine.spec import RegisterSpec, network_file
 
 ROLE = "model"
-_TRIED = 16  # images that an ONNX model is first run on
 
 
 def run_register(
@@ -76,8 +75,8 @@ def _network(path: Path, spec: RegisterSpec, data: Dataset, options: RunOptions)
     if spec.format == "safetensors":
         return _from_weights(path, spec, data)
     if spec.format == "onnx":
-        pixels_BCHW = data.test.images_NCHW[:_TRIED].cpu().float().div(255)
-        module = onnx_network(path.read_bytes(), pixels_BCHW, spec.classes or data.classes)
+        pixels_BCHW = data.test.images_NCHW[:AT_ONCE].cpu().float().div(255)
+        module = onnx_network(path, pixels_BCHW, spec.classes or data.classes)
         order = tuple(module.params.order[place] for place in _columns(spec, data))
         return _foreign(ONNX, module.reordered(order), data)
     raw = read_raw(spec.dataset, options.data_dir, options.download, options.cache_dir, options.dataset_file)
@@ -101,36 +100,13 @@ def _foreign(model: str, module: nn.Module, data: Dataset) -> Network:
 
 
 def _from_weights(path: Path, spec: RegisterSpec, data: Dataset) -> Network:
-    try:
-        with safe_open(path, framework="pt") as file:
-            ours = METADATA_KEY in (file.metadata() or {})
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise DataError(f"the safetensors file cannot be read: {error}.") from error
-    if ours and spec.model is None:
-        return _own(path, data)
     if spec.model is None:
-        raise DataError("safetensors weights do not say what network they are of: name it with model=... .")
+        return own_network(path, data)
     mean, std = (0.0,) * data.shape[0], (1.0,) * data.shape[0]
     params = {key: value for key, value in spec.params.items() if key not in ("pretrained", "weights_file")}
-    network = build(Architecture(spec.model, params, data.shape, data.classes, mean, std))
-    try:
-        network.module.load_state_dict(state)
-    except RuntimeError as error:
-        raise DataError(f"the weights do not fit '{spec.model}' for {len(data.classes)} classes: {error}") from error
+    network = network_of(path, Architecture(spec.model, params, data.shape, data.classes, mean, std))
     if spec.classes is not None:
         _reorder_head(network.module, _columns(spec, data))
-    return network
-
-
-def _own(path: Path, data: Dataset) -> Network:
-    network = load_network(path)
-    found = network.architecture
-    if (found.shape, found.classes) != (data.shape, data.classes):
-        raise DataError(
-            f"the network takes images {found.shape} of the classes {', '.join(found.classes[:5])}, ...; the data set "
-            f"has images {data.shape} of {', '.join(data.classes[:5])}, ..., in that order."
-        )
     return network
 
 

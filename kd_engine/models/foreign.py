@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ONNX, LOGITS = "onnx", "logits"
 """What architectures of these kinds are called; the catalogue has no rows of these names."""
+AT_ONCE = 32
+"""Images that a model is given at most, where it takes any number: what it costs was tried with as many."""
 _SMALLEST = 1e-12  # a probability of 0 would be a logit of minus infinity
 
 
@@ -98,30 +100,22 @@ class OnnxNetwork(nn.Module):
         return torch.from_numpy(output_BK.astype(np.float32)).to(images_BCHW.device)
 
     def _parts(self, images_BCHW: Tensor) -> list[Tensor]:
-        return [images_BCHW] if self.params.batch is None else list(torch.split(images_BCHW, self.params.batch))
+        return list(torch.split(images_BCHW, self.params.batch or AT_ONCE))
 
     def _part(self, images_BCHW: Tensor) -> NDArray[Any]:
         count, batch = len(images_BCHW), self.params.batch or 0
         if count < batch:  # a model for so many at once takes no fewer
             images_BCHW = torch.cat([images_BCHW, images_BCHW[:1].expand(batch - count, -1, -1, -1)])
+        from kd_engine.onnx_session import laid_out
+
         assert self._session is not None, "forward opens it"
-        return self._session.read(laid_out(images_BCHW, self.params.layout), self.params.output)[:count]
+        images = laid_out(images_BCHW.contiguous().numpy(), self.params.layout)
+        return self._session.read(images, self.params.output)[:count]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         other = type(self)(self.params)  # nothing changes the file; a session of its own is opened when needed
         other.register_buffer("file", self.file)
         return other
-
-
-def laid_out(images_BCHW: Tensor, layout: str) -> NDArray[np.float32]:
-    """The images as a model of this layout takes them."""
-    array: NDArray[np.float32] = images_BCHW.contiguous().numpy()
-    if layout == "NCHW":
-        return array
-    if layout == "NHW":
-        return array[:, 0]
-    array = np.ascontiguousarray(array.transpose(0, 2, 3, 1))
-    return array if layout == "NHWC" else array.reshape(len(array), -1)
 
 
 class LogitsParams(BaseModel):

@@ -8,12 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import torch
+
+from kd_engine.data.dataset import RawData
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.arrays import check_arrays
 from kd_engine.intake.folder import check_pictures
 from kd_engine.intake.layout import lay_out
+from kd_engine.intake.logits_file import recorded_logits
+from kd_engine.intake.onnx_file import onnx_network
 from kd_engine.intake.sniff import Format, sniff
+from kd_engine.intake.table import PictureTable
+from kd_engine.intake.weights_file import network_of, own_network
+from kd_engine.network import Architecture
 
 MIB = 2**20
 
@@ -42,10 +52,36 @@ def _sniffed(path: Path, _: Path) -> None:
         sniff(file)
 
 
+def _table(path: Path, out: Path) -> None:
+    table = PictureTable(path)
+    check_pictures(table, table.layout(0.2), out, broken="refuse")
+
+
+CLASSES = tuple(str(label) for label in range(10))
+DATA: Any = SimpleNamespace(shape=(1, 8, 8), classes=CLASSES)  # what the readers of weights look at
+MLP = Architecture("mlp", {}, (1, 8, 8), CLASSES, (0.0,), (1.0,))
+
+
+def _logits(path: Path, _: Path) -> None:
+    images, labels = torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64)
+    recorded_logits(path, RawData(images, labels, images, labels), len(CLASSES))
+
+
+def _onnx(path: Path, **options: Any) -> None:
+    onnx_network(path, torch.zeros(4, 1, 8, 8), CLASSES, **options)
+
+
 READERS = {
     "sniff": Reader("unknown", _sniffed, 8 * MIB),
     "zip": Reader("zip", lambda path, out: _archive(path, out, is_tar=False), 16 * MIB),
     "tar": Reader("tar", lambda path, out: _archive(path, out, is_tar=True), 16 * MIB),
     "picture": Reader("zip", lambda path, out: _archive(path, out, is_tar=False), 1024 * MIB),
     "npz": Reader("npz", lambda path, out: check_arrays(path, out, test_share=0.2), 192 * MIB),
+    # in a process of its own: beside its limit there are Python and the libraries
+    "parquet": Reader("parquet", _table, (512 + 256) * MIB),
+    "onnx": Reader("onnx", lambda path, _: _onnx(path), (2048 + 256) * MIB),
+    "onnx, for 3 seconds": Reader("onnx", lambda path, _: _onnx(path, seconds=3), (2048 + 256) * MIB),
+    "safetensors": Reader("safetensors", lambda path, _: own_network(path, DATA), 32 * MIB),
+    "safetensors, named": Reader("safetensors", lambda path, _: network_of(path, MLP), 32 * MIB),
+    "logits": Reader("npz", _logits, 192 * MIB),
 }

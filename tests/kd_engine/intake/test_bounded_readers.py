@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.kd_engine.intake import lies_archives, lies_arrays, lies_pictures
+from kd_engine.intake.sniff import FORMATS
+from tests.kd_engine.intake import lies_archives, lies_arrays, lies_networks, lies_pictures, lies_tables
 from tests.kd_engine.intake.measured import Measuring, measuring
 from tests.kd_engine.intake.readers import READERS
 
-LIES = {**lies_archives.LIES, **lies_arrays.LIES, **lies_pictures.LIES}
+LIES = lies_archives.LIES | lies_arrays.LIES | lies_pictures.LIES | lies_tables.LIES | lies_networks.LIES
+_NOT_READ = {"npy", "pickle", "empty"}  # by anything: they are told what they are
 _MOST_KILOBYTES = 1500
 
 
@@ -33,3 +35,8 @@ def test_a_lie_is_refused_and_costs_little(child: Measuring, tmp_path: Path, rea
     assert message in str(found.error)
     assert found.refused or found.error is None
     assert found.peak <= READERS[reader].bound
+
+
+def test_every_format_that_is_read_has_its_lies() -> None:
+    assert {reader.format for reader in READERS.values()} == set(FORMATS) - _NOT_READ
+    assert LIES.keys() == READERS.keys()

@@ -1,0 +1,57 @@
+"""Parquet tables that are not what they say, for `test_bounded_readers`. Each has some kilobytes."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.kd_engine.intake.archives import picture
+
+MIB = 2**20
+
+
+def _table(**columns: Any) -> bytes:
+    file = io.BytesIO()
+    # without Arrow's schema beside it: what is kept once is told to be plain
+    pq.write_table(
+        pa.table(columns), file, compression="zstd", dictionary_pagesize_limit=2**30, store_schema=False
+    )  # fmt: skip
+    return file.getvalue()
+
+
+def _once(value: Any, times: int, kind: pa.DataType) -> pa.Array:
+    """The same in all rows, kept once."""
+    return pa.DictionaryArray.from_arrays(np.zeros(times, np.int32), pa.array([value], kind))
+
+
+def _rows(count: int) -> bytes:
+    return _table(image=pa.nulls(count, pa.binary()), label=pa.array(np.zeros(count, np.int8)))
+
+
+def _pictures(mebibytes: int, times: int) -> bytes:
+    return _table(image=_once(bytes(mebibytes * MIB), times, pa.binary()), label=np.arange(times) % 2)
+
+
+def _texts(letters: int) -> bytes:
+    return _table(image=_once(picture(), 20_000, pa.binary()), label=_once("x" * letters, 20_000, pa.string()))
+
+
+def _no_footer() -> bytes:
+    return b"PAR1" + bytes(1000) + struct.pack("<I", 2**31 - 1) + b"PAR1"
+
+
+LIES: dict[str, dict[str, tuple[Callable[[], bytes], str]]] = {
+    "parquet": {
+        "a footer that is not there": (_no_footer, "the parquet file cannot be read"),
+        "rows of nothing": (lambda: _rows(3_000_000), "has 3,000,000 rows; expected 1 to 2,000,000"),
+        "one picture many times": (lambda: _pictures(4, 80), "unpack to more than"),
+        "large ones at once": (lambda: _pictures(40, 16), "takes more than 512 MiB of memory"),
+        "a class with a name of a book": (lambda: _texts(2**19), "takes more than 512 MiB of memory"),
+    },
+}
