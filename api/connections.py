@@ -39,8 +39,7 @@ class Connections:
         if oldest is connection:
             connection.turn_away()
         else:
-            self.left(oldest)
-            oldest.evict()
+            self._evict(oldest)
 
     def left(self, connection: BoundedProtocol) -> None:
         """It was closed."""
@@ -58,8 +57,19 @@ class Connections:
         self._waiting.pop(connection, None)
 
     def check(self, now: float) -> None:
-        """Closes what takes too long."""
+        """Closes what takes too long, and the oldest heads where all together are too large."""
         if len(self._open) < self.most // 2:
             self._told = False
         for connection in tuple(self._open):
             connection.check(now)
+        with_heads = [connection for connection in self._waiting if connection.head_bytes]
+        held = sum(connection.head_bytes for connection in with_heads)
+        for connection in with_heads:
+            if held <= self.limits.all_heads_bytes:
+                break
+            held -= connection.head_bytes
+            self._evict(connection)
+
+    def _evict(self, connection: BoundedProtocol) -> None:
+        self.left(connection)
+        connection.evict()

@@ -17,6 +17,7 @@ class Limits:
     Attributes:
         head_bytes: of a request's line and header fields, and of what stands around the pieces of a chunked body.
         head_fields: header fields of a request.
+        all_heads_bytes: of all heads that are not complete, once a second.
         head_seconds: from a request's first byte, or the connection's begin, to the end of its head.
         pace_bytes: at least so many bytes of a body, or of an answer that waits to be taken, pass ...
         pace_seconds: ... in so many seconds.
@@ -26,6 +27,7 @@ class Limits:
 
     head_bytes: int = 2**16
     head_fields: int = 100
+    all_heads_bytes: int = 2**26
     head_seconds: float = 10.0
     pace_bytes: int = 15_000
     pace_seconds: float = 30.0

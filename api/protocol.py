@@ -53,6 +53,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._deaf = False  # nothing more is read: it cannot be told where the next request would begin
         self._problem: Problem | None = None
 
+    @property
+    def head_bytes(self) -> int:
+        """What has come of a head that is not complete."""
+        return self._head_bytes
+
     # what arrives
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("training", "mnist", "overhead", "together", "api", "download", "start", "sending", "scaling")
+NAMES = ("training", "mnist", "overhead", "together", "api", "strangers", "download", "start", "sending", "scaling")
 
 
 def main(names: list[str]) -> int:

@@ -113,14 +113,17 @@ class Settings(BaseSettings):
     page_size_max: int = Field(200, ge=1, description="Most entries on one page of a list.")
     max_streams: int = Field(2000, ge=1, le=20_000, description="Most event streams and waiting reads open at once.")
     max_uploads: int = Field(
-        8,
+        4,
         ge=1,
         le=30,
         description="Most files that one server of the API takes in at once; each holds up to 110 MB of its memory "
         "where files lie in a bucket, and 10 MB otherwise.",
     )
     max_downloads: int = Field(
-        200, ge=1, description="Most files that one server of the API sends at once; each holds up to 10 MB."
+        40,
+        ge=1,
+        description="Most files that one server of the API sends at once; each holds up to 9 MB of its memory where "
+        "files lie in a bucket, and 2 MB otherwise.",
     )
     max_connections: int = Field(
         default_factory=lambda values: max(8192, 2 * values["max_streams"]),

@@ -192,6 +192,22 @@ def test_strangers_take_no_honest_callers_place(short: Service, sent: bytes) -> 
                     assert honest.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
+def test_heads_are_bounded_all_together(tmp_path: Path) -> None:
+    """Those that came first go, and who is served meanwhile stays."""
+    limits = Limits(all_heads_bytes=300_000, head_seconds=60)
+    with serving(Settings(home=tmp_path, broker_url="memory://"), limits) as service, ExitStack() as stack:
+        assert service.client.get("/healthz").status_code == 200
+        opened = [stack.enter_context(_connect(service)) for _ in range(10)]
+        for connection in opened:
+            connection.sendall(HEAD + b"X: " + b"a" * 50_000)
+        for connection in opened[:5]:
+            assert _rest(connection) == b""
+        for connection in opened[5:]:
+            connection.sendall(b"\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert service.client.get("/healthz").status_code == 200
+
+
 def test_where_all_have_a_request_one_more_is_told_so(short: Service) -> None:
     job_id = short.create()
     ask = f"GET /jobs/{job_id}/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n".encode()

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from benchmarks import api, download, start
+from benchmarks import api, download, start, strangers
 from benchmarks.service import Service
 
 pytestmark = pytest.mark.service
@@ -18,6 +18,13 @@ def test_the_requests_of_the_api(quiet: Service, capsys: pytest.CaptureFixture[s
     shown = capsys.readouterr().out
     for name in ("empty", "empty, async", "GET /jobs/{id}", "GET, not modified", "POST /jobs"):
         assert f"\n  {name:<18} " in shown
+
+
+def test_the_latencies_beside_strangers(quiet: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every honest request is answered, or it would fail."""
+    strangers.latencies(quiet, requests=100, rounds=1, idle=50, hostile=20)
+
+    assert capsys.readouterr().out.count("with them:") == 2
 
 
 @pytest.mark.slow
