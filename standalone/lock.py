@@ -22,6 +22,7 @@ from standalone.guard import GRACE_SECONDS, is_guard, stop_groups
 
 _HANDOVER_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+_LOOK_SECONDS = 1.0  # looking through all processes is no little work
 
 
 class HomeLock:
@@ -73,8 +74,11 @@ class HomeLock:
                 "Stop that one first, or give this one a folder and a port of its own: KD_HOME=... KD_PORT=..."
             )
         deadline = time.monotonic() + _HANDOVER_SECONDS
+        next_look = 0.0
         while not _locked(self.fd):
-            self._end_remains(home / "processes.lock")
+            if time.monotonic() >= next_look:
+                self._end_remains(home / "processes.lock")
+                next_look = time.monotonic() + _LOOK_SECONDS
             if time.monotonic() > deadline:
                 raise CannotStart(
                     f"processes of an earlier service still use {home} after {_HANDOVER_SECONDS:g} seconds; "
