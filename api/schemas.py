@@ -88,9 +88,11 @@ class JobSummary(_View):
 
 
 class WaitingFor(_View):
-    """Why a queued job does not run: `no_worker` for its device, its owner's `quota`, or it is not yet its `turn`."""
+    """Why a queued job does not run: `no_worker` for its device, `no_room` on the disks of those that there are, its
+    owner's `quota`, or it is not yet its `turn`.
+    """
 
-    code: Literal["no_worker", "quota", "turn"]
+    code: Literal["no_worker", "no_room", "quota", "turn"]
     detail: str
 
 

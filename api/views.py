@@ -188,4 +188,9 @@ def workers_part(workers: list[Worker], within_seconds: float, stalled: int) -> 
     if not workers:
         return Part(ok=False, detail=f"no worker was heard in the last {within_seconds:g} seconds; start one.")
     jobs = f" {stalled} of their jobs {'shows' if stalled == 1 else 'show'} no progress." if stalled else ""
-    return Part(ok=True, detail=f"{len(workers)} heard in the last {within_seconds:g} seconds.{jobs}")
+    lacking = [worker.lacks for worker in workers if worker.lacks is not None]
+    room = (
+        f" {len(lacking)} of them {'takes' if len(lacking) == 1 else 'take'} no job: {lacking[0]}." if lacking else ""
+    )
+    detail = f"{len(workers)} heard in the last {within_seconds:g} seconds.{jobs}{room}"
+    return Part(ok=len(lacking) < len(workers), detail=detail)

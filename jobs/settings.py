@@ -199,6 +199,12 @@ class Settings(BaseSettings):
         description="Shortest time between two records of what a trainer tells: progress, epochs, its log. "
         "The longer, the less there is to write.",
     )
+    min_free_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="Room in the scratch folder, the cache and the artifacts folder below which a worker takes no job. "
+        "Left out: 1 GiB, or a twentieth of the disk where that is less.",
+    )
     stall_seconds: _Seconds = Field(
         600.0,
         description="A trainer that shows no progress for so long is ended; after a third of it the job is said to be "

@@ -63,7 +63,11 @@ def run(
     with (options.out_dir / EVENTS_FILE).open("a", buffering=1) as lines:
 
         def tell(event: Event) -> None:
-            lines.write(event.model_dump_json() + "\n")
+            try:
+                lines.write(event.model_dump_json() + "\n")
+            except OSError:
+                if not isinstance(event, Working):  # a sign that cannot be given is no reason to end
+                    raise
             if not isinstance(event, Working):
                 emit(event)
 

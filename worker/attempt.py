@@ -14,7 +14,7 @@ from jobs.errors import ArtifactNotFound, DatasetNotFound, JobNotFound, StoreUna
 from jobs.models import Artifact, Job
 from jobs.repository import uploads
 from kd_engine.catalog import PREPARED, UNPACKED, UPLOADED
-from kd_engine.errors import DataError
+from kd_engine.errors import DataError, DiskFullError
 from kd_engine.explain import field_problems
 from kd_engine.options import RunOptions
 from kd_engine.spec import AnySpec, CheckSpec, RegisterSpec, Source, parse_spec
@@ -113,7 +113,14 @@ class Attempt:
 
     def store_results(self, names: Sequence[str]) -> list[ArtifactInfo]:
         """Stores the files of a finished run; they exist for readers once they are listed."""
-        return [self._store_file(name, "result", name) for name in names]
+        stored: list[ArtifactInfo] = []
+        try:
+            for name in names:
+                stored.append(self._store_file(name, "result", name))
+        except DiskFullError:
+            self.drop([info.key for info in stored])  # room for others; the next attempt makes them anew
+            raise
+        return stored
 
     def drop(self, keys: Sequence[str]) -> None:
         """Removes stored files that nothing lists (any more)."""

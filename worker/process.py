@@ -16,11 +16,13 @@ import sys
 import threading
 from pathlib import Path
 
+from kd_engine.files import DISK_FULL
 from kd_engine.options import RunOptions
 from kd_engine.spec import AnySpec, parse_spec
 from worker.narrator import narrate
 
 REQUEST_FILE = "request.json"
+NO_ROOM_STATUS = 28  # any that Python does not use
 
 
 def write_request(folder: Path, spec: AnySpec, options: RunOptions) -> None:
@@ -45,7 +47,12 @@ def main(folder: Path) -> int:
     spec, options = read_request(folder)
     from kd_engine.engine import run  # after the signal handlers: importing torch takes a second
 
-    run(spec, options, emit=narrate, should_stop=stop.is_set)
+    try:
+        run(spec, options, emit=narrate, should_stop=stop.is_set)
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        return NO_ROOM_STATUS  # not even for the event that says so
     return 0
 
 

@@ -11,6 +11,7 @@ from jobs.settings import Settings
 from jobs.spans import Spans, Unsent
 from worker.device import DeviceKind
 from worker.metrics import WorkerMetrics
+from worker.room import Room
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Services:
         in_hand: the ids of the jobs that this worker holds (one at most).
         spans: what becomes known of its attempts to those who collect traces.
         metrics: what it counts for Prometheus.
+        room: whether its disks have room for another job.
     """
 
     settings: Settings
@@ -36,8 +38,10 @@ class Services:
     beyond: set[str] = field(default_factory=set)
     spans: Spans = field(default_factory=Unsent)
     metrics: WorkerMetrics = field(init=False)
+    room: Room = field(init=False)
 
     def __post_init__(self) -> None:
         metrics = WorkerMetrics(self.settings, self.device)
         self.database.heard = metrics.jobs.heard
         object.__setattr__(self, "metrics", metrics)  # frozen, and made of the other parts
+        object.__setattr__(self, "room", Room(self.settings))

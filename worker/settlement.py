@@ -11,7 +11,7 @@ from typing import TypeVar
 from jobs.artifacts import ArtifactInfo
 from jobs.errors import LeaseLost, StoreUnavailable
 from jobs.states import EndReason
-from kd_engine.errors import EngineError, Interrupted, ProcessLost
+from kd_engine.errors import DiskFullError, EngineError, Interrupted, ProcessLost
 from kd_engine.events import Finished
 from worker.attempt import Attempt
 from worker.away import AWAY, who
@@ -60,6 +60,8 @@ class Settlement:
         finished = outcome.finished
         if finished is not None and finished.reason == EndReason.COMPLETED:
             return self._publish(finished)
+        if finished is not None and finished.reason == EndReason.DISK_FULL:
+            return self._give_up_full(finished.detail)
         if finished is not None and finished.reason not in (Interrupted.code, ProcessLost.code):
             return self._finish(EndReason(finished.reason), finished.detail)
         if self._lease.cancel_requested:
@@ -101,6 +103,8 @@ class Settlement:
             infos = self.persist(lambda: self._attempt.store_results(finished.artifacts))
         except StoreUnavailable:
             return self._hand_back("the artifact store was away at the end")
+        except DiskFullError as error:
+            return self._give_up_full(str(error))
         except EngineError as error:
             return self._finish(EndReason(error.code), str(error))
         try:
@@ -140,6 +144,17 @@ class Settlement:
         if self._attempt.got_further:
             return self._lose(f"attempt {self._attempt.job.attempt}: {why}. {advice}", EndReason.STALLED)
         return self._finish(EndReason.STALLED, f"{why}. {advice}")
+
+    def _give_up_full(self, why: str) -> str:
+        """Whose making it was shows once this attempt's own files are gone. If others fill the disk, the job waits in
+        the queue, as all do that this worker would take. If there is room now, the job needs more than that, or the
+        disk was full for a moment: it is tried again, and fails at the cap.
+        """
+        self._attempt.clear_away()
+        self._services.room.met_full()
+        if (lack := self._services.room.look()) is not None:
+            return self._hand_back(f"{why} It waits for room: {lack}.")
+        return self._lose(f"attempt {self._attempt.job.attempt}: {why}", EndReason.DISK_FULL)
 
     def _lose(self, why: str, reason: EndReason = EndReason.WORKER_LOST) -> str:
         def end() -> None:

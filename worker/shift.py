@@ -82,6 +82,8 @@ class Shift:
 
     def _claim(self) -> Job | None:
         services, settings = self._services, self._services.settings
+        if services.room.look() is not None:
+            return None  # it would fail, and the next one too
         with services.database.write() as repository:
             return repository.claim_next(
                 services.worker_id, services.device, settings.lease_seconds, settings.quota_of, services.beyond

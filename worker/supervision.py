@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from jobs import trace
 from jobs.errors import LeaseLost, StoreUnavailable
@@ -30,6 +31,7 @@ from worker.trainer_watch import TrainerWatch
 log = logging.getLogger(__name__)
 trainer_log = logging.getLogger("trainer")
 _POLL_SECONDS = 0.1
+_NO_ROOM = "no room in the scratch folder of the worker: free some space there."
 
 
 class Supervision:
@@ -82,19 +84,16 @@ class Supervision:
                 time.sleep(RETRY_SECONDS)
 
     def _prepare(self) -> None:
-        try:
+        with _scratch_room():
             self._attempt.prepare()
-        except OSError as error:
-            if error.errno in DISK_FULL:
-                raise DiskFullError("no room in the scratch folder of the worker: free some space there.") from error
-            raise
         for warning in self._attempt.warnings:
             self._log.add(warning)
 
     def _train(self) -> str:
         """Runs the trainer to its end; says how it ended."""
         threads = self._services.settings.trainer_threads
-        trainer = TrainerProcess(self._attempt.folder, threads, trace.environment())
+        with _scratch_room():
+            trainer = TrainerProcess(self._attempt.folder, threads, trace.environment())
         self._progress.begin()
         try:
             self._watch = TrainerWatch(trainer, self._attempt.folder, self._services.settings, self._services.device)
@@ -108,6 +107,8 @@ class Supervision:
             trainer.close()
             self._phases.close()
         self._finished = self._watch.verdict(self._finished)
+        if self._finished is None and trainer.found_no_room:
+            self._finished = Finished(reason=DiskFullError.code, detail=_NO_ROOM)
         return trainer.outcome
 
     def _look_after(self, trainer: TrainerProcess) -> None:
@@ -193,8 +194,9 @@ class Supervision:
         """Where the last checkpoint cannot be stored, the next attempt goes on from the one before."""
         try:
             self._settlement.persist(self._record)
-        except StoreUnavailable as error:
-            log.warning("job %s: its last checkpoint is given up: %s", self._job_id, who(error))
+        except (StoreUnavailable, DiskFullError) as error:
+            why = str(error) if isinstance(error, DiskFullError) else who(error)
+            log.warning("job %s: its last checkpoint is given up: %s", self._job_id, why)
             self._unrecorded = [event for event in self._unrecorded if not isinstance(event, CheckpointSaved)]
             self._settlement.persist(self._record)
 
@@ -205,3 +207,13 @@ class Supervision:
             # where somebody collects the log of the whole service, the trainer's own lines belong into it
             for line in lines:
                 trainer_log.info("%s", line)
+
+
+@contextmanager
+def _scratch_room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise DiskFullError(_NO_ROOM) from error
+        raise

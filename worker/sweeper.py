@@ -34,11 +34,11 @@ class Sweeper:
             self._found()
 
     def beat(self) -> None:
-        """Says that this worker is alive, on which device, and with which job."""
+        """Says that this worker is alive, on which device, with which job, and what it lacks to take one."""
         services = self._services
         held = next(iter(tuple(services.in_hand)), None)
         with services.database.write() as repository:
-            repository.beat(services.worker_id, services.device, held)
+            repository.beat(services.worker_id, services.device, held, services.room.lacks)
 
     def forget_if_possible(self) -> None:
         """Takes this worker off the list; with the database away it falls off by itself."""

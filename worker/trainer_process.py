@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from kd_engine.events import Event, parse_event
+from worker.process import NO_ROOM_STATUS
 
 ROOT = Path(__file__).resolve().parent.parent
 EVENTS_FILE = "events.jsonl"
@@ -65,6 +66,11 @@ class TrainerProcess:
     def crashed(self) -> bool:
         """Whether it ended by itself, and not as it should."""
         return self._process.returncode not in (0, -signal.SIGKILL, -signal.SIGTERM)
+
+    @property
+    def found_no_room(self) -> bool:
+        """Whether it could not even write that the disk is full."""
+        return self._process.returncode == NO_ROOM_STATUS
 
     @property
     def outcome(self) -> str:

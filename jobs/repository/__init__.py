@@ -306,9 +306,9 @@ class Repository(Inbox):
         """
         return sweeps.expire_leases(self._session, max_lost)
 
-    def beat(self, worker_id: str, device: str, job_id: str | None) -> None:
-        """Notes that a worker is alive, and which job it holds."""
-        sweeps.beat(self._session, worker_id, device, job_id)
+    def beat(self, worker_id: str, device: str, job_id: str | None, lacks: str | None = None) -> None:
+        """Notes that a worker is alive, which job it holds, and what it lacks before it takes another one."""
+        sweeps.beat(self._session, worker_id, device, job_id, lacks)
 
     def workers_seen(self, within_seconds: float) -> list[Worker]:
         """Workers heard in the last `within_seconds`, by id."""

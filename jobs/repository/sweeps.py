@@ -12,6 +12,8 @@ from jobs.repository import edges
 from jobs.repository.upsert import insert_or_update
 from jobs.states import EndReason, JobState
 
+_LACKS_LENGTH = 200
+
 
 def expire_leases(session: Session, max_lost: int) -> list[str]:
     expired = (Job.state == JobState.RUNNING, Job.lease_expires < now())
@@ -46,8 +48,9 @@ def give_up(
     return done
 
 
-def beat(session: Session, worker_id: str, device: str, job_id: str | None) -> None:
+def beat(session: Session, worker_id: str, device: str, job_id: str | None, lacks: str | None) -> None:
     row = {"id": worker_id, "device": device, "job_id": job_id, "started_at": now(), "seen_at": now()}
+    row["lacks"] = None if lacks is None else lacks[:_LACKS_LENGTH]
     insert_or_update(session, Worker, row, keep={"started_at"})
 
 

@@ -21,10 +21,14 @@ _ANY = "auto"
 class Waiting:
     """Why a job waits. For one job the same `code` comes with the same `detail`, as long as the settings stay."""
 
-    code: Literal["no_worker", "quota", "turn"]
+    code: Literal["no_worker", "no_room", "quota", "turn"]
     detail: str
 
 
+NO_ROOM = Waiting(
+    "no_room",
+    "No worker for its device has room on its disks; it starts once some is freed there. GET /readyz says where.",
+)
 TURN = Waiting(
     "turn",
     "It starts when a worker is free and its turn has come: owners with fewer running jobs go first, then an owner's "
@@ -33,21 +37,22 @@ TURN = Waiting(
 
 # Made once: making them takes longer than running them.
 _device: BindParameter[str] = bindparam("device", type_=String())
-_HEARD = exists().where(Worker.seen_at >= now(-HEARD_SECONDS), or_(_device == _ANY, Worker.device == _device))
+_AT_WORK = (Worker.seen_at >= now(-HEARD_SECONDS), or_(_device == _ANY, Worker.device == _device))
+_HEARD, _TAKING = exists().where(*_AT_WORK), exists().where(*_AT_WORK, Worker.lacks.is_(None))
 _RUNNING = select(func.count()).where(Job.state == JobState.RUNNING, Job.owner == bindparam("owner")).scalar_subquery()
-_UNLIMITED = select(_HEARD)
-_LIMITED = select(_HEARD, _RUNNING)
+_UNLIMITED = select(_HEARD, _TAKING)
+_LIMITED = select(_HEARD, _TAKING, _RUNNING)
 
 
 def why(source: Session | Connection, device: str, owner: str, quota: Quota) -> Waiting:
     """Why a queued job of this owner that asks for this device does not run."""
     statement = _UNLIMITED if quota.running is None else _LIMITED
-    heard, *running = source.execute(statement, {"device": device, "owner": owner}).one()
+    heard, taking, *running = source.execute(statement, {"device": device, "owner": owner}).one()
     if not heard:
         return _no_worker(device)
     if quota.running is not None and running[0] >= quota.running:
         return _over_quota(owner, quota.running)
-    return TURN
+    return TURN if taking else NO_ROOM
 
 
 def _no_worker(device: str) -> Waiting:

@@ -78,6 +78,22 @@ def test_all_who_ask_at_the_same_time_share_one_look(own: Service, monkeypatch: 
     assert len(looks) == 1
 
 
+def test_not_ready_when_no_worker_has_room(own: Service) -> None:
+    full = "3 MiB are free for its cache, and it wants 1,024"
+    with own.context.database.write() as repository:
+        repository.beat("worker-1", "cpu", None)
+        repository.beat("worker-2", "cpu", None, full)
+    answer = own.client.get("/readyz")
+    assert answer.status_code == 200
+    assert f"1 of them takes no job: {full}." in answer.json()["parts"]["workers"]["detail"]
+    with own.context.database.write() as repository:
+        repository.beat("worker-1", "cpu", None, full)
+    answer = own.client.get("/readyz")
+    part = answer.json()["parts"]["workers"]
+    assert (answer.status_code, part["ok"]) == (503, False)
+    assert f"2 of them take no job: {full}." in part["detail"]
+
+
 def test_not_ready_without_a_broker_but_jobs_are_taken(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, broker_url="redis://:hunter2@127.0.0.1:1/0")
     with serving(settings) as service:

@@ -19,9 +19,9 @@ def own(tmp_path: Path) -> Iterator[Service]:
         yield running
 
 
-def beat(service: Service, device: str) -> None:
+def beat(service: Service, device: str, lacks: str | None = None) -> None:
     with service.context.database.write() as repository:
-        repository.beat(f"worker-{device}", device, None)
+        repository.beat(f"worker-{device}", device, None, lacks)
 
 
 def waiting(service: Service, job_id: str) -> dict[str, Any]:
@@ -53,6 +53,16 @@ def test_with_a_worker_it_is_a_matter_of_turns(own: Service, asked: str, there: 
     beat(own, there)
     job_id = own.create(resources={"device": asked})
     assert waiting(own, job_id)["code"] == "turn"
+
+
+def test_a_job_waits_for_room_where_no_worker_for_it_has_any(own: Service) -> None:
+    beat(own, "cuda")
+    beat(own, "cpu", "0 MiB are free for its scratch folder")
+    for_cpu, for_any = own.create(resources={"device": "cpu"}), own.create()
+    assert waiting(own, for_cpu)["code"] == "no_room"
+    assert waiting(own, for_any)["code"] == "turn"
+    beat(own, "cpu")
+    assert waiting(own, for_cpu)["code"] == "turn"
 
 
 def test_a_job_over_its_owners_quota(own: Service) -> None:

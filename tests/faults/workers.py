@@ -109,19 +109,25 @@ def always_dies(stack: Stack, scale: int = 1) -> None:
 def disk_full(stack: Stack, scale: int = 1) -> None:
     """Case 7: the kernel lets the trainer write no more than a few kilobytes to a file.
 
-    Passes when the job ends with `disk_full`, the api stays up, and a retry goes on from the earlier checkpoint to the
-    student of an undisturbed run. Seen red when a retry does not look for its predecessor's checkpoint.
+    Passes when the job is tried again up to the cap and then ends with `disk_full`, the api stays up, and a retry goes
+    on from the earlier checkpoint to the student of an undisturbed run. Seen red when a retry does not look for its
+    predecessor's checkpoint.
     """
     expected = undisturbed(stack, LONG)
     with stack.client() as client:
         for _ in range(scale):
             job_id = stack.submit(LONG)
             wait_moving(stack, job_id, 4)
-            for trainer in stack.trainers(job_id):
-                resource.prlimit(trainer.pid, resource.RLIMIT_FSIZE, (_FEW_BYTES, _FEW_BYTES))
+            deadline = time.monotonic() + 120
+            while not stack.job(job_id).state.terminal:
+                assert time.monotonic() < deadline
+                for trainer in stack.trainers(job_id):
+                    with suppress(psutil.NoSuchProcess, ProcessLookupError):
+                        resource.prlimit(trainer.pid, resource.RLIMIT_FSIZE, (_FEW_BYTES, _FEW_BYTES))
+                time.sleep(0.05)
             stack.count("disk full")
-            stack.wait_ended(job_id)
-            assert stack.job(job_id).end_reason is EndReason.DISK_FULL, stack.job(job_id).end_detail
+            job = stack.job(job_id)
+            assert (job.end_reason, job.lost_attempts) == (EndReason.DISK_FULL, stack.settings.max_lost_attempts)
             ready = client.get("/readyz")
             assert ready.status_code == 200, ready.text
             again: str = client.post(f"/jobs/{job_id}/retry").json()["id"]

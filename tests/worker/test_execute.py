@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
-from jobs.artifacts import local
 from jobs.errors import LeaseLost
 from jobs.states import EndReason, JobState
 from kd_engine.files import sha256_of
@@ -173,23 +172,3 @@ def test_trainers_get_no_secrets(
     running.join()
     assert environment["OMP_NUM_THREADS"] == "1"
     assert not any("secret" in value for value in environment.values())
-
-
-def test_a_store_without_room_ends_the_job_with_disk_full(
-    services: Services, submit: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The copy into the store meets ENOSPC: /dev/full is a real device that never has room."""
-    real = local.pour
-
-    def pour_onto_a_full_disk(pieces: Iterable[bytes], target: IO[bytes]) -> tuple[int, str]:
-        if "student.safetensors" in target.name:
-            with open("/dev/full", "wb", buffering=0) as full:
-                return real(pieces, full)
-        return real(pieces, target)
-
-    monkeypatch.setattr(local, "pour", pour_onto_a_full_disk)
-    job_id = submit(DIGITS)
-    run_next(services)
-    job = look(services, job_id)
-    assert (job.state, job.end_reason) == (JobState.FAILED, EndReason.DISK_FULL)
-    assert not _artifacts(services, job_id)
