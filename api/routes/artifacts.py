@@ -20,7 +20,7 @@ router = APIRouter(prefix="/jobs/{job_id}", tags=["artifacts"])
 
 _REPORT = "report.json"
 _LONGEST_NAME = 200  # of the table's column
-_BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+_BYTES = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
 _HEADERS = {
     name: {"description": text, "schema": {"type": "string"}}
     for name, text in {
