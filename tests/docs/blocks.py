@@ -52,7 +52,7 @@ def blocks(path: Path) -> list[Block]:
 
 
 def run(
-    path: Path, folder: Path, env: Mapping[str, str], address: str = ADDRESS, seconds: float = 110
+    path: Path, folder: Path, env: Mapping[str, str], address: str = ADDRESS, seconds: float = 280
 ) -> list[tuple[str, str]]:
     """Runs a file's `bash` and `python` blocks in `folder`, in one shell that ends at the first failure.
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.docs.blocks import ROOT, agrees, run
 
+pytestmark = pytest.mark.timeout(300)  # half a minute on an idle core, among all that others run
+
 
 def check(pairs: list[tuple[str, str]]) -> None:
     for promised, printed in pairs:

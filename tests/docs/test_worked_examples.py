@@ -14,6 +14,8 @@ from tests.docs.blocks import ROOT, Block, agrees, blocks, run
 PAGE = ROOT / "CONTRIBUTING.md"
 ROOMS = ("jobs", "api", "worker", "standalone", "pyproject.toml")
 
+pytestmark = pytest.mark.timeout(300)  # half a minute on an idle core, among all that others run
+
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:

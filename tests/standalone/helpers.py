@@ -11,7 +11,7 @@ from pathlib import Path
 from standalone.child import Program
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 40.0  # seconds; only a failing test waits so long
+PATIENCE = 90.0  # seconds; only a failing test waits so long
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
