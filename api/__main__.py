@@ -26,7 +26,6 @@ def main() -> int:
     try:
         settings = Settings()
         logs.configure(settings)
-        raise_descriptors()
         with suppress(OSError):  # all that it keeps may lie elsewhere
             make_private(settings.home)
         open_store(settings)  # tried out here as well: within the server, a traceback would bury what is wrong
@@ -43,6 +42,7 @@ def serve(app: FastAPI, settings: Settings) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
+    raise_descriptors()
     server = make_server(app, settings)
     with suppress(KeyboardInterrupt):
         server.run()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -27,13 +28,15 @@ def test_importing_the_api_brings_neither_torch_nor_a_worker() -> None:
 
 def test_python_m_api_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     environment = os.environ | {"KD_HOME": str(tmp_path), "KD_PORT": "0", "KD_BROKER_URL": "memory://"}
-    command = [sys.executable, "-m", "api"]
+    command = ["sh", "-c", 'ulimit -Sn 256; exec "$0" -m api', sys.executable]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
             lines = iter(process.stderr.readline, "")
             url = next(found[0] for line in lines if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
             assert httpx.get(f"{url}/healthz", timeout=30).status_code == 200
+            soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+            assert soft == min(hard, 2**16), "as many open files as the system allows"
             process.send_signal(signal.SIGTERM)
             process.stderr.read()
             assert process.wait(timeout=30) in {0, -signal.SIGTERM}
