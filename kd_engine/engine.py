@@ -216,5 +216,7 @@ def _run_in(
         environment["compile_seconds"] = round(phases.compiler.seconds, 3)
     write_atomically(options.out_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
     from kd_engine.publish import publish  # only now: what draws the curves takes half a second to import
+    from kd_engine.seed_spread import SeedSpreads
 
-    return publish(spec, data, results, options.out_dir, phases.cache_stats)
+    spreads = SeedSpreads(options.cache_dir / "seed-spreads")
+    return publish(spec, data, results, options.out_dir, phases.cache_stats, spreads)

@@ -30,6 +30,10 @@ class Pace:
         """The phase turned out to need no training: it leaves the plan."""
         self._epochs[phase, repeat] = 0
 
+    def end(self) -> None:
+        """What is left of the plan turned out not to be needed."""
+        self._epochs = {key: epochs if self._done[key] >= epochs else 0 for key, epochs in self._epochs.items()}
+
     def at(self, phase: Phase, repeat: int, epochs: float) -> None:
         """The phase stands at `epochs` done; fractions count."""
         self._done[phase, repeat] = epochs

@@ -24,8 +24,9 @@ from kd_engine.network import Architecture, Network, build
 from kd_engine.objective import Objective
 from kd_engine.options import RunOptions
 from kd_engine.pace import Pace, PlannedPhase
+from kd_engine.report import looks_at
 from kd_engine.result import PhaseResult, Source
-from kd_engine.spec import JobSpec, StudentSpec, TeacherSpec, TrainingSpec, alone_hash, teacher_hash
+from kd_engine.spec import JobSpec, RepeatsUntil, StudentSpec, TeacherSpec, TrainingSpec, alone_hash, teacher_hash
 from kd_engine.streams import seeded
 from kd_engine.teacher import load_given_teacher
 from kd_engine.trained import Trained, TrainedCache
@@ -73,13 +74,25 @@ class Phases:
         self.cache_stats: dict[str, dict[str, Any]] = {}  # by repeat; of this attempt, as the cache is not the result's
 
     def run_all(self) -> list[PhaseResult]:
-        """The results of all phases, in the order of the plan."""
+        """The results of all phases, in the order of the plan; of as many repeats as the answer needs."""
         for item in self._plan[len(self._results) :]:
+            if self._repeated_enough(item.repeat):
+                self._pace.end()
+                break
             result = self._run_phase(item)
             self._results.append(result)
             self._emit(PhaseEnded(phase=item.phase, repeat=item.repeat, source=result.source, metrics=result.metrics))
             self._save(None)
         return self._results
+
+    def _repeated_enough(self, repeats: int) -> bool:
+        """Whether the job ends after so many repeats. Looks at results alone, so a resumed run ends after as many."""
+        until = self._spec.repeats
+        if not isinstance(until, RepeatsUntil) or repeats not in until.looks:
+            return False
+        done = [result for result in self._results if result.repeat < repeats]
+        [enough] = self._world.decide([looks_at(done, until)[-1].enough])
+        return bool(enough)
 
     def restore(self, tree: dict[str, Any]) -> None:
         """Takes up the results and the unfinished training of a checkpoint."""
@@ -298,7 +311,7 @@ def _plan(spec: JobSpec) -> list[PlannedPhase]:
     """Teacher, then for each repeat the student alone and the distilled one."""
     teacher_epochs = spec.teacher.training.epochs if spec.teacher.training else 0
     plan = []
-    for repeat in range(spec.repeats):
+    for repeat in range(spec.most_repeats):
         if repeat == 0 or spec.teacher.per_repeat:
             plan.append(PlannedPhase("teacher", repeat, teacher_epochs))
         if spec.baseline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kd_engine.advice import advice
 from kd_engine.curves import draw_curves, write_csv, write_tensorboard
 from kd_engine.data.dataset import Dataset
 from kd_engine.evaluation.cost import cost_of
@@ -16,19 +17,26 @@ from kd_engine.network import save_network
 from kd_engine.report import NAMES, make_report, published
 from kd_engine.report_file import report_text
 from kd_engine.result import PhaseResult
-from kd_engine.spec import JobSpec, canonical_hash, network_file
+from kd_engine.seed_spread import SeedSpreads
+from kd_engine.spec import JobSpec, RepeatsUntil, canonical_hash, network_file
 
 _WEIGHTS: dict[Phase, str] = {phase: network_file(phase) for phase in ("student", "teacher", "baseline")}
 _NOT_OF_THE_TRAINING = {"name", "labels", "priority", "keep_days", "webhooks", "resources", "export"}
 
 
 def publish(
-    spec: JobSpec, data: Dataset, results: list[PhaseResult], out_dir: Path, cache: dict[str, dict[str, Any]]
+    spec: JobSpec,
+    data: Dataset,
+    results: list[PhaseResult],
+    out_dir: Path,
+    cache: dict[str, dict[str, Any]],
+    spreads: SeedSpreads,
 ) -> tuple[str, ...]:
     """Writes weights, report, metrics, curves and logs; returns the names of all artifacts of the run.
 
     Args:
         cache: for each repeat that used it, what the cache of the teacher's logits was asked and had.
+        spreads: how far seeds lie apart, in jobs like this one.
     """
     repeat = _best_repeat(results)
     chosen = {phase: published(results, phase, repeat) for phase in _WEIGHTS if _has(results, phase)}
@@ -54,7 +62,9 @@ def publish(
         phase: cost_of(result.network, data.test.images_NCHW, (out_dir / _WEIGHTS[phase]).stat().st_size)
         for phase, result in chosen.items()
     }
-    report = make_report(results, data.classes, repeat, costs) | {"teacher_cache": cache}
+    until = spec.repeats if isinstance(spec.repeats, RepeatsUntil) else None
+    report = make_report(results, data.classes, repeat, costs, until) | {"teacher_cache": cache}
+    report |= advice(spec, report, results, spreads, data.sha256)
     report["export"], shipped = _ship(spec, data, chosen["student"], out_dir)
     write_atomically(out_dir / "MODEL_CARD.md", model_card(spec, data, report))
     write_atomically(out_dir / "report.json", report_text(report))

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from kd_engine.evaluation.cost import Cost
 from kd_engine.evaluation.details import network_details
+from kd_engine.evaluation.outcomes import Outcomes
 from kd_engine.events import PHASES, Phase
+from kd_engine.looks import Look, confidences
 from kd_engine.result import PhaseResult
+from kd_engine.spec.repeats import RepeatsUntil
 from kd_engine.statistics import (
+    CONFIDENCE,
+    ONE_SEED,
     Estimate,
-    of_accuracy,
-    of_paired_calibration,
-    of_paired_difference,
-    of_paired_means,
-    over_seeds,
+    of_accuracies,
+    of_accuracy_differences,
+    of_calibration_differences,
+    of_mean_differences,
 )
 
 NAMES: dict[Phase, str] = {"teacher": "teacher", "baseline": "student alone", "student": "distilled"}
@@ -24,12 +32,40 @@ _DIFFERENCES: tuple[tuple[Phase, Phase], ...] = (
     ("student", "teacher"),
     ("teacher", "baseline"),
 )
-_METRICS = {"accuracy": "test_accuracy", "nll": "test_loss", "ece": "test_ece"}
 _Differences = dict[str, Estimate]
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Whether distillation helped.
+
+    Attributes:
+        word: `helped`, `hurt`, `no evidence`, or `not measured` where the student was not trained alone.
+        why: what the word rests on: `interval` (of the difference over seeds and images), `one_seed` (which can carry
+            no word), `not_trained_alone`.
+        confidence, interval: of the difference, as the word needs them; None where there is no such interval.
+    """
+
+    word: str
+    why: str
+    confidence: float | None = None
+    interval: tuple[float, float] | None = None
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "verdict": self.word,
+            "why": self.why,
+            "verdict_confidence": self.confidence,
+            "verdict_interval": None if self.interval is None else list(self.interval),
+        }
+
+
 def make_report(
-    results: list[PhaseResult], classes: tuple[str, ...], published_repeat: int, costs: dict[Phase, Cost]
+    results: list[PhaseResult],
+    classes: tuple[str, ...],
+    published_repeat: int,
+    costs: dict[Phase, Cost],
+    until: RepeatsUntil | None = None,
 ) -> dict[str, Any]:
     """The report as JSON data.
 
@@ -37,18 +73,21 @@ def make_report(
         results: every finished phase of the job.
         published_repeat: whose networks are among the artifacts.
         costs: of the published networks.
+        until: what ended the repeats, where their number was left open.
     """
     found = {phase: of_phase for phase in PHASES if (of_phase := _of(results, phase))}
     pairs = [pair for pair in _DIFFERENCES if set(pair) <= set(found)]
     differences = {pair: _differences(*(found[phase] for phase in pair)) for pair in pairs}
     main = differences.get(("student", "baseline"))
-    verdict = _verdict(None if main is None else main["accuracy"])
+    verdict = verdict_of(results, until)
     return {
-        "verdict": verdict,
+        **verdict.to_json(),
         "summary": _summary(verdict, differences),
         "rows": [_row(phase, of_phase) for phase, of_phase in found.items()],
         "difference": None if main is None else main["accuracy"].to_json(),
         "differences": [_difference_row(pair, measured) for pair, measured in differences.items()],
+        "seeds": len(found["student"]),
+        "looks": [] if until is None else [one.to_json() for one in looks_at(results, until)],
         "details": {phase: _details(published(results, phase, published_repeat), costs[phase]) for phase in found},
         "classes": list(classes),
         "published_repeat": published_repeat,
@@ -67,8 +106,45 @@ def published(results: list[PhaseResult], phase: Phase, repeat: int) -> PhaseRes
     return by_repeat.get(repeat, by_repeat[0])
 
 
+def verdict_of(results: list[PhaseResult], until: RepeatsUntil | None = None) -> Verdict:
+    """The verdict on the seeds that there are."""
+    students, alone = _of(results, "student"), _of(results, "baseline")
+    if not alone:
+        return Verdict("not measured", "not_trained_alone")
+    if len(students) == 1:
+        return Verdict("no evidence", "one_seed")
+    confidence = CONFIDENCE if until is None else confidences(until.looks)[len(students)]
+    interval = _gain(students, alone, confidence).interval
+    word = "helped" if interval[0] > 0 else "hurt" if interval[1] < 0 else "no evidence"
+    return Verdict(word, "interval", confidence, interval)
+
+
+def looks_at(results: list[PhaseResult], until: RepeatsUntil) -> list[Look]:
+    """What was seen after each number of seeds at which the intervals are looked at."""
+    students, alone = _of(results, "student"), _of(results, "baseline")
+    found = []
+    for seeds in until.looks:
+        if seeds > len(students):
+            break
+        usual = _gain(students[:seeds], alone[:seeds], CONFIDENCE).interval
+        confidence = confidences(until.looks)[seeds]
+        interval = _gain(students[:seeds], alone[:seeds], confidence).interval
+        word = interval[0] > 0 or interval[1] < 0
+        enough = word or usual[1] - usual[0] <= until.until.width or seeds == until.at_most
+        found.append(Look(seeds, usual, confidence, interval, enough))
+    return found
+
+
 def _of(results: list[PhaseResult], phase: Phase) -> list[PhaseResult]:
-    return [result for result in results if result.phase == phase]
+    return sorted((result for result in results if result.phase == phase), key=lambda result: result.repeat)
+
+
+def _gain(students: list[PhaseResult], alone: list[PhaseResult], confidence: float) -> Estimate:
+    return of_accuracy_differences(_correct(students), _correct(alone), confidence)
+
+
+def _correct(found: list[PhaseResult]) -> Tensor:
+    return torch.stack([result.outcomes.correct for result in found])
 
 
 def _row(phase: Phase, found: list[PhaseResult]) -> dict[str, Any]:
@@ -80,7 +156,7 @@ def _row(phase: Phase, found: list[PhaseResult]) -> dict[str, Any]:
         "parameters": first.network.parameters,
         "source": first.source,
         "seeds": len(found),
-        "test_accuracy": _accuracy(found).to_json(),
+        "test_accuracy": of_accuracies(_correct(found)).to_json(),
         "runs": [
             {"repeat": result.repeat, "seed": result.seed, "source": result.source, **result.metrics}
             for result in found
@@ -93,56 +169,44 @@ def _details(result: PhaseResult, cost: Cost) -> dict[str, Any]:
     return {"network": NAMES[result.phase], "repeat": result.repeat, **measured}
 
 
-def _accuracy(found: list[PhaseResult]) -> Estimate:
-    if len(found) > 1:
-        return over_seeds([result.metrics["test_accuracy"] for result in found])
-    correct_N = found[0].outcomes.correct
-    return of_accuracy(int(correct_N.sum()), len(correct_N))
-
-
 def _difference_row(pair: tuple[Phase, Phase], measured: _Differences) -> dict[str, Any]:
     first, second = (NAMES[phase] for phase in pair)
     return {"of": first, "less": second, **{name: estimate.to_json() for name, estimate in measured.items()}}
 
 
 def _differences(first: list[PhaseResult], second: list[PhaseResult]) -> _Differences:
-    """First less second: over seeds, each repeat paired with itself, or over the same test images of a single seed.
+    """First less second over seeds and test images, each repeat paired with itself.
 
     A teacher that all repeats share is paired with each of them.
     """
     repeats = sorted({result.repeat for result in (*first, *second)})
-    pairs = [tuple(published(found, found[0].phase, repeat) for found in (first, second)) for repeat in repeats]
-    if len(pairs) > 1:
-        return {
-            name: over_seeds([one.metrics[metric] - other.metrics[metric] for one, other in pairs])
-            for name, metric in _METRICS.items()
-        }
-    one, other = (result.outcomes for result in pairs[0])
-    one_N, other_N = one.correct, other.correct
+    one, other = (
+        _stacked([published(found, found[0].phase, repeat).outcomes for repeat in repeats]) for found in (first, second)
+    )
     return {
-        "accuracy": of_paired_difference(int((one_N & ~other_N).sum()), int((other_N & ~one_N).sum()), len(one_N)),
-        "nll": of_paired_means(one.nll_N, other.nll_N),
-        "ece": of_paired_calibration((one.confidence_N, one_N), (other.confidence_N, other_N)),
+        "accuracy": of_accuracy_differences(one.correct, other.correct),
+        "nll": of_mean_differences(one.nll_N, other.nll_N),
+        "ece": of_calibration_differences((one.confidence_N, one.correct), (other.confidence_N, other.correct)),
     }
 
 
-def _verdict(difference: Estimate | None) -> str:
-    if difference is None:
-        return "not measured"
-    low, high = difference.interval
-    return "helped" if low > 0 else "hurt" if high < 0 else "no evidence"
+def _stacked(outcomes: list[Outcomes]) -> Outcomes:
+    """Of several networks on the same images, `[R, N]` each."""
+    fields = ("labels_N", "predicted_N", "nll_N", "confidence_N")
+    return Outcomes(*(torch.stack([getattr(one, field) for one in outcomes]) for field in fields))
 
 
-def _summary(verdict: str, differences: dict[tuple[Phase, Phase], _Differences]) -> str:
-    if verdict == "not measured":
+def _summary(verdict: Verdict, differences: dict[tuple[Phase, Phase], _Differences]) -> str:
+    if verdict.word == "not measured":
         return "The student was not trained alone (baseline: false), so nobody knows whether distillation helped."
-    words = {
-        "helped": "Distillation helped",
-        "hurt": "Distillation hurt",
-        "no evidence": "There is no evidence that distillation helped or hurt",
-    }[verdict]
-    gain = _points(differences["student", "baseline"]["accuracy"])
-    sentences = [f"{words}: distilled less alone is {gain}."]
+    gain = differences["student", "baseline"]["accuracy"]
+    sentences = [_first_sentence(verdict, gain)]
+    if _contradicts(verdict, gain):
+        assert verdict.confidence is not None, "it was decided by an interval"
+        sentences.append(
+            f"After so few of the seeds that were allowed a word needs the {100 * verdict.confidence:.4g} % interval, "
+            "and that one holds 0: whoever looks again and again finds a difference in the end."
+        )
     teacher = differences["teacher", "baseline"]["accuracy"]
     if teacher.mean < 0:
         unsure = "" if teacher.interval[1] < 0 else " may be by chance, but"
@@ -151,6 +215,25 @@ def _summary(verdict: str, differences: dict[tuple[Phase, Phase], _Differences])
             "leaves little to learn from it."
         )
     return " ".join(sentences)
+
+
+def _first_sentence(verdict: Verdict, gain: Estimate) -> str:
+    if verdict.why == "one_seed":
+        return (
+            f"One seed is no evidence that distillation helped or hurt: on these images distilled less alone was "
+            f"{_points(gain)}, and how much another seed would have changed it was not measured."
+        )
+    words = {
+        "helped": "Distillation helped",
+        "hurt": "Distillation hurt",
+        "no evidence": "There is no evidence that distillation helped or hurt",
+    }[verdict.word]
+    return f"{words}: distilled less alone is {_points(gain)}."
+
+
+def _contradicts(verdict: Verdict, gain: Estimate) -> bool:
+    """Whether the usual interval leaves 0 out, and the one that several looks need does not."""
+    return verdict.word == "no evidence" and gain.kind != ONE_SEED and not gain.interval[0] <= 0 <= gain.interval[1]
 
 
 def _points(difference: Estimate) -> str:

@@ -33,7 +33,7 @@ def model_card(spec: JobSpec, data: Dataset, report: dict[str, Any]) -> str:
         "A small image classifier, trained by knowledge distillation.",
         _what(data, student),
         _files(report["export"]),
-        _training(spec, data),
+        _training(spec, data, report["seeds"]),
         _quality(report),
         _by_class(student["classes"]),
         _limits(data, student),
@@ -78,7 +78,7 @@ def _checked(found: dict[str, Any]) -> str:
     return f"test accuracy {_share(found['test_accuracy'])}; {_points(difference)} points from float32"
 
 
-def _training(spec: JobSpec, data: Dataset) -> str:
+def _training(spec: JobSpec, data: Dataset, seeds: int) -> str:
     teacher = spec.teacher.model or ("networks of earlier jobs" if spec.teacher.ensemble else "a network given")
     losses, ce_weight = spec.objective()
     terms = ", ".join(f"{loss.kind} (weight {loss.weight:g})" for loss in losses)
@@ -91,7 +91,7 @@ def _training(spec: JobSpec, data: Dataset) -> str:
         ("teacher", _code(teacher)),
         ("losses", f"{terms}, cross-entropy (weight {ce_weight:g})"),
         ("epochs", f"{spec.training.epochs}, batches of {spec.training.batch_size}"),
-        ("seed", f"{spec.seed}" if spec.repeats == 1 else f"the best of {spec.seed} to {spec.seed + spec.repeats - 1}"),
+        ("seed", f"{spec.seed}" if seeds == 1 else f"the best of {spec.seed} to {spec.seed + seeds - 1}"),
     ]
     return f"## How it was trained\n\n{_table(('', ''), rows)}"
 

@@ -18,6 +18,7 @@ from kd_engine.spec.job import Export, JobSpec, Resources
 from kd_engine.spec.kinds import AnySpec, parse_spec
 from kd_engine.spec.networks import NetworkOfJob, Source, StudentSpec, TeacherSpec, network_file
 from kd_engine.spec.register import RegisterSpec
+from kd_engine.spec.repeats import RepeatsUntil
 from kd_engine.spec.training import TrainingSpec
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "JobSpec",
     "NetworkOfJob",
     "RegisterSpec",
+    "RepeatsUntil",
     "Resources",
     "Source",
     "StudentSpec",

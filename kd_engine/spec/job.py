@@ -13,6 +13,7 @@ from kd_engine.losses.kl import KL
 from kd_engine.spec.dataset import DatasetSpec
 from kd_engine.spec.handling import Handled
 from kd_engine.spec.networks import Source, StudentSpec, TeacherSpec
+from kd_engine.spec.repeats import Repeats, RepeatsUntil
 from kd_engine.spec.training import TrainingSpec
 from kd_engine.spec.wrong import as_invalid_spec, wrong
 from kd_engine.strict import Strict
@@ -80,7 +81,11 @@ class JobSpec(Handled):
     training: TrainingSpec = TrainingSpec()
     baseline: bool = Field(True, description="Also train the student alone, on the same budget and seed.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
-    repeats: int = Field(1, ge=1, le=100, description="Seeds `seed` to `seed + repeats - 1`.")
+    repeats: Repeats = Field(
+        1,
+        description='Seeds `seed` to `seed + repeats - 1`; or `{"until": {"width": 0.01}, "at_most": 10}`, in short '
+        '`"auto"`: as many as the answer needs.',
+    )
     labels: Labels = Field(default_factory=dict, max_length=64)
     resources: Resources = Resources()
     teacher_cache: Literal["auto", "off", "float16", "float32"] = Field(
@@ -107,6 +112,13 @@ class JobSpec(Handled):
         if self.ce_weight is not None and self.losses is None:
             message = "'ce_weight' belongs to the long form: give 'losses' as well, or use 'alpha'."
             raise wrong("two_forms", message, "ce_weight")
+        return self
+
+    @model_validator(mode="after")
+    def _until_needs_the_student_alone(self) -> Self:
+        if isinstance(self.repeats, RepeatsUntil) and not self.baseline:
+            message = "repeats that go on until the gain is known need the student alone: leave out 'baseline: false'."
+            raise wrong("does_not_fit", message, "repeats")
         return self
 
     @model_validator(mode="after")
@@ -153,11 +165,16 @@ class JobSpec(Handled):
     @property
     def planned_epochs(self) -> int:
         """Epochs of all trainings together, at most."""
-        students = self.repeats * self.training.epochs * (2 if self.baseline else 1)
+        students = self.most_repeats * self.training.epochs * (2 if self.baseline else 1)
         if self.teacher.model is None:
             return students
         teacher = self.teacher.training or TrainingSpec()
-        return students + teacher.epochs * (self.repeats if self.teacher.per_repeat else 1)
+        return students + teacher.epochs * (self.most_repeats if self.teacher.per_repeat else 1)
+
+    @property
+    def most_repeats(self) -> int:
+        """Seeds at most."""
+        return self.repeats.at_most if isinstance(self.repeats, RepeatsUntil) else self.repeats
 
     def sources(self) -> tuple[Source, ...]:
         """The networks of other jobs that this one needs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from scipy import stats
 
 from kd_engine.evaluation.cost import Cost
 from kd_engine.events import PHASES, Phase
-from kd_engine.report import make_report
+from kd_engine.report import looks_at, make_report
 from kd_engine.report_file import report_text
 from kd_engine.result import PhaseResult
+from kd_engine.spec import RepeatsUntil
 from tests.kd_engine.phase_results import IMAGES, a_result
 from tests.kd_engine.runs import DIGITS, run_spec
 
@@ -27,14 +29,63 @@ def _three(teacher: float, alone: float, distilled: float) -> list[PhaseResult]:
     return [a_result("teacher", teacher), a_result("baseline", alone), a_result("student", distilled, nll=0.8)]
 
 
+def _seeds(teacher: float, alone: Sequence[float], distilled: Sequence[float]) -> list[PhaseResult]:
+    """A shared teacher, and for each seed the student alone and the distilled one."""
+    students = [
+        a_result(phase, right, repeat)
+        for phase, all_right in (("baseline", alone), ("student", distilled))
+        for repeat, right in enumerate(all_right)
+    ]
+    return [a_result("teacher", teacher), *students]
+
+
 @pytest.mark.parametrize(
-    ("alone", "distilled", "verdict"), [(0.6, 0.8, "helped"), (0.8, 0.6, "hurt"), (0.70, 0.705, "no evidence")]
+    ("alone", "distilled", "verdict"),
+    [
+        ((0.6, 0.61, 0.62), (0.8, 0.82, 0.81), "helped"),
+        ((0.8, 0.81, 0.82), (0.6, 0.62, 0.61), "hurt"),
+        ((0.70, 0.71, 0.69), (0.705, 0.70, 0.71), "no evidence"),
+    ],
 )
-def test_verdict(alone: float, distilled: float, verdict: str) -> None:
-    report = make_report(_three(0.9, alone, distilled), CLASSES, 0, COSTS)
-    assert report["verdict"] == verdict
+def test_verdict(alone: tuple[float, ...], distilled: tuple[float, ...], verdict: str) -> None:
+    report = make_report(_seeds(0.9, alone, distilled), CLASSES, 0, COSTS)
+    assert (report["verdict"], report["why"], report["verdict_confidence"]) == (verdict, "interval", 0.95)
+    assert report["verdict_interval"] == report["difference"]["interval"]
     assert "\n" not in report["summary"]
     assert "teacher" not in report["summary"]
+
+
+@pytest.mark.parametrize("distilled", [0.2, 0.6, 0.95])
+def test_one_seed_is_no_evidence_whatever_it_shows(distilled: float) -> None:
+    report = make_report(_three(0.9, 0.6, distilled), CLASSES, 0, COSTS)
+    assert (report["verdict"], report["why"]) == ("no evidence", "one_seed")
+    assert report["verdict_interval"] is None
+    assert "another seed" in report["summary"]
+    assert f"{100 * (distilled - 0.6):+.2f} points" in report["summary"]
+
+
+def test_looks_spend_the_error_of_5_in_100() -> None:
+    """Early on a word needs far more than the 95 % interval, and the report says so."""
+    until = RepeatsUntil.model_validate({"until": {"width": 0.05}, "at_most": 10})
+    results = _seeds(0.9, (0.60, 0.62, 0.64), (0.70, 0.70, 0.71))
+    report = make_report(results, CLASSES, 0, COSTS, until)
+    [look] = report["looks"]
+    assert (look["seeds"], look["enough"]) == (3, False)
+    assert 0.999 < look["confidence"] == report["verdict_confidence"]
+    assert report["difference"]["interval"][0] > 0 > report["verdict_interval"][0]
+    assert report["verdict"] == "no evidence"
+    assert "looks again and again" in report["summary"]
+
+
+def test_repeats_end_at_a_word_at_a_narrow_interval_or_at_the_last() -> None:
+    a_word = _seeds(0.9, (0.3, 0.3, 0.3), (0.9, 0.9, 0.9))
+    open_question = _seeds(0.9, (0.60, 0.64, 0.62), (0.61, 0.63, 0.62))
+    wide, narrow = ({"until": {"width": width}, "at_most": 5} for width in (0.01, 0.5))
+    last = {"until": {"width": 0.01}, "at_most": 3}
+    for results, asked, enough in (
+        (a_word, wide, True), (open_question, wide, False), (open_question, narrow, True), (open_question, last, True),
+    ):  # fmt: skip
+        assert looks_at(results, RepeatsUntil.model_validate(asked))[-1].enough == enough
 
 
 def test_differences_of_one_seed_are_paired_over_images() -> None:
@@ -64,8 +115,7 @@ def test_repeats_are_paired_by_repeat_in_whatever_order_they_came() -> None:
     for row, gap in zip(report["differences"], (0.05, -0.15, 0.2), strict=True):
         assert row["accuracy"]["mean"] == pytest.approx(gap)
         assert row["accuracy"]["spread"] == pytest.approx(0, abs=1e-12)
-        assert {row[name]["kind"] for name in ("accuracy", "nll", "ece")} == {"seeds"}
-    assert report["verdict"] == "helped"
+        assert {row[name]["kind"] for name in ("accuracy", "nll", "ece")} == {"seeds and images"}
     assert {details["repeat"] for details in report["details"].values()} == {1}
 
 
@@ -75,7 +125,9 @@ def test_a_shared_teacher_is_paired_with_every_repeat() -> None:
     report = make_report([a_result("teacher", 0.9), *alone, *distilled], CLASSES, 2, COSTS)
     gaps = [0.6 - 0.9, 0.61 - 0.9, 0.62 - 0.9]
     low, high = stats.t.interval(0.95, 2, loc=np.mean(gaps), scale=stats.sem(gaps))
-    assert report["differences"][1]["accuracy"]["interval"] == pytest.approx([low, high])
+    found = report["differences"][1]["accuracy"]
+    assert (found["mean"], found["spread"]) == (pytest.approx(np.mean(gaps)), pytest.approx(np.std(gaps, ddof=1)))
+    assert found["interval"][0] < low < high < found["interval"][1]  # over the images as well
     assert [report["details"][phase]["repeat"] for phase in ("teacher", "baseline", "student")] == [0, 2, 2]
 
 

@@ -8,20 +8,56 @@ import torch
 from scipy import stats
 
 from kd_engine.statistics import (
+    Estimate,
+    of_accuracies,
     of_accuracy,
-    of_paired_calibration,
+    of_accuracy_differences,
+    of_calibration_differences,
+    of_mean_differences,
     of_paired_difference,
     of_paired_means,
-    over_seeds,
 )
 
 
-def test_over_seeds_is_students_t() -> None:
-    values = [0.91, 0.92, 0.935, 0.9, 0.915]
-    low, high = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
-    found = over_seeds(values)
-    assert found.interval == pytest.approx((low, high))
-    assert found.spread == pytest.approx(np.std(values, ddof=1))
+def of_paired_calibration(first: tuple[torch.Tensor, ...], second: tuple[torch.Tensor, ...]) -> Estimate:
+    """Of one seed."""
+    (one, right), (other, hit) = ([tensor[None] for tensor in network] for network in (first, second))
+    return of_calibration_differences((one, right), (other, hit))
+
+
+def test_both_sources_make_the_interval_of_several_seeds() -> None:
+    """Student's t over the seeds, the normal interval over the images: the root of the sum of their squares."""
+    random = np.random.default_rng(0)
+    first_RN, second_RN = random.normal(1.0, 2, (5, 300)), random.normal(0.9, 2, (5, 300))
+    differences_RN = first_RN - second_RN
+    seeds = stats.ttest_1samp(differences_RN.mean(axis=1), 0).confidence_interval(0.95)
+    images = stats.sem(differences_RN.mean(axis=0)) * stats.norm.ppf(0.975)
+    half = np.hypot((seeds.high - seeds.low) / 2, images)
+
+    found = of_mean_differences(torch.from_numpy(first_RN), torch.from_numpy(second_RN))
+
+    assert found.interval == pytest.approx((differences_RN.mean() - half, differences_RN.mean() + half))
+    assert (found.mean, found.kind) == (pytest.approx(differences_RN.mean()), "seeds and images")
+    assert found.spread == pytest.approx(np.std(differences_RN.mean(axis=1), ddof=1))
+
+
+def test_seeds_that_agree_do_not_make_an_interval_of_no_width() -> None:
+    first, second = torch.ones(2, 50, dtype=torch.bool), torch.ones(2, 50, dtype=torch.bool)
+    second[:, 0] = False  # both seeds: +2.00 points
+    found = of_accuracy_differences(first, second)
+    assert found.mean == pytest.approx(0.02)
+    assert found.interval[0] < 0 < 0.02 < found.interval[1] <= 1
+    low, high = of_accuracies(first).interval
+    assert low < 0.97
+    assert high == 1
+
+
+def test_a_mean_over_one_image_has_no_interval() -> None:
+    one = torch.tensor([[1.0]])
+    for first in (one, one.repeat(3, 1)):
+        found = of_mean_differences(first, first - 1)
+        assert found.to_json()["interval"] is None
+    assert of_accuracy_differences(one > 0, one < 0).interval[1] <= 1
 
 
 @pytest.mark.parametrize(("correct", "images"), [(0, 10), (5, 10), (350, 360), (360, 360)])
