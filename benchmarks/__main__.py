@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("training", "mnist", "overhead", "together", "api", "strangers", "download", "start", "sending", "scaling")
+NAMES = (
+    "training", "mnist", "overhead", "together", "api", "strangers", "download", "start", "sending", "scaling", "verdicts"
+)  # fmt: skip
 
 
 def main(names: list[str]) -> int:

@@ -116,7 +116,7 @@ def test_repeats_share_a_teacher_and_report_over_seeds(tmp_path: Path) -> None:
     assert phases == [("teacher", 0)] + [(phase, n) for n in range(3) for phase in ("baseline", "student")]
     report = json.loads((tmp_path / "report.json").read_text())
     assert [row["seeds"] for row in report["rows"]] == [1, 3, 3]
-    assert report["difference"]["kind"] == "seeds"
+    assert report["difference"]["kind"] == "seeds and images"
     best = max(report["rows"][2]["runs"], key=lambda row: (row["val_accuracy"], -row["val_loss"]))
     assert report["published_repeat"] == best["repeat"]
     assert read_metadata(tmp_path / "student.safetensors")["provenance"]["seed"] == best["seed"]

@@ -1,49 +1,17 @@
 """The promise of a verdict, counted: simulated pairs of networks whose true difference is known.
 
-Of each pair of networks some images are named right by one of them whatever the seed, others by chance; seeds differ
-among themselves, and so do test splits. `docs/results.md` has a larger count.
+`python -m benchmarks verdicts` counts more of them, and real jobs: docs/results.md has the table.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
+from benchmarks.verdicts import draw, words
 from kd_engine.looks import confidences
 from kd_engine.spec.repeats import RepeatsUntil
 from kd_engine.statistics import of_accuracy_differences
-
-SPREAD = 0.0034  # of seeds' differences, as ten-class jobs of 10,000 images showed
-
-
-def draw(
-    random: np.random.Generator, seeds: int, images: int, gain: float, *, differ: float, steady: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which images each network names right, `[R, N]`, of a pair whose true difference is `gain`.
-
-    Args:
-        differ: share of images that only one of the two names right.
-        steady: share of those that are the same images for every seed.
-    """
-    by_chance = differ * (1 - steady)
-    own = np.sqrt(max(SPREAD**2 - by_chance / 10_000, 0))
-    gain_R = gain + own * random.standard_normal(seeds)
-    side_N = np.where(random.random(images) < differ * steady, random.choice([1, -1], images), 0)
-    more_R = np.clip((by_chance + gain_R) / 2, 0, None)
-    less_R = more_R - gain_R
-    at_RN = random.random((seeds, images))
-    chance_RN = (at_RN < more_R[:, None]).astype(int) - (at_RN >= 1 - less_R[:, None])
-    difference_RN = torch.from_numpy(np.where(side_N != 0, side_N, chance_RN))
-    return difference_RN > 0, difference_RN < 0
-
-
-def words(seeds: int, images: int, gain: float, *, differ: float, steady: float, times: int) -> tuple[float, float]:
-    """Shares of pairs that are called helped and hurt."""
-    random = np.random.default_rng([seeds, images, times])
-    found = [of_accuracy_differences(*draw(random, seeds, images, gain, differ=differ, steady=steady)).interval
-             for _ in range(times)]  # fmt: skip
-    return sum(low > 0 for low, _ in found) / times, sum(high < 0 for _, high in found) / times
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
