@@ -16,7 +16,7 @@ from standalone.client import Client
 from standalone.console import Console
 from standalone.errors import DemoFailed
 from standalone.progress import ProgressLines
-from standalone.report_table import accuracy_of, report_table
+from standalone.report_table import published_accuracy, report_table
 from standalone.service import running_service
 from standalone.signals import StopSignals
 from standalone.supervisor import Supervisor
@@ -65,7 +65,7 @@ def _one_job(client: Client, console: Console, supervisor: Supervisor, signals: 
     sha256 = client.download(job_id, weights.name, weights)
     console.line(f"downloaded {weights} ({weights.stat().st_size:,} bytes, sha256 {sha256[:16]}... as listed)")
     signals.check()
-    _compare(weights, spec["dataset"]["name"], accuracy_of(report, "distilled"), console)
+    _compare(weights, spec["dataset"]["name"], published_accuracy(report, "distilled"), console)
 
 
 def _follow(

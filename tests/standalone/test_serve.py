@@ -118,7 +118,7 @@ def test_kill_9_leaves_nothing_and_the_next_start_works(served: Any) -> None:
 
 @pytest.mark.slow
 def test_a_job_that_runs_when_the_service_stops_goes_on_at_the_next_start(served: Any) -> None:
-    spec = json.loads((ROOT / "examples" / "digits.json").read_text()) | {"baseline": False, "export": []}
+    spec = json.loads((ROOT / "examples" / "digits-linear.json").read_text()) | {"baseline": False, "export": []}
     spec["teacher"]["training"]["epochs"] = spec["training"]["epochs"] = 20
     first = served()
     client = Client(first.wait_ready())

@@ -30,21 +30,20 @@ def test_the_demo_ends_with_a_student_that_scores_what_its_report_says(tmp_path:
     for phase in ("teacher", "student alone", "distilled"):
         assert re.search(rf"^  {phase} +epoch +\d+/\d+ +validation accuracy +[\d.]+ %", done.stdout, re.MULTILINE)
         assert re.search(rf"^{phase} .* [\d.]+ to [\d.]+ %$", done.stdout, re.MULTILINE)
-    assert "verdict: " in done.stdout
+    assert "verdict: helped. " in done.stdout
     scores = re.search(r"test accuracy ([\d.]+) %; the report says ([\d.]+) %", done.stdout)
     assert scores is not None
     assert scores[1] == scores[2]
-    assert float(scores[1]) > 90
+    assert float(scores[1]) > 75
     assert "equal, as they must be" in done.stdout
     assert [path.name for path in (tmp_path / "demo-output").iterdir()] == ["student.safetensors"]
     assert list(temporary.glob("distillery*")) == []
     assert not (tmp_path / "not-here").exists()
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist-softmax-t2", "mnist-softmax-t5"])
+@pytest.mark.parametrize("name", ["digits", "digits-linear", "mnist-softmax-t2", "mnist-softmax-t5"])
 def test_the_examples_are_valid_jobs(name: str) -> None:
     from kd_engine.spec import JobSpec
 
     spec = JobSpec.model_validate(json.loads((ROOT / "examples" / f"{name}.json").read_text()))
     assert spec.baseline
-    assert spec.student.model == "softmax_regression"
