@@ -6,7 +6,8 @@ import importlib
 import sys
 
 NAMES = (
-    "training", "mnist", "overhead", "together", "api", "strangers", "download", "start", "sending", "scaling", "verdicts"
+    "training", "mnist", "overhead", "together", "api", "strangers", "download", "start", "sending", "scaling",
+    "verdicts",
 )  # fmt: skip
 
 
