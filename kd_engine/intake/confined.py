@@ -58,7 +58,7 @@ def confined(reader: str, request: Mapping[str, Any], content: bytes, confines: 
     try:
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            cwd="/", env=os.environ | {"PYTHONPATH": str(_ROOT)},
+            cwd="/", env=os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])},
         ) as process:  # fmt: skip
             assert process.stdin is not None
             assert process.stdout is not None
