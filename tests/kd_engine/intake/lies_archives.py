@@ -96,8 +96,8 @@ def _no_directory() -> bytes:
 
 
 def _passed_over() -> bytes:
-    """64 MiB of zeros that are no picture."""
-    return bz2.compress(_info("a.txt", 64 * MIB).tobuf()) + bz2.compress(bytes(8 * MIB)) * 8
+    """32 MiB of zeros that are no picture."""
+    return bz2.compress(_info("a.txt", 32 * MIB).tobuf()) + bz2.compress(bytes(2 * MIB)) * 16
 
 
 def _greedy_xz() -> bytes:

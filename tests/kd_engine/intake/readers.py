@@ -20,6 +20,7 @@ from kd_engine.intake.folder import check_pictures
 from kd_engine.intake.layout import lay_out
 from kd_engine.intake.logits_file import recorded_logits
 from kd_engine.intake.onnx_file import onnx_network
+from kd_engine.intake.onnx_look import look
 from kd_engine.intake.sniff import Format, sniff
 from kd_engine.intake.table import PictureTable
 from kd_engine.intake.weights_file import network_of, own_network
@@ -71,16 +72,23 @@ def _onnx(path: Path, **options: Any) -> None:
     onnx_network(path, torch.zeros(4, 1, 8, 8), CLASSES, **options)
 
 
+def _looked_into(path: Path, _: Path) -> None:
+    images = torch.zeros(4, 1, 8, 8)
+    list(look(images.numpy().tobytes(), path=str(path), shape=list(images.shape), classes=list(CLASSES), threads=1))
+
+
 READERS = {
     "sniff": Reader("unknown", _sniffed, 8 * MIB),
     "zip": Reader("zip", lambda path, out: _archive(path, out, is_tar=False), 16 * MIB),
     "tar": Reader("tar", lambda path, out: _archive(path, out, is_tar=True), 16 * MIB),
-    "picture": Reader("zip", lambda path, out: _archive(path, out, is_tar=False), 1024 * MIB),
+    # of those that are taken here: a pixel costs nine bytes at most, and there may be 100 million
+    "picture": Reader("zip", lambda path, out: _archive(path, out, is_tar=False), 256 * MIB),
     "npz": Reader("npz", lambda path, out: check_arrays(path, out, test_share=0.2), 192 * MIB),
     # in a process of its own: beside its limit there are Python and the libraries
     "parquet": Reader("parquet", _table, (512 + 256) * MIB),
     "onnx": Reader("onnx", lambda path, _: _onnx(path), (2048 + 256) * MIB),
-    "onnx, for 3 seconds": Reader("onnx", lambda path, _: _onnx(path, seconds=3), (2048 + 256) * MIB),
+    "onnx, for a second": Reader("onnx", lambda path, _: _onnx(path, seconds=1), (2048 + 256) * MIB),
+    "onnx, looked into": Reader("onnx", _looked_into, 64 * MIB),
     "safetensors": Reader("safetensors", lambda path, _: own_network(path, DATA), 32 * MIB),
     "safetensors, named": Reader("safetensors", lambda path, _: network_of(path, MLP), 32 * MIB),
     "logits": Reader("npz", _logits, 192 * MIB),
