@@ -36,7 +36,7 @@ def test_python_m_api_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
             url = next(found[0] for line in lines if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
             assert httpx.get(f"{url}/healthz", timeout=30).status_code == 200
             soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
-            assert soft == min(hard, 2**16), "as many open files as the system allows"
+            assert soft == (hard if 0 < hard < 2**16 else 2**16), "as many open files as the system allows"
             process.send_signal(signal.SIGTERM)
             process.stderr.read()
             assert process.wait(timeout=30) in {0, -signal.SIGTERM}
