@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.models import DeliveryState
 from jobs.quota import Quota
 from jobs.states import EndReason, JobState
+from kd_engine.spec import SpecWarning
 
 
 class _View(BaseModel):
@@ -100,6 +101,9 @@ class JobView(JobSummary):
     """A job, with its resolved spec: running that again gives the same student."""
 
     waiting_for: WaitingFor | None = Field(description="Why it waits; null when it is not queued.")
+    warnings: list[SpecWarning] = Field(
+        description="What to look at in the spec; once the job runs, with what its data and machine say."
+    )
     trace_id: str | None = Field(description="The W3C trace of the request that made it, in logs and spans too.")
     spec: dict[str, Any] = Field(description="As the schema of its kind has it, resolved.")
 
@@ -182,9 +186,10 @@ class ModelPage(_View):
 
 
 class Resolved(_View):
-    """The answer to `validate_only`: what would be run."""
+    """The answer to `validate_only`: what would be run, and what to look at in it."""
 
     spec: dict[str, Any]
+    warnings: list[SpecWarning]
 
 
 class EventView(_View):

@@ -37,7 +37,7 @@ from jobs.models import (
 from jobs.quota import Quota
 from jobs.repository import Sent, Usage, Waiting
 from jobs.states import JobState
-from kd_engine.spec import AnySpec
+from kd_engine.spec import AnySpec, SpecWarning, parse_spec, warnings_of
 
 
 def job_summary(job: Job) -> JobSummary:
@@ -49,6 +49,7 @@ def job_view(job: Job, waiting: Waiting | None) -> JobView:
         **_summary(job),
         labels=job.spec.get("labels", {}),
         waiting_for=_waiting_for(waiting),
+        warnings=[SpecWarning(**warning) for warning in job.warnings or ()],
         trace_id=job.trace.trace_id if job.trace else None,
         spec=job.spec,
     )
@@ -71,6 +72,8 @@ def created_view(job: Job, waiting: Waiting) -> JobView:
         "detail": None,
         "times": times,
     }
+    if job.attempt:  # a run may have found more
+        first["warnings"] = list(warnings_of(parse_spec(job.spec)))
     return job_view(job, waiting).model_copy(update=first)
 
 
@@ -140,7 +143,7 @@ def model_view(sent: Sent[SentModel]) -> ModelView:
 
 
 def resolved_view(spec: AnySpec) -> Resolved:
-    return Resolved(spec=spec.to_json())
+    return Resolved(spec=spec.to_json(), warnings=list(warnings_of(spec)))
 
 
 def event_view(event: JobEvent) -> EventView:

@@ -74,6 +74,7 @@ class Job(Base):
     carries an older one changes nothing. `last_event` is the number of the newest event. `ran_ms` is how long its ended
     attempts ran; `claimed_at` when the present one began. `stalled_since` is when the trainer of a running job was last
     known to get on, if that is long ago. `end_reason` is for programs of every version; `reason` says it exactly.
+    `warnings` are those of `kd_engine.spec.warnings`; None of a job that an earlier version made.
     """
 
     __tablename__ = "jobs"
@@ -114,6 +115,7 @@ class Job(Base):
     expires_at: Mapped[datetime | None]
     claimed_at: Mapped[datetime | None]
     stalled_since: Mapped[datetime | None]
+    warnings: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     ran_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     traceparent: Mapped[str | None] = mapped_column(String(55))

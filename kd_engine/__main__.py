@@ -21,7 +21,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kd_engine.errors import EngineError
-from kd_engine.events import EpochEnd, Event, PhaseEnded
+from kd_engine.events import EpochEnd, Event, PhaseEnded, Warned
 from kd_engine.explain import field_problems
 from kd_engine.spec import AnySpec, DatasetSpec, parse_spec
 
@@ -177,6 +177,9 @@ def _show(event: Event) -> None:
             f"loss {event.metrics['train_loss']:.4f}  validation {100 * event.metrics['val_accuracy']:.2f} %  "
             f"{event.metrics['images_per_second']:,.0f} images/s"
         )
+    elif isinstance(event, Warned):
+        for warning in event.warnings:
+            print(f"warning: {warning.pointer}: {warning.message}", file=sys.stderr)
     elif isinstance(event, PhaseEnded):
         print(f"{event.phase} {event.repeat}  {event.source}  test {100 * event.metrics['test_accuracy']:.2f} %")
 

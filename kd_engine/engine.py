@@ -21,7 +21,7 @@ from kd_engine.device import choose_device, set_up
 from kd_engine.distributed import Seat, World, joined, torchrun_seat
 from kd_engine.environment import describe
 from kd_engine.errors import DataError, DiskFullError, EngineError, InvalidSpecError, OutOfMemoryError
-from kd_engine.events import Event, Finished, RunStarted, Working
+from kd_engine.events import Event, Finished, RunStarted, Warned, Working
 from kd_engine.files import write_atomically
 from kd_engine.launch import launch
 from kd_engine.memory import check_memory
@@ -29,7 +29,7 @@ from kd_engine.options import RunOptions
 from kd_engine.phases import Phases
 from kd_engine.shortage import shortage_behind
 from kd_engine.signs import signs_to
-from kd_engine.spec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, parse_spec
+from kd_engine.spec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, parse_spec, warnings_of
 
 log = logging.getLogger(__name__)
 EVENTS_FILE = "events.jsonl"
@@ -202,6 +202,9 @@ def _run_in(
     if world.first:
         write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
     check_memory(spec, data, device, world.size, options.memory)
+    warnings = (*warnings_of(spec, data.facts), *data.warnings)
+    if warnings:
+        emit(Warned(warnings=warnings))
     phases = Phases(spec, data, device, options, emit, should_stop, world)
     if resumed is not None:
         phases.restore(resumed)
@@ -219,4 +222,4 @@ def _run_in(
     from kd_engine.seed_spread import SeedSpreads
 
     spreads = SeedSpreads(options.cache_dir / "seed-spreads")
-    return publish(spec, data, results, options.out_dir, phases.cache_stats, spreads)
+    return publish(spec, data, results, options.out_dir, phases.cache_stats, spreads, warnings)

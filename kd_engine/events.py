@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from kd_engine.spec.warnings import SpecWarning
+
 Phase = Literal["teacher", "baseline", "student", "evaluate", "check", "register"]
 # those of a training, in order
 PHASES: tuple[Phase, ...] = ("teacher", "baseline", "student")
@@ -27,6 +29,13 @@ class RunStarted(_Event):
     device: str
     threads: int
     resumed: bool = False
+
+
+class Warned(_Event):
+    """What the run, which has seen data and machine, says of its spec; comes before the first phase, or not at all."""
+
+    type: Literal["warned"] = "warned"
+    warnings: tuple[SpecWarning, ...]
 
 
 class PhaseStarted(_Event):
@@ -127,7 +136,7 @@ class Finished(_Event):
 
 
 Event = Annotated[
-    RunStarted | PhaseStarted | Progress | Working | EpochEnd | CheckpointSaved | PhaseEnded | Finished,
+    RunStarted | Warned | PhaseStarted | Progress | Working | EpochEnd | CheckpointSaved | PhaseEnded | Finished,
     Field(discriminator="type"),
 ]
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)

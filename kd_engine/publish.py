@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from kd_engine.report import NAMES, make_report, published
 from kd_engine.report_file import report_text
 from kd_engine.result import PhaseResult
 from kd_engine.seed_spread import SeedSpreads
-from kd_engine.spec import JobSpec, RepeatsUntil, canonical_hash, network_file
+from kd_engine.spec import JobSpec, RepeatsUntil, SpecWarning, canonical_hash, network_file
 
 _WEIGHTS: dict[Phase, str] = {phase: network_file(phase) for phase in ("student", "teacher", "baseline")}
 _NOT_OF_THE_TRAINING = {"name", "labels", "priority", "keep_days", "webhooks", "resources", "export"}
@@ -31,12 +32,14 @@ def publish(
     out_dir: Path,
     cache: dict[str, dict[str, Any]],
     spreads: SeedSpreads,
+    warnings: Sequence[SpecWarning] = (),
 ) -> tuple[str, ...]:
     """Writes weights, report, metrics, curves and logs; returns the names of all artifacts of the run.
 
     Args:
         cache: for each repeat that used it, what the cache of the teacher's logits was asked and had.
         spreads: how far seeds lie apart, in jobs like this one.
+        warnings: what was said of the spec before anything was trained.
     """
     repeat = _best_repeat(results)
     chosen = {phase: published(results, phase, repeat) for phase in _WEIGHTS if _has(results, phase)}
@@ -65,6 +68,7 @@ def publish(
     until = spec.repeats if isinstance(spec.repeats, RepeatsUntil) else None
     report = make_report(results, data.classes, repeat, costs, until) | {"teacher_cache": cache}
     report |= advice(spec, report, results, spreads, data.sha256)
+    report["warnings"] = [warning.model_dump() for warning in warnings]
     report["export"], shipped = _ship(spec, data, chosen["student"], out_dir)
     write_atomically(out_dir / "MODEL_CARD.md", model_card(spec, data, report))
     write_atomically(out_dir / "report.json", report_text(report))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from kd_engine.events import CheckpointSaved, EpochEnd, Event, Finished, PhaseEnded, PhaseStarted, RunStarted
+from kd_engine.events import CheckpointSaved, EpochEnd, Event, Finished, PhaseEnded, PhaseStarted, RunStarted, Warned
 
 log = logging.getLogger("trainer")
 
 
 def narrate(event: Event) -> None:
-    """One line for each event but progress."""
+    """A line for each event but progress; for warnings, one for each of them."""
     line = _line(event)
     if line is not None:
         log.info("%s", line)
@@ -21,6 +21,8 @@ def _line(event: Event) -> str | None:
         case RunStarted():
             begun = "going on from a checkpoint" if event.resumed else "starting"
             return f"{begun}, on {event.device} with {event.threads} threads"
+        case Warned():
+            return "\n".join(f"warning: {warning.pointer}: {warning.message}" for warning in event.warnings)
         case PhaseStarted():
             return f"{event.phase} {event.repeat}: {event.epochs} epochs, {event.first_epoch} of them done"
         case EpochEnd():

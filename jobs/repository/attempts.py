@@ -19,7 +19,7 @@ from jobs.news import FileListed, JobStarted, tell
 from jobs.repository import edges, queries, sweeps
 from jobs.repository.upsert import insert_or_skip, insert_or_update
 from jobs.states import EndReason, JobState
-from kd_engine.events import EpochEnd, Event, PhaseEnded, Progress
+from kd_engine.events import EpochEnd, Event, PhaseEnded, Progress, Warned
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def renew(session: Session, job_id: str, token: int, lease_seconds: float) -> Re
 
 
 def record(session: Session, job_id: str, token: int, events: Sequence[Event]) -> None:
-    edges.held(session, job_id, token)
+    job = edges.held(session, job_id, token)
     values: dict[str, Any] = {}
     entries: list[edges.Entry] = []
     for event in _new_ones(session, job_id, events):
@@ -79,6 +79,10 @@ def record(session: Session, job_id: str, token: int, events: Sequence[Event]) -
             continue
         if isinstance(event, EpochEnd):
             values["metrics"] = {"phase": event.phase, "repeat": event.repeat, "epoch": event.epoch, **data["metrics"]}
+        if isinstance(event, Warned):
+            if data["warnings"] == job.warnings:
+                continue  # all was said when the job was posted, or by an earlier attempt
+            values["warnings"] = data["warnings"]
         entries.append((event.type, data))
     if values or entries:
         _write(session, job_id, token, values, entries)

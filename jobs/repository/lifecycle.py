@@ -19,7 +19,7 @@ from jobs.quota import Quota
 from jobs.repository import edges, uploads, usage
 from jobs.repository.upsert import insert_or_skip
 from jobs.states import EndReason, JobState
-from kd_engine.spec import AnySpec, parse_spec
+from kd_engine.spec import AnySpec, parse_spec, warnings_of
 
 # Made once: making it takes longer than running it.
 _CREATE = insert(Job).values(created_at=now(), queued_at=now()).returning(Job)
@@ -70,6 +70,7 @@ def _insert(session: Session, spec: AnySpec, owner: str, retry_of: str | None, n
         "keep_seconds": None if spec.keep_days is None else round(spec.keep_days * 86_400),
         "planned_epochs": spec.planned_epochs,
         "retry_of": retry_of,
+        "warnings": [warning.model_dump() for warning in warnings_of(spec)],
         "last_event": 1,
         **trace.columns(),
     }

@@ -20,7 +20,7 @@ from kd_engine.data.files import hash_in_parts
 from kd_engine.data.normalisation import measure
 from kd_engine.data.splits import VALIDATION_SEED, held_out
 from kd_engine.errors import DataError, InvalidSpecError
-from kd_engine.spec import DatasetSpec
+from kd_engine.spec import DatasetSpec, SpecWarning
 from kd_engine.spec.wrong import as_invalid_spec
 
 logger = logging.getLogger(__name__)
@@ -68,6 +68,7 @@ class Dataset:
         shape: channels, height and width of an image.
         sha256: of all images and labels as read, in hex; the same for every layout of the same data.
         facts: all that a spec is checked against and resolved with; None for data that no spec asked for.
+        warnings: what reading it has shown that its user should look at.
     """
 
     train: Split
@@ -77,6 +78,7 @@ class Dataset:
     shape: tuple[int, int, int]
     sha256: str
     facts: Facts | None = None
+    warnings: tuple[SpecWarning, ...] = ()
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data set on another device."""

@@ -70,6 +70,14 @@ class Loss(Strict):
         """Why this loss cannot compare networks of so many stages; None when it can."""
         return None
 
+    def useless_on_two_classes(self) -> str | None:
+        """Why nothing can be learnt from this loss where there are two classes; None where something can."""
+        return None
+
+    def weak_on_two_classes(self) -> str | None:
+        """What of this loss says nothing where there are two classes; None where all of it does."""
+        return None
+
     def build(self, sizes: Sizes) -> nn.Module | None:
         """For a loss that learns or remembers: a module with `forward(student, teacher, labels_B, index_B)`.
 
@@ -93,6 +101,14 @@ class LogitLoss(Loss):
     standardize: bool = Field(
         False, description="Standardise each image's logits over the classes first: (z - mean) / (1e-7 + std)."
     )
+
+    def useless_on_two_classes(self) -> str | None:
+        if not self.standardize:
+            return None
+        return (
+            f"the loss '{self.kind}' with 'standardize' learns nothing on two classes: two standardised logits are "
+            "always .71 and -.71, whatever they were. Leave 'standardize' out."
+        )
 
     def prepared(self, student: Outputs, teacher: Outputs) -> tuple[Tensor, Tensor]:
         """What the formula compares: both logits `[B, K]` in float32, standardised if asked, the teacher's detached.

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_BETWEEN_TWO = "the correlation of two pairs of numbers is 1 or -1, and has no gradient."
+
+
 class DIST(LogitLoss):
     """T^2 * (beta * (1 - mean over images of r) + gamma * (1 - mean over classes of r)), r Pearson's correlation.
 
@@ -26,6 +29,16 @@ class DIST(LogitLoss):
     temperature: float = Field(4.0, gt=0, le=1000, description="Softens both distributions; 1 leaves them as they are.")
     beta: float = Field(2.0, ge=0, le=1e6, description="Factor of the relation between an image's classes.")
     gamma: float = Field(2.0, ge=0, le=1e6, description="Factor of the relation between a class's images.")
+
+    def useless_on_two_classes(self) -> str | None:
+        if self.gamma == 0:
+            return f"the loss 'dist' without 'gamma' learns nothing on two classes: {_BETWEEN_TWO} Take 'kl'."
+        return super().useless_on_two_classes()
+
+    def weak_on_two_classes(self) -> str | None:
+        if self.beta == 0:
+            return None
+        return f"the part 'beta' of 'dist' teaches nothing on two classes: {_BETWEEN_TWO} The rest does; or take 'kl'."
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
         student_BK, teacher_BK = self.prepared(student, teacher)

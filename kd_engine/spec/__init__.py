@@ -20,6 +20,7 @@ from kd_engine.spec.networks import NetworkOfJob, Source, StudentSpec, TeacherSp
 from kd_engine.spec.register import RegisterSpec
 from kd_engine.spec.repeats import RepeatsUntil
 from kd_engine.spec.training import TrainingSpec
+from kd_engine.spec.warnings import SpecWarning, warnings_of
 
 __all__ = [
     "AnySpec",
@@ -33,6 +34,7 @@ __all__ = [
     "RepeatsUntil",
     "Resources",
     "Source",
+    "SpecWarning",
     "StudentSpec",
     "TeacherSpec",
     "TrainingSpec",
@@ -41,4 +43,5 @@ __all__ = [
     "network_file",
     "parse_spec",
     "teacher_hash",
+    "warnings_of",
 ]

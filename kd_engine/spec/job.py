@@ -135,6 +135,8 @@ class JobSpec(Handled):
         student, teacher = len(self.student.row.stages), self._teacher_stages()
         for position, loss in enumerate(self.objective()[0]):
             problem = loss.misfit(student, teacher)
+            if problem is None and facts.num_classes == 2:
+                problem = loss.useless_on_two_classes()
             if problem is not None:
                 raise wrong("does_not_fit", problem, "losses", str(position))
 

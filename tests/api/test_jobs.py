@@ -8,6 +8,7 @@ import pytest
 
 from api.schemas import JobPage, JobView
 from jobs.states import EndReason, JobState
+from kd_engine.events import Warned
 from kd_engine.spec import JobSpec
 from tests.api.conftest import SPEC, Service
 
@@ -29,9 +30,30 @@ def test_validate_only_resolves_and_stores_nothing(client: httpx.Client) -> None
     mark = {"labels": {"test": "validate_only"}}
     answer = client.post("/jobs?validate_only=true", json=SPEC | mark, headers={"Idempotency-Key": "validate-only"})
     assert answer.status_code == 200
-    assert answer.json() == {"spec": JobSpec.model_validate(SPEC | mark).resolved().to_json()}
+    assert answer.json() == {"spec": JobSpec.model_validate(SPEC | mark).resolved().to_json(), "warnings": []}
     assert client.get("/jobs?label.test=validate_only").json()["jobs"] == []
     assert client.post("/jobs", json=SPEC, headers={"Idempotency-Key": "validate-only"}).status_code == 201
+
+
+def test_what_can_hardly_be_meant_is_told_when_posted_and_kept_with_the_job(service: Service) -> None:
+    client = service.client
+    odd = SPEC | {"training": {"epochs": 3, "schedule": {"name": "cosine", "warmup_epochs": 5}}}
+    headers = {"Idempotency-Key": "with-warnings"}
+
+    told = client.post("/jobs?validate_only=true", json=odd).json()["warnings"]
+    posted = client.post("/jobs", json=odd, headers=headers)
+    job_id = posted.json()["id"]
+
+    pointer = "/training/schedule/warmup_epochs"
+    assert [(warning["code"], warning["pointer"]) for warning in told] == [("warm_up_too_long", pointer)]
+    assert posted.json()["warnings"] == client.get(f"/jobs/{job_id}").json()["warnings"] == told
+
+    more = (*told, {"code": "idle_devices", "pointer": "/resources/devices", "message": "two cores"})
+    with service.context.database.write() as repository:
+        found = Warned.model_validate({"warnings": more})
+        repository.record(job_id, service.start(job_id), [found])
+    assert client.get(f"/jobs/{job_id}").json()["warnings"] == list(more)
+    assert client.post("/jobs", json=odd, headers=headers).content == posted.content
 
 
 def test_the_same_key_gets_the_first_answer_whatever_happened_since(service: Service) -> None:

@@ -27,6 +27,7 @@ from kd_engine.losses import LOSSES, Loss
 from kd_engine.optimizers import OPTIMIZERS
 from kd_engine.schedules import SCHEDULES
 from kd_engine.spec import DatasetSpec, EvaluateSpec, JobSpec, Resources, StudentSpec, TeacherSpec, TrainingSpec
+from kd_engine.spec.warnings import CODES as CODES_OF_WARNINGS
 from tests.deploy.exported import exported
 from tests.docs.blocks import ROOT
 
@@ -159,6 +160,12 @@ def test_error_codes() -> None:
     found = [tuple(row) for row in rows(section(DOCS / "api.md", "Errors"))]
 
     assert found == [(f"`{code}`", str(status), title) for code, (status, title) in CODES.items()]
+
+
+def test_codes_of_warnings() -> None:
+    found = [tuple(row) for row in rows(section(DOCS / "spec.md", "Warnings"))]
+
+    assert found == [(f"`{code}`", meaning) for code, meaning in CODES_OF_WARNINGS.items()]
 
 
 def test_end_reasons() -> None:

@@ -46,6 +46,8 @@ def _job(state: str) -> dict[str, Any]:
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "a=1",
         # since 0007
         "stalled_since": _T if state == "running" else None, "end_cause": "stalled" if state == "failed" else None,
+        # since 0008
+        "warnings": [{"code": "batch_of_one", "pointer": "/training/batch_size", "message": "one"}],
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from jobs.errors import ArtifactNotFound, LeaseLost
 from jobs.models import Job
 from jobs.repository import Repository
 from jobs.states import EndReason, JobState
+from kd_engine.events import Warned
 from tests.jobs.samples import (
     LAPSED,
     a_file,
@@ -54,6 +55,25 @@ def test_a_claim_starts_an_attempt(database: Database) -> None:
     assert everything(database, job_id)["job"] == {c.key: getattr(job, c.key) for c in Job.__table__.columns}
     claimed = events_of(database, job_id)[-1]
     assert (claimed.type, claimed.data, claimed.attempt) == ("claimed", {"worker": "worker-1", "attempt": 1}, 1)
+
+
+def test_what_a_run_finds_in_its_spec_is_told_once(database: Database) -> None:
+    odd = {"epochs": 3, "schedule": {"name": "constant", "warmup_epochs": 5}}
+    job_id, token = running(database, training=odd)
+    posted = read(database, job_id).warnings
+    assert posted is not None
+    one = {"code": "batch_of_one", "pointer": "/training/batch_size", "message": "one image"}
+
+    with database.write() as repository:
+        repository.record(job_id, token, [Warned.model_validate({"warnings": posted})])
+    assert read(database, job_id).warnings == posted
+    for _attempt in range(2):
+        with database.write() as repository:
+            repository.record(job_id, token, [Warned.model_validate({"warnings": [*posted, one]})])
+
+    assert read(database, job_id).warnings == [*posted, one]
+    told = [event.data for event in events_of(database, job_id) if event.type == "warned"]
+    assert told == [{"warnings": [*posted, one]}]
 
 
 def test_one_of_many_claims_wins(database: Database) -> None:
