@@ -167,6 +167,7 @@ class ModelQuery(Query):
         None, description="Of pixels in [0, 1], a value a channel, with commas. Left out: the usual ones are tried."
     )
     std: Annotated[tuple[float, ...] | None, BeforeValidator(_listed), _LISTED] = Field(None, description="As `mean`.")
+    channels: Literal["rgb", "bgr"] | None = Field(None, description="The order in which an ONNX model takes them.")
 
 
 class JobQuery(Query):

@@ -17,6 +17,8 @@ _TYPES = {
     "tensor(double)": np.float64,
     "tensor(float16)": np.float16,
     "tensor(uint8)": np.uint8,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
 }
 
 
@@ -45,7 +47,9 @@ class OnnxSession:
         self.input = self.session.get_inputs()[0]
 
     def run(self, images: NDArray[Any]) -> list[Any]:
-        """All outputs, of images in the type that the model takes."""
+        """All outputs, of images in the type that the model takes; whole numbers are rounded to."""
+        if np.issubdtype(self._type, np.integer):
+            images = np.rint(images).clip(0, 255) if self._type is np.uint8 else np.rint(images)
         outputs: list[Any] = self.session.run(None, {self.input.name: images.astype(self._type, copy=False)})
         return outputs
 
@@ -58,15 +62,23 @@ class OnnxSession:
         return array
 
     @property
+    def is_double(self) -> bool:
+        """Whether it takes numbers of 64 bits."""
+        return bool(self._type is np.float64)
+
+    @property
     def _type(self) -> Any:
         return _TYPES.get(self.input.type, np.float32)
 
 
-def laid_out(images_BCHW: NDArray[np.float32], layout: str) -> NDArray[np.float32]:
-    """The images as a model of this layout takes them: `NCHW`, `NHWC`, `NHW` (grey) or `flat`."""
+def laid_out(images_BCHW: NDArray[Any], layout: str) -> NDArray[Any]:
+    """The images as a model of this layout takes them, see `OnnxParams`."""
+    images_BCHW = np.ascontiguousarray(images_BCHW)
     if layout == "NCHW":
         return images_BCHW
     if layout == "NHW":
         return images_BCHW[:, 0]
+    if layout == "flat_chw":
+        return images_BCHW.reshape(len(images_BCHW), -1)
     images_BHWC = np.ascontiguousarray(images_BCHW.transpose(0, 2, 3, 1))
     return images_BHWC if layout == "NHWC" else images_BHWC.reshape(len(images_BHWC), -1)

@@ -86,7 +86,7 @@ def _spec(query: ModelQuery, form: str, sha256: str, context: Context, caller: C
         with context.database.read() as repository:
             body = with_dataset(body, dataset_id, repository, context.store, caller.sees)
     body |= {"kind": "register", "name": query.name, "upload_sha256": sha256, "format": form}
-    body |= query.model_dump(exclude_none=True, include={"model", "classes", "mean", "std"})
+    body |= query.model_dump(exclude_none=True, include={"model", "classes", "mean", "std", "channels"})
     if query.params is not None:
         body["params"] = parse_object(query.params.encode())
     try:

@@ -40,4 +40,8 @@ def onnx_network(path: Path, pixels_BCHW: Tensor, classes: tuple[str, ...], seco
         f"it is given {AT_ONCE} images at once, or as many as it says",
     )  # fmt: skip
     [answer] = confined("kd_engine.intake.onnx_look:look", request, pixels.tobytes(), confines)
-    return OnnxNetwork(OnnxParams.model_validate(json.loads(answer)), path.read_bytes())
+    return OnnxNetwork(OnnxParams.model_validate(json.loads(answer)), _buffer(path))
+
+
+def _buffer(path: Path) -> Tensor:
+    return torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)

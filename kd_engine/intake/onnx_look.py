@@ -19,7 +19,7 @@ from kd_engine.errors import DataError
 from kd_engine.onnx_session import OnnxSession, laid_out
 
 _TENSORS = ("tensor(float)", "tensor(double)", "tensor(float16)")
-_INPUTS = (*_TENSORS, "tensor(uint8)")
+_INPUTS = (*_TENSORS, "tensor(uint8)", "tensor(int32)", "tensor(int64)")
 _NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")
 _USUAL = ("logits", "output", "probabilities", "output_probability")
 

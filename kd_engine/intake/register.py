@@ -16,10 +16,13 @@ from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.evaluation.again import evaluate_file, publish_evaluation
 from kd_engine.events import Event, PhaseEnded, PhaseStarted
 from kd_engine.files import write_atomically
+from kd_engine.intake.class_order import check_order
 from kd_engine.intake.logits_file import recorded_logits
 from kd_engine.intake.onnx_file import onnx_network
-from kd_engine.intake.verify import Tried, best_normalisation, check_order, with_normalisation
+from kd_engine.intake.scales import Way, usual_ways
+from kd_engine.intake.verify import choose, laid_out_ways
 from kd_engine.intake.weights_file import network_of, own_network
+from kd_engine.models.feed import Feed
 from kd_engine.models.foreign import AT_ONCE, LOGITS, ONNX
 from kd_engine.network import Architecture, Network, save_network
 from kd_engine.options import RunOptions
@@ -50,39 +53,44 @@ def run_register(
     progress = ImageProgress("register", emit, should_stop)
     emit(PhaseStarted(phase="register", repeat=0, epochs=0))
     progress(0, images)
-    network = _network(options.upload_file, spec, data, options)
+    network, named = _network(options.upload_file, spec, data, options)
     network.module.to(device)
     network.freeze()
-    network, tried = _normalised(network, spec, data)
+    choice = choose(network, data.train, *_ways(network, spec, data))
+    network = choice.best.network
+    check_order(choice.labels_N, choice.best.predicted_N, data.classes, named)
     path = options.out_dir / network_file(ROLE)
     save_network(network, path, {"upload_sha256": spec.upload_sha256, "dataset": spec.dataset.listed_name})
     found = evaluate_file(path, spec.dataset.listed_name, data, device, after_batch=lambda done: progress(done, images))
-    check_order(found.outcomes, data.classes)
     found.report["registered"] = {
         "format": spec.format,
         "sha256": spec.upload_sha256,
-        "mean": list(network.architecture.mean),
-        "std": list(network.architecture.std),
-        "normalisations_tried": [one.to_json() for one in tried],
-        "notes": _notes(found.report, len(data.classes)),
+        **{key: value for key, value in choice.best.way.to_json().items() if key != "name"},
+        "train_images": len(choice.labels_N),
+        "train_accuracy": choice.best.accuracy(choice.labels_N),
+        "train_log_loss": float(choice.best.nll_SN[0].mean()),
+        "normalisations_tried": choice.to_json() if len(choice.tried) > 1 else [],
+        "notes": [*choice.notes(), *_notes(found.report, len(data.classes))],
     }
     emit(PhaseEnded(phase="register", repeat=0, source="given", metrics=found.metrics))
     write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
     return path.name, "spec.json", *publish_evaluation(found, options.out_dir)
 
 
-def _network(path: Path, spec: RegisterSpec, data: Dataset, options: RunOptions) -> Network:
+def _network(path: Path, spec: RegisterSpec, data: Dataset, options: RunOptions) -> tuple[Network, tuple[str, ...]]:
+    """The network, and for each output of the file the class that it is taken for."""
+    named = spec.classes or data.classes
     if spec.format == "safetensors":
-        return _from_weights(path, spec, data)
+        return _from_weights(path, spec, data), named
     if spec.format == "onnx":
-        pixels_BCHW = data.test.images_NCHW[:AT_ONCE].cpu().float().div(255)
-        module = onnx_network(path, pixels_BCHW, spec.classes or data.classes)
+        pixels_BCHW = data.train.images_NCHW[:AT_ONCE].cpu().float().div(255)
+        module = onnx_network(path, pixels_BCHW, named)
         order = tuple(module.params.order[place] for place in _columns(spec, data))
-        return _foreign(ONNX, module.reordered(order), data)
+        return _foreign(ONNX, module.changed(order=order), data), named
     raw = read_raw(spec.dataset, options.data_dir, options.download, options.cache_dir, options.dataset_file)
     recorded = recorded_logits(path, raw, len(data.classes))
     recorded.logits_NK.copy_(recorded.logits_NK[:, list(_columns(spec, data))])
-    return _foreign(LOGITS, recorded, data)
+    return _foreign(LOGITS, recorded, data), named
 
 
 def _columns(spec: RegisterSpec, data: Dataset) -> tuple[int, ...]:
@@ -120,21 +128,24 @@ def _reorder_head(module: nn.Module, columns: tuple[int, ...]) -> None:
             parameter.copy_(parameter[list(columns)])
 
 
-def _normalised(network: Network, spec: RegisterSpec, data: Dataset) -> tuple[Network, list[Tried]]:
-    """The network with the normalisation that was given, or that fits best; what was tried."""
+def _ways(network: Network, spec: RegisterSpec, data: Dataset) -> tuple[list[Way], bool]:
+    """The ways to feed it that come into question; and whether the order of the channels is to be found out as well."""
+    channels, bgr = data.shape[0], spec.channels == "bgr"
     if spec.mean is not None and spec.std is not None:
-        if len(spec.mean) != data.shape[0] or len(spec.std) != data.shape[0]:
+        if len(spec.mean) != channels or len(spec.std) != channels:
             raise DataError(
                 f"'mean' and 'std' have {len(spec.mean)} and {len(spec.std)} values; expected one a channel."
             )
-        return with_normalisation(network, spec.mean, spec.std), []
+        ways = [Way("as given", Feed(mean=spec.mean, std=spec.std, bgr=bgr))]
+        return laid_out_ways(network, ways), False
     assert data.facts is not None, "data that was loaded is known"
     mean, std = spec.dataset.mean or data.facts.mean, spec.dataset.std or data.facts.std
     ours = spec.format == "safetensors" and spec.model is None  # such a network knows how it was trained
     if ours or spec.format == "npz" or mean is None or std is None:
-        return network, []
-    tried = best_normalisation(network, data.test, Normalisation(mean, std))
-    return with_normalisation(network, tried[0].mean, tried[0].std), tried
+        return [Way("its own", Feed(mean=network.architecture.mean, std=network.architecture.std))], False
+    order = "rgb" if spec.format == "safetensors" else spec.channels
+    ways = usual_ways(channels, Normalisation(mean, std), order)
+    return laid_out_ways(network, ways), channels == 3 and order is None
 
 
 def _notes(report: dict[str, Any], classes: int) -> list[str]:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from kd_engine.errors import InvalidSpecError
+from kd_engine.models.feed import Feed
 from kd_engine.signs import sign
 
 if TYPE_CHECKING:
@@ -52,11 +53,12 @@ class OnnxParams(BaseModel):
     Attributes:
         size: of its file, in bytes.
         parameters: numbers that it holds.
-        layout: of its input: images as `NCHW`, `NHWC`, `NHW` (grey) or `flat` (pixels in a row, the channels of each
-            together).
+        layout: of its input: images as `NCHW`, `NHWC`, `NHW` (grey), `flat` (pixels in a row, the channels of each
+            together) or `flat_chw` (in a row, channel by channel).
         batch: images that it takes at once; None: any number.
         output: which of its outputs, and what that holds.
         order: for each class of the data set, which of the model's outputs it is.
+        feed: how it takes its pixels; None of models that an earlier version registered: as the architecture says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +69,7 @@ class OnnxParams(BaseModel):
     batch: int | None
     output: Output
     order: tuple[int, ...]
+    feed: Feed | None = None
 
 
 class OnnxNetwork(nn.Module):
@@ -74,30 +77,32 @@ class OnnxNetwork(nn.Module):
 
     file: Tensor
 
-    def __init__(self, params: OnnxParams, content: bytes | None = None) -> None:
+    def __init__(self, params: OnnxParams, file: Tensor | None = None) -> None:
         super().__init__()
-        held = torch.zeros(params.size, dtype=torch.uint8)
-        if content is not None:
-            held = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-        self.register_buffer("file", held)
+        self.register_buffer("file", torch.zeros(params.size, dtype=torch.uint8) if file is None else file)
         self.params = params
         self._session: OnnxSession | None = None
 
-    def reordered(self, order: tuple[int, ...]) -> OnnxNetwork:
-        """The same model, its outputs taken in this order."""
-        return OnnxNetwork(self.params.model_copy(update={"order": order}), self.file.numpy().tobytes())
+    def changed(self, **params: Any) -> OnnxNetwork:
+        """The same model, fed or read in another way; the file and the session are shared."""
+        other = OnnxNetwork(self.params.model_copy(update=params), self.file)
+        other._session = self._opened()
+        return other
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Logits `[B, K]`; of a model that gives probabilities, their logarithms."""
-        if self._session is None:
-            from kd_engine.onnx_session import OnnxSession  # only now: most runs need no onnxruntime
-
-            self._session = OnnxSession(self.file.cpu().numpy().tobytes())
         output_BK = np.concatenate([self._part(part_BCHW) for part_BCHW in self._parts(images_BCHW.float().cpu())])
         output_BK = output_BK[:, list(self.params.order)]
         if self.params.output.kind != "logits":
             output_BK = np.log(np.maximum(output_BK, _SMALLEST))
         return torch.from_numpy(output_BK.astype(np.float32)).to(images_BCHW.device)
+
+    def _opened(self) -> OnnxSession:
+        if self._session is None:
+            from kd_engine.onnx_session import OnnxSession  # only now: most runs need no onnxruntime
+
+            self._session = OnnxSession(self.file.cpu().numpy().tobytes())
+        return self._session
 
     def _parts(self, images_BCHW: Tensor) -> list[Tensor]:
         return list(torch.split(images_BCHW, self.params.batch or AT_ONCE))
@@ -106,16 +111,18 @@ class OnnxNetwork(nn.Module):
         count, batch = len(images_BCHW), self.params.batch or 0
         if count < batch:  # a model for so many at once takes no fewer
             images_BCHW = torch.cat([images_BCHW, images_BCHW[:1].expand(batch - count, -1, -1, -1)])
+        session = self._opened()
         from kd_engine.onnx_session import laid_out
 
-        assert self._session is not None, "forward opens it"
-        images = laid_out(images_BCHW.contiguous().numpy(), self.params.layout)
-        return self._session.read(images, self.params.output)[:count]
+        array: NDArray[Any] = images_BCHW.contiguous().numpy()
+        if self.params.feed is not None:  # exact: pixels are k / 255
+            pixels_BCHW = np.rint(array * 255).astype(np.uint8)
+            array = self.params.feed(pixels_BCHW, np.float64 if session.is_double else np.float32)
+        return session.read(laid_out(array, self.params.layout), self.params.output)[:count]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        other = type(self)(self.params)  # nothing changes the file; a session of its own is opened when needed
-        other.register_buffer("file", self.file)
-        return other
+        # nothing changes the file; a session of its own is opened when needed
+        return type(self)(self.params, self.file)
 
 
 class LogitsParams(BaseModel):

@@ -24,17 +24,33 @@ class RegisterSpec(ModelChoice, Untrained):
     classes: tuple[str, ...] | None = Field(
         None, description="Which class each output is, where that is not the data set's order."
     )
-    mean: tuple[float, ...] | None = Field(
-        None, description="Of pixels in [0, 1], a value a channel. Left out: found out by trying the usual ones."
+    mean: tuple[Annotated[float, Field(ge=-2, le=2)], ...] | None = Field(
+        None,
+        description="Of pixels in [0, 1], a value a channel in the order in which the network takes them. Left out: "
+        "found out by trying the usual ones.",
     )
-    std: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(None, description="As `mean`.")
+    std: tuple[Annotated[float, Field(ge=-10, le=10)], ...] | None = Field(
+        None, description="As `mean`; below 0 where pixels go in inverted."
+    )
+    channels: Literal["rgb", "bgr"] | None = Field(
+        None, description="In which order an ONNX model takes them. Left out: found out with mean and std."
+    )
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:
         if (self.mean is None) != (self.std is None):
             raise wrong("one_of", "'mean' and 'std' go together: give both, or leave both out.")
+        if self.std is not None and 0 in self.std:
+            raise wrong("greater_than", "'std' is divided by: expected numbers other than 0.", "std")
         if self.mean is not None and self.format == "npz":
             raise wrong("not_used", "recorded logits take no pixels; leave 'mean' and 'std' out.", "mean")
+        if self.channels == "bgr" and self.format != "onnx":
+            raise wrong(
+                "not_used",
+                "'channels' is of ONNX models; turn the first layer's weights instead (weight.flip(1)), and leave it "
+                "out.",
+                "channels",
+            )
         if self.model is None and self.params:
             raise wrong("not_used", "'params' are of 'model', the network that the weights are of; name it.", "params")
         if self.model is not None and self.format != "safetensors":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,31 @@ def linear_onnx(
         [weight, bias],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def perceptron_onnx(layers: list[NDArray[np.float32]], tail: Sequence[onnx.NodeProto] = ()) -> bytes:
+    """Weights and biases of two layers as an ONNX model that takes rows of pixels.
+
+    Args:
+        tail: what comes after the logits, which are called `scores`.
+    """
+    names = ("first", "bias", "second", "last")
+    nodes = [
+        helper.make_node("Gemm", ["rows", "first", "bias"], ["hidden"]),
+        helper.make_node("Relu", ["hidden"], ["positive"]),
+        helper.make_node("Gemm", ["positive", "second", "last"], ["scores"]),
+        *tail,
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "perceptron",
+        [helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["N", len(layers[0])])],
+        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(part, name) for part, name in zip(layers, names, strict=True)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     content: bytes = model.SerializeToString()
     return content
 

@@ -1,0 +1,59 @@
+"""Whether a network's outputs are in the order of the classes. Shapes: N images, K classes."""
+
+from __future__ import annotations
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from kd_engine.errors import DataError
+from kd_engine.evaluation.measures import confusion_matrix
+from kd_engine.statistics import of_paired_difference
+
+MOST_ORDERED = 1000  # classes: the assignment problem takes the square of their number, in time too
+
+
+def check_order(labels_N: Tensor, predicted_N: Tensor, classes: tuple[str, ...], named: tuple[str, ...]) -> None:
+    """Raises DataError where the outputs, in another order, would name clearly more of the images right.
+
+    Args:
+        classes: of the data set, which labels and predictions are numbers of.
+        named: for each output of the file the class that it was taken for.
+    """
+    if len(classes) > MOST_ORDERED:
+        return
+    better_K = _best_order(confusion_matrix(labels_N, predicted_N, len(classes)).cpu())
+    reordered_N, now_N = better_K[predicted_N] == labels_N, predicted_N == labels_N
+    gained, lost = int((reordered_N & ~now_N).sum()), int((now_N & ~reordered_N).sum())
+    images = len(now_N)
+    # an order that is chosen to fit always gains a little: half of what is wrong must become right
+    if of_paired_difference(gained, lost, images).interval[0] <= 0 or gained - lost < (images - int(now_N.sum())) / 2:
+        return
+    order = ",".join(classes[int(better_K[classes.index(name)])] for name in named)
+    than = "the data set's classes" if named == classes else "the classes that they were taken for"
+    raise DataError(
+        f"the network's outputs are in another order than {than}: as sent it names "
+        f"{100 * _share(predicted_N, labels_N):.2f} % of {images:,} images of train right, with the outputs taken for "
+        f"the classes {order} it would be {100 * _share(better_K[predicted_N], labels_N):.2f} %. Send it again with "
+        f"classes={order}."
+    )
+
+
+def in_both_orders(labels_N: Tensor, predicted_N: Tensor, classes: int) -> tuple[float, float]:
+    """Accuracy on half of the images, as it is and in the order of the classes that fits the other half best."""
+    half = len(labels_N) // 2
+    order_K = _best_order(confusion_matrix(labels_N[:half], predicted_N[:half], classes).cpu())
+    given_N, right_N = predicted_N[half:], labels_N[half:]
+    return _share(given_N, right_N), _share(order_K[given_N], right_N)
+
+
+def _share(predicted_N: Tensor, labels_N: Tensor) -> float:
+    return float((predicted_N == labels_N).double().mean())
+
+
+def _best_order(confusion_KK: Tensor) -> Tensor:
+    """For each output the class that it is, in the order that makes the most images right (the assignment problem)."""
+    classes, outputs = linear_sum_assignment(confusion_KK.numpy(), maximize=True)
+    better_K = torch.empty(len(confusion_KK), dtype=torch.int64)
+    better_K[torch.from_numpy(outputs)] = torch.from_numpy(classes)
+    return better_K
