@@ -58,7 +58,7 @@ def cache_for(
         "model": teacher.architecture.to_json(),
         "precision": str(teacher.dtype),
         "device": device.type,
-        "data": data.sha256,
+        "data": data.split_sha256,
         "split": spec.dataset.model_dump(mode="json"),
         "views": [augmentation.model_dump(mode="json") for augmentation in recipe.augmentation],
         "storage": storage,

@@ -113,13 +113,13 @@ class Phases:
         assert teacher.training is not None, "the spec is resolved"
         assert teacher.seed is not None, "the spec is resolved"
         weights = self._weights.sha256(teacher.params)
-        name = teacher_hash(teacher, self._spec.dataset, self._data.sha256, weights)
+        name = teacher_hash(teacher, self._spec.dataset, self._data.split_sha256, weights)
         return self._from_labels(item, teacher, teacher.training, teacher.seed, self._teachers, name)
 
     def _train_alone(self, item: PlannedPhase) -> PhaseResult:
         student, recipe, seed = self._spec.student, self._spec.training, self._spec.seed + item.repeat
         weights = self._weights.sha256(student.params)
-        name = alone_hash(student, recipe, seed, self._spec.dataset, self._data.sha256, weights)
+        name = alone_hash(student, recipe, seed, self._spec.dataset, self._data.split_sha256, weights)
         return self._from_labels(item, student, recipe, seed, self._students_alone, name)
 
     def _from_labels(

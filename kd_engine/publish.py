@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def publish(
     report = make_report(results, data.classes, repeat, costs, until) | {"teacher_cache": cache}
     report |= advice(spec, report, results, spreads, data.sha256)
     report["warnings"] = [warning.model_dump() for warning in warnings]
+    report["duplicates"] = asdict(data.duplicates)
     report["export"], shipped = _ship(spec, data, chosen["student"], out_dir)
     write_atomically(out_dir / "MODEL_CARD.md", model_card(spec, data, report))
     write_atomically(out_dir / "report.json", report_text(report))

@@ -13,6 +13,7 @@ from kd_engine.strict import Strict
 
 # each part starts with a letter, a digit or an underscore: no absolute path, no `..`, nothing hidden
 _INSIDE = r"^\w[\w. +-]*(/\w[\w. +-]*)*$"
+_TEST, _VALIDATION = ("test",), ("val", "validation", "valid")
 DATASET_ID = r"^ds_[0-9A-Za-z]{1,40}$"
 Inside = Annotated[str, Field(max_length=200, pattern=_INSIDE)]
 
@@ -26,6 +27,7 @@ class Facts:
         shape: channels, height and width of an image.
         train: images in train, those that are held out of it included.
         mean, std: of pixels in [0, 1], one value a channel.
+        validation: images in a validation split that the data set brings; None where it is held out of train.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Facts:
     train: int | None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    validation: int | None = None
 
     @property
     def num_classes(self) -> int | None:
@@ -59,7 +62,7 @@ class DatasetParams(Strict):
 class ImageFolderParams(DatasetParams):
     """Pictures in folders, a folder a class, decoded once to the size that is asked for."""
 
-    folder: Inside = Field(description="Folder under KD_DATA_DIR with train/ and val/ (or test/).")
+    folder: Inside = Field(description="Folder under KD_DATA_DIR with train/, test/ and val/, or one of both.")
     height: int = Field(ge=1, le=1024, description="Pixels; pictures are resized to this, proportions not kept.")
     width: int = Field(ge=1, le=1024, description="As `height`.")
 
@@ -70,7 +73,8 @@ class ImageFolderParams(DatasetParams):
         root = inside(data_dir, self.folder)
         if root is None or not root.is_dir():
             return _absence("image_folder", "folder", self.folder, "a folder with train/ and val/ (or test/)")
-        missing = [" or ".join(names) for names in (("train",), ("val", "test")) if held_split(root, names) is None]
+        needed = {"train": held_split(root, ("train",)), "val or test": held_folders(root)["test"]}
+        missing = [names for names, folder in needed.items() if folder is None]
         if missing:
             return f"the folder '{self.folder}' under KD_DATA_DIR has no {' and no '.join(missing)}; add it."
         return None
@@ -114,9 +118,13 @@ class UploadedParams(DatasetParams):
     channels: Literal[1, 3] = Field(description="Filled in.")
     classes: _Names = Field(description="Names by label. Filled in.")
     train: int = Field(ge=1, description="Images in train. Filled in.")
+    validation: int | None = Field(
+        None, ge=1, description="Images in the validation split that it brings, if any. Filled in."
+    )
 
     def facts(self, known: Facts) -> Facts:
-        return replace(known, classes=self.classes, shape=(self.channels, self.height, self.width), train=self.train)
+        shape = (self.channels, self.height, self.width)
+        return replace(known, classes=self.classes, shape=shape, train=self.train, validation=self.validation)
 
 
 def inside(data_dir: Path, name: str) -> Path | None:
@@ -136,6 +144,12 @@ def inside(data_dir: Path, name: str) -> Path | None:
 def held_split(root: Path, names: tuple[str, ...]) -> Path | None:
     """The first of these folders that `root` holds."""
     return next((root / name for name in names if (root / name).is_dir()), None)
+
+
+def held_folders(root: Path) -> dict[str, Path | None]:
+    """The folders of the other splits beside train: with one of test and val alone, that is the test split."""
+    test, validation = held_split(root, _TEST), held_split(root, _VALIDATION)
+    return {"validation": validation, "test": test} if test and validation else {"test": test or validation}
 
 
 def _absence(dataset: str, key: str, name: str, expected: str) -> str:

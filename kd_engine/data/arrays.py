@@ -21,7 +21,10 @@ from kd_engine.data.npz import read_npz
 from kd_engine.errors import DataError
 
 NAMES = ("train_images", "train_labels", "test_images", "test_labels")
+OF_VALIDATION = ("validation_images", "validation_labels")  # where there are such
 MOST_BYTES = 64 << 30  # of an .npz, unpacked: a small file can claim any size
+
+_SHORT = {"val_images": "validation_images", "val_labels": "validation_labels"}
 
 _Array = NDArray[Any]
 
@@ -41,12 +44,14 @@ def read(data_dir: Path, params: ArraysParams, cache_dir: Path | None) -> RawDat
         raise DataError(absence or f"'{params.path}' leads out of KD_DATA_DIR.")
     arrays = _guarded(_unpack if place.is_file() else _map, place, params.path)
     _check_counts(params.path, arrays)
-    images = {part: _images(arrays[f"{part}_images"], f"{params.path}: {part}_images") for part in ("train", "test")}
-    labels = {part: _labels(arrays[f"{part}_labels"], f"{params.path}: {part}_labels") for part in ("train", "test")}
+    parts = ("train", "test", *(("validation",) if OF_VALIDATION[0] in arrays else ()))
+    images = {part: _images(arrays[f"{part}_images"], f"{params.path}: {part}_images") for part in parts}
+    labels = {part: _labels(arrays[f"{part}_labels"], f"{params.path}: {part}_labels") for part in parts}
     _check_sizes(params.path, images)
+    classes = params.classes or _numbers(params.path, labels)
     return RawData(
-        images["train"], labels["train"], images["test"], labels["test"],
-        classes=params.classes or _numbers(params.path, labels),
+        images["train"], labels["train"], images["test"], labels["test"], classes, images.get("validation"),
+        labels.get("validation"),
     )  # fmt: skip
 
 
@@ -64,20 +69,29 @@ def _guarded(reader: Callable[[Path], dict[str, _Array]], place: Path, shown: st
 
 
 def _unpack(place: Path) -> dict[str, _Array]:
-    arrays = read_npz(place, MOST_BYTES, NAMES)
-    for name in NAMES:
+    arrays = _called(read_npz(place, MOST_BYTES, (*NAMES, *OF_VALIDATION, *_SHORT)))
+    for name in (*NAMES, *(OF_VALIDATION if not arrays.keys().isdisjoint(OF_VALIDATION) else ())):
         if name not in arrays:
             raise KeyError(name)
     return arrays
 
 
+def _called(arrays: dict[str, _Array]) -> dict[str, _Array]:
+    """MedMNIST's `val_` is validation."""
+    return {_SHORT.get(name, name): array for name, array in arrays.items()}
+
+
 def _map(place: Path) -> dict[str, _Array]:
     arrays = {}
-    for name in NAMES:
+    there = [name for name in (*OF_VALIDATION, *_SHORT) if (place / f"{name}.npy").exists()]
+    for name in (*NAMES, *there):
         path = place / f"{name}.npy"
         if not path.is_file() or not path.resolve().is_relative_to(place):
             raise KeyError(f"{name}.npy")
         arrays[name] = mapped(path)
+    arrays = _called(arrays)
+    if missing := set(OF_VALIDATION) - arrays.keys() if there else None:
+        raise KeyError(f"{missing.pop()}.npy")
     return arrays
 
 
@@ -96,16 +110,49 @@ def _images(array: _Array, shown: str) -> Tensor:
 
 
 def _labels(array: _Array, shown: str) -> Tensor:
-    if array.dtype.kind not in "iu" or array.ndim != 1:
-        raise DataError(f"{shown} is {array.dtype} with {array.ndim} dimensions; expected one dimension of integers.")
-    if len(array) == 0 or int(array.min()) < 0:
+    labels_N = plain_labels(array, shown)
+    if len(labels_N) == 0 or int(labels_N.min()) < 0:
         raise DataError(f"{shown} is empty or holds a label below 0; expected numbers from 0 to classes - 1.")
-    return torch.from_numpy(array.astype(np.int64))
+    return torch.from_numpy(labels_N.astype(np.int64))
+
+
+def plain_labels(array: _Array, shown: str) -> _Array:
+    """Labels as one dimension of integers, `[N]` from `[N]` or `[N, 1]`.
+
+    Raises:
+        DataError: they are something else; where a line of numpy mends them, the message has it.
+    """
+    labels = array.reshape(-1) if array.ndim == 2 and array.shape[1] == 1 else array
+    name = shown.rpartition(" ")[2]
+    if labels.dtype.kind in "iu" and labels.ndim == 1:
+        return labels
+    raise DataError(
+        f"{shown} is {array.dtype} of shape {array.shape}; expected an integer for each image{_mending(labels, name)}."
+    )
+
+
+def _mending(labels: _Array, name: str) -> str:
+    """The line of numpy that makes labels of these, where they are of a usual other form."""
+    if labels.ndim == 2 and labels.dtype.kind in "biuf":
+        ones = labels != 0
+        if labels.size and bool((ones.sum(axis=1) == 1).all()):
+            return f". They are one-hot: write {name} = {name}.argmax(axis=1)"
+        return ". Each image has several labels, or none: one a image is learnt here"
+    if labels.dtype.kind in "SU" and labels.ndim == 1:
+        return (
+            f". They are texts: write classes, {name} = numpy.unique({name}, return_inverse=True), and save classes too"
+        )
+    if labels.dtype.kind == "b" and labels.ndim == 1:
+        return f": write {name} = {name}.astype('int64')"
+    if labels.dtype.kind == "f" and labels.ndim == 1:
+        whole = bool(np.isfinite(labels).all()) and bool((labels == np.floor(labels)).all())
+        return f": write {name} = {name}.astype('int64')" if whole else ". They are no whole numbers"
+    return ""
 
 
 def _check_counts(shown: str, arrays: dict[str, _Array]) -> None:
     """First of all: labels that no image has would be converted, a byte to eight."""
-    for part in ("train", "test"):
+    for part in [name.removesuffix("_images") for name in arrays if name.endswith("_images")]:
         images, labels = (_length(arrays[f"{part}_{what}"]) for what in ("images", "labels"))
         if images != labels:
             raise DataError(
@@ -119,17 +166,30 @@ def _length(array: _Array) -> int:
 
 
 def _check_sizes(shown: str, images: dict[str, Tensor]) -> None:
-    train, test = (tuple(images[part].shape[1:]) for part in ("train", "test"))
-    if train != test:
-        raise DataError(f"{shown}: train images are {train} (channels, height, width), test images {test}.")
+    sizes = {part: tuple(found.shape[1:]) for part, found in images.items()}
+    for part, size in sizes.items():
+        if size != sizes["train"]:
+            raise DataError(
+                f"{shown}: train images are {sizes['train']} (channels, height, width), {part} images {size}."
+            )
 
 
 def _numbers(shown: str, labels: dict[str, Tensor]) -> tuple[str, ...]:
     """The classes' numbers as names; each must come up in train, or a label was mistyped."""
     found = np.unique(labels["train"].numpy()).tolist()
     if len(found) < 2 or found != list(range(len(found))):
+        hint = ""
+        if len(found) > 1:
+            mended = "labels - 1" if found == list(range(1, len(found) + 1)) else (
+                "numpy.searchsorted(numpy.unique(train_labels), labels)"
+            )  # fmt: skip
+            why = "begin at 1" if mended == "labels - 1" else "leave numbers out"
+            hint = f" They {why}: for the labels of each split write labels = {mended}."
         raise DataError(
             f"{shown}: the train labels are {', '.join(map(str, found[:10]))}{', ...' if len(found) > 10 else ''}; "
-            "expected two classes or more, numbered from 0, each with images in train."
+            f"expected two classes or more, numbered from 0, each with images in train.{hint}"
         )
+    most = max(int(numbers.max()) for numbers in labels.values())
+    if most >= len(found):
+        raise DataError(f"{shown}: there are labels up to {most} to test on, and train has 0 to {len(found) - 1}.")
     return tuple(map(str, found))

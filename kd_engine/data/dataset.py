@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from kd_engine.build import load_object
@@ -19,9 +22,12 @@ from kd_engine.catalog import UPLOADED, DatasetRow, Facts
 from kd_engine.data.files import hash_in_parts
 from kd_engine.data.normalisation import measure
 from kd_engine.data.splits import VALIDATION_SEED, held_out
+from kd_engine.data.twins import Duplicates, count, groups_of
 from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.spec import DatasetSpec, SpecWarning
 from kd_engine.spec.wrong import as_invalid_spec
+
+_MANY_SEEN = 0.01  # of the test images: more that were trained on move a result
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +40,7 @@ class RawData:
         train_images, test_images: uint8 `[N, C, H, W]`.
         train_labels, test_labels: int64 `[N]`, 0 to classes - 1.
         classes: their names, where the catalogue does not have them.
+        validation_images, validation_labels: likewise, where the data set has a validation split of its own.
     """
 
     train_images: Tensor
@@ -41,6 +48,15 @@ class RawData:
     test_images: Tensor
     test_labels: Tensor
     classes: tuple[str, ...] | None = None
+    validation_images: Tensor | None = None
+    validation_labels: Tensor | None = None
+
+    def parts(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """Name, images and labels of each split that there is."""
+        yield "train", self.train_images, self.train_labels
+        if self.validation_images is not None and self.validation_labels is not None:
+            yield "validation", self.validation_images, self.validation_labels
+        yield "test", self.test_images, self.test_labels
 
 
 @dataclass(frozen=True)
@@ -62,13 +78,16 @@ class Dataset:
     """What a run trains, selects and is tested on.
 
     Attributes:
-        train, validation: the publisher's train images; validation is held out, stratified and the same for all seeds.
+        train, validation: the publisher's train images; validation is held out, stratified and the same for all seeds,
+            or the publisher's own.
         test: the publisher's test images, looked at once.
         classes: their names, by label.
         shape: channels, height and width of an image.
         sha256: of all images and labels as read, in hex; the same for every layout of the same data.
         facts: all that a spec is checked against and resolved with; None for data that no spec asked for.
         warnings: what reading it has shown that its user should look at.
+        duplicates: how many images have the pixels of another one.
+        split_sha256: names images, labels and which of them are held out, for what was made of them.
     """
 
     train: Split
@@ -79,6 +98,12 @@ class Dataset:
     sha256: str
     facts: Facts | None = None
     warnings: tuple[SpecWarning, ...] = ()
+    duplicates: Duplicates = field(default_factory=Duplicates)
+    divided: str = ""
+
+    @property
+    def split_sha256(self) -> str:
+        return self.sha256 + self.divided
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data set on another device."""
@@ -110,24 +135,70 @@ def load(
     facts = _facts(spec, raw)
     with as_invalid_spec():
         spec.check_fits(facts)
-    held = spec.held_out(facts.train)
-    assert held is not None, "the number of images is known by now"
-    mask = torch.from_numpy(held_out(raw.train_labels.numpy(), held, VALIDATION_SEED))
-    train = Split(raw.train_images[~mask], raw.train_labels[~mask])
+    groups = _groups(raw)
+    train, validation, divided = _divided(spec, raw, facts, groups["train"])
     if facts.mean is None and (spec.mean is None or spec.std is None):
         logger.info("measuring the mean and the standard deviation of %d images", len(train))
         mean, std = measure(train.images_NCHW)
         facts = replace(facts, mean=mean, std=std)
     assert facts.classes is not None, "a reader names the classes"
     assert facts.shape is not None, "the images have a shape"
+    duplicates = count(groups)
     return Dataset(
         train=train,
-        validation=Split(raw.train_images[mask], raw.train_labels[mask]),
+        validation=validation,
         test=Split(raw.test_images, raw.test_labels),
         classes=facts.classes,
         shape=facts.shape,
         sha256=content_sha256(raw),
         facts=facts,
+        warnings=_warnings(duplicates, len(raw.test_labels)),
+        duplicates=duplicates,
+        divided=divided,
+    )
+
+
+def _warnings(duplicates: Duplicates, tested: int) -> tuple[SpecWarning, ...]:
+    if duplicates.test_in_train < _MANY_SEEN * tested or not duplicates.test_in_train:
+        return ()
+    message = (
+        f"{duplicates.test_in_train:,} of {tested:,} test images are in train or validation too, pixel for pixel: the "
+        "test accuracy is too high by what was learnt by heart. Leave them out of one of the two."
+    )
+    return (SpecWarning(code="test_in_train", pointer="/dataset", message=message),)
+
+
+def _groups(raw: RawData) -> dict[str, NDArray[np.int64]]:
+    """By split, the group of equal images that each one belongs to."""
+    parts = list(raw.parts())
+    groups_N = groups_of([images for _, images, _ in parts])
+    ends = np.cumsum([len(labels) for _, _, labels in parts])
+    return dict(zip((name for name, _, _ in parts), np.split(groups_N, ends[:-1]), strict=True))
+
+
+def _divided(spec: DatasetSpec, raw: RawData, facts: Facts, twins_N: NDArray[np.int64]) -> tuple[Split, Split, str]:
+    """Train and validation, and what names how they were divided; empty for a division as it always was."""
+    train = Split(raw.train_images, raw.train_labels)
+    if raw.validation_images is not None and raw.validation_labels is not None:
+        logger.info("validation is the %d images that the data set brings for it", len(raw.validation_labels))
+        return train, Split(raw.validation_images, raw.validation_labels), ""
+    held = spec.held_out(facts.train)
+    assert held is not None, "the number of images is known by now"
+    labels_N = raw.train_labels.numpy()
+    drawn = mask = held_out(labels_N, held, VALIDATION_SEED)
+    if spec.row.params is not None:  # the splits of published data sets stay what they were (docs/decisions/008)
+        mask = held_out(labels_N, held, VALIDATION_SEED, twins_N)
+    if not mask.any():
+        raise DataError(
+            "no image can be held out of train for validation: each class has a single one, or copies of one. Add "
+            "images, or a validation split."
+        )
+    name = "" if np.array_equal(mask, drawn) else f" but {hashlib.sha256(mask.tobytes()).hexdigest()}"
+    chosen = torch.from_numpy(mask)
+    return (
+        Split(raw.train_images[~chosen], raw.train_labels[~chosen]),
+        Split(raw.train_images[chosen], raw.train_labels[chosen]),
+        name,
     )
 
 
@@ -160,15 +231,19 @@ def _facts(spec: DatasetSpec, raw: RawData) -> Facts:
         classes=raw.classes or spec.facts.classes,
         shape=(channels, height, width),
         train=len(raw.train_labels),
+        validation=None if raw.validation_labels is None else len(raw.validation_labels),
     )
 
 
 def content_sha256(raw: RawData) -> str:
     """sha256, in hex, of images and labels with their shapes: what a trained teacher's cache key is made of."""
     digest = hashlib.sha256()
-    for tensor in (raw.train_images, raw.train_labels, raw.test_images, raw.test_labels):
-        digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-        hash_in_parts(digest, tensor.contiguous().numpy().reshape(-1).data)
+    for name, images, labels in raw.parts():
+        if name == "validation":  # others keep the hash that they always had
+            digest.update(name.encode())
+        for tensor in (images, labels):
+            digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+            hash_in_parts(digest, tensor.contiguous().numpy().reshape(-1).data)
     if raw.classes is not None:
         digest.update("\0".join(raw.classes).encode())
     return digest.hexdigest()
@@ -188,19 +263,17 @@ def _check(known: Facts, test: int | None, raw: RawData) -> None:
     """The last line of defence: whatever a reader checked, a run starts from the catalogue's shapes and labels."""
     classes = len(raw.classes or known.classes or ())
     shape = known.shape or tuple(raw.train_images.shape[1:])
-    for part, images, labels, count in (
-        ("train", raw.train_images, raw.train_labels, known.train),
-        ("test", raw.test_images, raw.test_labels, test),
-    ):
-        count = len(labels) if count is None else count
-        expected = (count, *shape)
+    counts = {"train": known.train, "validation": known.validation, "test": test}
+    for part, images, labels in raw.parts():
+        expected_count = len(labels) if counts[part] is None else counts[part]
+        expected = (expected_count, *shape)
         if tuple(images.shape) != expected or images.dtype != torch.uint8:
             raise DataError(
                 f"{known.name}: the {part} images are {images.dtype} of shape {tuple(images.shape)}; expected "
                 f"{torch.uint8} of shape {expected}. Get the publisher's files again."
             )
-        if tuple(labels.shape) != (count,) or not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        if tuple(labels.shape) != (expected_count,) or not 0 <= int(labels.min()) <= int(labels.max()) < classes:
             raise DataError(
                 f"{known.name}: the {part} labels, of shape {tuple(labels.shape)}, run from {int(labels.min())} to "
-                f"{int(labels.max())}; expected {count} of them from 0 to {classes - 1}."
+                f"{int(labels.max())}; expected {expected_count} of them from 0 to {classes - 1}."
             )

@@ -1,4 +1,7 @@
-"""Pictures that a user laid out in folders: train/CLASS/PICTURE, and val/ or test/ likewise: the test split."""
+"""Pictures that a user laid out in folders: train/CLASS/PICTURE, and test/ and val/ likewise.
+
+Of those two there may be one alone: then it is the test split, and validation is held out of train.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kd_engine.catalog.dataset_params import ImageFolderParams, held_split, inside
+from kd_engine.catalog.dataset_params import ImageFolderParams, held_folders, held_split, inside
 from kd_engine.data.dataset import RawData
+from kd_engine.data.kinds import HEAD, MOST_LOST, is_picture, is_text
+from kd_engine.data.names import has_controls, in_order, one_spelling
 from kd_engine.data.picture_cache import load_pictures
 from kd_engine.data.pictures import SUFFIXES, Picture, identify
 from kd_engine.errors import DataError
@@ -31,23 +36,29 @@ def read(data_dir: Path, params: ImageFolderParams, cache_dir: Path | None) -> R
     root = inside(data_dir, params.folder)
     if absence is not None or root is None:
         raise DataError(absence or f"the folder '{params.folder}' leads out of KD_DATA_DIR.")
-    train, test = (_list(root, names, params.folder) for names in (("train",), ("val", "test")))
-    classes = tuple(sorted(train))
-    _check_classes(params.folder, classes, tuple(sorted(test)))
-    parts = {part: _identify(listing) for part, listing in (("train", train), ("test", test))}
+    folders = {"train": held_split(root, ("train",)), **held_folders(root)}
+    listings = {part: _list(split, root, params.folder) for part, split in folders.items() if split is not None}
+    classes = tuple(in_order(listings["train"]))
+    _check_classes(params.folder, classes, {name for listing in listings.values() for name in listing})
+    parts = {part: _identify(listing) for part, listing in listings.items()}
     images = load_pictures(parts, params.height, params.width, cache_dir)
+    labels = {part: _labels(listing, classes) for part, listing in listings.items()}
     return RawData(
-        images["train"], _labels(train, classes), images["test"], _labels(test, classes), classes=classes
+        images["train"], labels["train"], images["test"], labels["test"], classes, images.get("validation"),
+        labels.get("validation"),
     )  # fmt: skip
 
 
-def _list(root: Path, names: tuple[str, ...], folder: str) -> _Listing:
-    """The pictures by class of the first of these folders that is there."""
-    split = held_split(root, names)
-    assert split is not None, "its presence was checked"
+def _list(split: Path, root: Path, folder: str) -> _Listing:
+    """The pictures by class of one of its folders."""
     shown = f"{folder}/{split.name}"
     classes = [entry for entry in _entries(split, root, shown) if entry.is_dir()]
-    found = {entry.name: _pictures(Path(entry.path), root, f"{shown}/{entry.name}") for entry in classes}
+    found: _Listing = {}
+    for entry in classes:
+        name = one_spelling(entry.name)
+        if name in found:
+            raise DataError(f"{shown} holds two folders that are both called '{name}'; put their pictures into one.")
+        found[name] = _pictures(Path(entry.path), root, f"{shown}/{entry.name}")
     if not found:
         raise DataError(f"{shown} holds no folders; expected one for each class, with pictures in it.")
     return found
@@ -55,12 +66,30 @@ def _list(root: Path, names: tuple[str, ...], folder: str) -> _Listing:
 
 def _pictures(folder: Path, root: Path, shown: str) -> list[tuple[Path, str]]:
     files = [entry for entry in _entries(folder, root, shown) if entry.is_file()]
-    found = [(Path(entry.path), f"{shown}/{entry.name}") for entry in files if entry.name.lower().endswith(SUFFIXES)]
+    found, lost = [], []
+    for entry in files:
+        head = b"" if entry.name.lower().endswith(SUFFIXES) else _head(Path(entry.path))
+        if head is None or (head and not is_picture(head)):
+            lost += [entry.name] if head is not None and not is_text(head) else []
+            continue
+        found.append((Path(entry.path), f"{shown}/{entry.name}"))
     if len(found) < len(files):
-        logger.warning("%s: %d files are not pictures by their names and are left out", shown, len(files) - len(found))
-    if not found:
-        raise DataError(f"{shown} holds no pictures; expected files that end in {', '.join(SUFFIXES)}.")
+        logger.warning("%s: %d files are no pictures by their content and left out", shown, len(files) - len(found))
+    if not found or len(lost) > MOST_LOST * (len(lost) + len(found)):
+        raise DataError(
+            f"{shown} holds {len(found) or 'no'} pictures, and {len(files) - len(found)} files that are none by their "
+            f"content{': ' if lost else ''}{', '.join(lost[:5])}; save them as PNG or JPEG, or delete them."
+        )
     return found
+
+
+def _head(path: Path) -> bytes | None:
+    """The first bytes of a file that is not empty."""
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD) or None
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be read: {error.strerror or error}.") from error
 
 
 def _entries(folder: Path, root: Path, shown: str) -> list[os.DirEntry[str]]:
@@ -68,8 +97,8 @@ def _entries(folder: Path, root: Path, shown: str) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     for entry in found:
-        if not entry.name.isprintable():
-            raise DataError(f"{shown} holds a name with characters that cannot be shown: {entry.name!r}. Rename it.")
+        if has_controls(entry.name):
+            raise DataError(f"{shown} holds a name with control characters: {entry.name!r}. Rename it.")
     if any(_leads_out(Path(entry.path), root) for entry in found if entry.is_symlink()) or _leads_out(folder, root):
         raise DataError(f"{shown} is or holds a link that leads out of its data set; put the files there instead.")
     return found
@@ -82,17 +111,18 @@ def _leads_out(path: Path, root: Path) -> bool:
         return True
 
 
-def _check_classes(folder: str, train: tuple[str, ...], test: tuple[str, ...]) -> None:
+def _check_classes(folder: str, train: tuple[str, ...], found: set[str]) -> None:
     if len(train) < 2:
         raise DataError(f"{folder}/train holds one class, '{train[0]}'; expected at least two.")
-    strange = sorted(set(test) - set(train))
+    strange = in_order(found - set(train))
     if strange:
         raise DataError(f"{folder} is tested on classes that train does not have: {', '.join(strange[:5])}.")
 
 
 def _identify(listing: _Listing) -> list[Picture]:
-    return identify([picture for name in sorted(listing) for picture in listing[name]])
+    return identify([picture for name in in_order(listing) for picture in listing[name]])
 
 
 def _labels(listing: _Listing, classes: tuple[str, ...]) -> Tensor:
-    return torch.tensor([classes.index(name) for name in sorted(listing) for _ in listing[name]], dtype=torch.int64)
+    index = {name: label for label, name in enumerate(classes)}
+    return torch.tensor([index[name] for name in in_order(listing) for _ in listing[name]], dtype=torch.int64)

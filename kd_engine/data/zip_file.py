@@ -22,6 +22,8 @@ _ZIP64 = 1
 _STORED, _DEFLATED = 0, 8
 _UTF8 = 0x800
 _PIECE_BYTES = 2**20
+_HEAD_BYTES = 2**10
+_UNICODE_PATH = 0x7075
 
 
 class BadZip(ValueError):
@@ -36,6 +38,7 @@ class Entry:
         packed, size: bytes, in the archive and unpacked.
         begins: where its own header lies.
         mode: of Unix; 0 where it was packed elsewhere.
+        guessed: nothing says in which encoding the name is, and it is not UTF-8.
     """
 
     name: str
@@ -47,10 +50,11 @@ class Entry:
     size: int
     begins: int
     mode: int
+    guessed: bool = False
 
     @property
     def is_folder(self) -> bool:
-        return self.name.endswith("/")
+        return self.name.endswith(("/", "\\"))
 
     @property
     def is_encrypted(self) -> bool:
@@ -76,7 +80,8 @@ def entries(file: BinaryIO) -> Iterator[Entry]:
         _exactly(file, comment_length)
         size -= 46 + name_length + extra_length + comment_length
         unpacked, packed, place = _of_64_bits(extra, unpacked, packed, place)
-        yield Entry(_name(raw_name, flags), raw_name, flags, method, crc32, packed, unpacked, place + shift, mode)
+        name, guessed = _name(raw_name, flags, extra)
+        yield Entry(name, raw_name, flags, method, crc32, packed, unpacked, place + shift, mode, guessed)
     if size < 0:
         raise BadZip("its directory is longer than it says")
 
@@ -148,11 +153,37 @@ def _of_64_bits(extra: bytes, unpacked: int, packed: int, place: int) -> tuple[i
     return values[0], values[1], values[2]
 
 
-def _name(raw: bytes, flags: int) -> str:
+def _name(raw: bytes, flags: int, extra: bytes) -> tuple[str, bool]:
+    """The name, and whether its encoding was guessed. Many tools write UTF-8 and do not say so."""
+    said = _unicode_name(raw, extra)
     try:
-        return raw.decode("utf-8" if flags & _UTF8 else "cp437")
+        return (raw if said is None else said).decode("utf-8"), False
     except UnicodeDecodeError:
-        raise BadZip(f"the name {raw[:100]!r} is not of the encoding that it says") from None
+        if flags & _UTF8 or said is not None:
+            raise BadZip(f"the name {raw[:100]!r} is not of the encoding that it says") from None
+        return raw.decode("cp437"), True
+
+
+def _unicode_name(raw: bytes, extra: bytes) -> bytes | None:
+    """The name as Info-ZIP writes it beside one of another encoding."""
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<HH", extra)
+        field, extra = extra[4 : 4 + length], extra[4 + length :]
+        if kind == _UNICODE_PATH and len(field) > 5 and struct.unpack_from("<I", field, 1)[0] == zlib.crc32(raw):
+            return field[5:]
+    return None
+
+
+def head(file: BinaryIO, entry: Entry, most: int) -> bytes:
+    """The first bytes of a member; none where it cannot be read, which whoever reads all of it says."""
+    try:
+        _seek_content(file, entry)
+        packed = file.read(min(entry.packed, max(_HEAD_BYTES, most)))
+        return (
+            packed[:most] if entry.method == _STORED else zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, most)
+        )
+    except (BadZip, zlib.error):
+        return b""
 
 
 def _seek_content(file: BinaryIO, entry: Entry) -> None:

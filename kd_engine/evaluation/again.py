@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ def evaluate_file(
         f"{100 * accuracy.mean:.2f} % (95 % interval {low:.2f} to {high:.2f}).",
         "dataset": dataset,
         "data_sha256": data.sha256,
+        "duplicates": asdict(data.duplicates),
         "test_images": images,
         "test_accuracy_interval": list(accuracy.interval),
         **network_details(network, outcomes, metrics, cost, trainable=None),

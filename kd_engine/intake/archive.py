@@ -9,12 +9,15 @@ from __future__ import annotations
 import gzip
 import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from kd_engine.data import zip_file
+from kd_engine.data import kinds, zip_file
+from kd_engine.data.names import has_controls, one_spelling
+from kd_engine.data.pictures import SUFFIXES
 from kd_engine.errors import DataError
 from kd_engine.intake import tar_file
 from kd_engine.signs import sign
@@ -37,10 +40,22 @@ class Member:
     Attributes:
         name: parts joined by `/`.
         size: bytes, unpacked.
+        is_picture: by its content; where its name says so, that is believed until it is decoded.
+        is_text: by its first bytes.
     """
 
     name: str
     size: int
+    is_picture: bool = False
+    is_text: bool = False
+
+    @classmethod
+    def of(cls, name: str, size: int, head: Callable[[], bytes]) -> Member:
+        """What `head` begins with tells what it is, where its name does not."""
+        if name.lower().endswith(SUFFIXES):
+            return cls(name, size, is_picture=True)
+        begins = head()
+        return cls(name, size, kinds.is_picture(begins), kinds.is_text(begins))
 
 
 class Archive:
@@ -52,6 +67,7 @@ class Archive:
 
     def __init__(self, path: Path, *, is_tar: bool) -> None:
         self._path, self._is_tar = path, is_tar
+        self.guessed: bytes | None = None  # a name of which nothing says the encoding
         with _told():
             self.members = _checked(self._tar_members() if is_tar else self._zip_members(), path.stat().st_size)
 
@@ -67,9 +83,11 @@ class Archive:
 
     def _zip_members(self) -> Iterator[Member | None]:
         left = self._path.stat().st_size
-        with self._path.open("rb") as file:
+        with self._path.open("rb") as file, self._path.open("rb") as contents:
             for entry in zip_file.entries(file):
                 _check_name(entry.name)
+                if entry.guessed and self.guessed is None:
+                    self.guessed = entry.raw_name
                 if entry.is_folder:
                     yield None
                     continue
@@ -82,7 +100,7 @@ class Archive:
                     raise DataError(
                         "the archive's members overlap: together they are larger than it is. Pack it again."
                     )
-                yield Member(entry.name, entry.size)
+                yield Member.of(entry.name, entry.size, partial(zip_file.head, contents, entry, kinds.HEAD))
 
     def _zip_contents(self, by_name: dict[str, Member]) -> Iterator[tuple[Member, bytes]]:
         with self._path.open("rb") as directory, self._path.open("rb") as file:
@@ -108,7 +126,8 @@ class Archive:
                 _check_name(entry.name)
                 if not entry.is_folder and not entry.is_plain:
                     raise DataError(_not_plain(entry.name))
-                yield None if entry.is_folder else Member(entry.name, entry.size)
+                head = partial(tar.head, entry, kinds.HEAD)
+                yield None if entry.is_folder else Member.of(entry.name, entry.size, head)
 
     def _tar_contents(self, by_name: dict[str, Member]) -> Iterator[tuple[Member, bytes]]:
         with self._tar() as tar:
@@ -140,7 +159,7 @@ def _checked(members: Iterable[Member | None], packed: int) -> tuple[Member, ...
             )
         total += member.size
         _check_total(total, packed)
-        found[name] = Member(name, member.size)
+        found[name] = replace(member, name=name)
     return tuple(found.values())
 
 
@@ -153,18 +172,22 @@ def _check_total(total: int, packed: int) -> None:
 
 
 def _check_name(name: str) -> None:
-    parts = name.rstrip("/").split("/")
-    if name.startswith("/") or ".." in parts or "\\" in name or ":" in parts[0]:
+    joined = name.replace("\\", "/")  # as Windows does
+    parts = joined.rstrip("/").split("/")
+    if joined.startswith("/") or ".." in parts or ":" in parts[0]:
         raise DataError(
-            f"the archive holds the name '{_shown(name)}', which leads out of a folder or is not joined by '/'; pack "
-            "it again with plain relative names."
+            f"the archive holds the name '{_shown(name)}', which leads out of a folder; pack it again with plain "
+            "relative names."
         )
-    if not name.isprintable() or len(name) > _LONGEST_NAME:
-        raise DataError(f"the archive holds a name that cannot be shown or is too long: '{_shown(name)}'. Rename it.")
+    if has_controls(name) or len(name) > _LONGEST_NAME:
+        raise DataError(
+            f"the archive holds a name with control characters or of more than {_LONGEST_NAME:,} characters: "
+            f"'{_shown(name)}'. Rename it."
+        )
 
 
 def _plain(name: str) -> str:
-    return "/".join(part for part in name.split("/") if part not in ("", "."))
+    return one_spelling("/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", ".")))
 
 
 def _not_plain(name: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps
@@ -18,11 +19,12 @@ from pydantic import ValidationError
 
 from kd_engine.catalog import PREPARED
 from kd_engine.catalog.dataset_params import ArraysParams
-from kd_engine.data.arrays import MOST_BYTES, NAMES, read
+from kd_engine.data.arrays import MOST_BYTES, NAMES, OF_VALIDATION, plain_labels, read
 from kd_engine.data.dataset import RawData
 from kd_engine.data.normalisation import pixel_counts
 from kd_engine.data.npz import read_npz
 from kd_engine.data.splits import held_out
+from kd_engine.data.twins import groups_of
 from kd_engine.errors import DataError
 from kd_engine.files import atomic_file
 from kd_engine.intake.archive import MOST_ENTRIES, MOST_RATIO
@@ -35,7 +37,8 @@ from kd_engine.signs import one_call
 SHEET = "thumbnails.png"
 CLASSES = "classes"
 HARMLESS_BYTES = 64 * 2**20  # that a file of any size may unpack to: all of it is in memory, several times
-_SPLIT = dict(zip(NAMES, ("x_train", "y_train", "x_test", "y_test"), strict=True))  # as Keras calls them
+_KERAS = dict(zip(NAMES, ("x_train", "y_train", "x_test", "y_test"), strict=True))
+_VALIDATION = (("val_images", "val_labels"), ("x_val", "y_val"), ("x_valid", "y_valid"))  # as others call them
 _WHOLE = {"images": "x", "labels": "y"}
 _Array = NDArray[Any]
 
@@ -46,7 +49,8 @@ def check_arrays(
     """Checks an .npz file and writes `dataset.npz` and `thumbnails.png`.
 
     It holds `train_images`, `train_labels`, `test_images` and `test_labels` (or x_train, y_train, x_test, y_test), or
-    `images` and `labels` to be split here; and perhaps `classes`, their names by label.
+    `images` and `labels` to be split here; and perhaps `validation_images` and `validation_labels` (or val_...), and
+    `classes`, their names by label.
 
     Args:
         test_share: of each class, where the file has no splits.
@@ -100,9 +104,10 @@ def _named(given: Mapping[str, _Array], test_share: float) -> tuple[dict[str, _A
     """The four arrays by the names that the reader knows, and the classes where they are given."""
     rest = {CLASSES: given[CLASSES]} if CLASSES in given else {}
     _check_counts(given)
-    for names in (dict(zip(NAMES, NAMES, strict=True)), _SPLIT):
+    rest |= _validation(given)
+    for names in (dict(zip(NAMES, NAMES, strict=True)), _KERAS):
         if all(theirs in given for theirs in names.values()):
-            return {ours: given[theirs] for ours, theirs in names.items()} | rest, []
+            return {ours: _plain(given[theirs], ours, theirs) for ours, theirs in names.items()} | rest, []
     for names in ({name: name for name in _WHOLE}, _WHOLE):
         if all(theirs in given for theirs in names.values()):
             whole = {ours: given[theirs] for ours, theirs in names.items()}
@@ -111,8 +116,25 @@ def _named(given: Mapping[str, _Array], test_share: float) -> tuple[dict[str, _A
             ]
     raise DataError(
         f"the file holds {', '.join(sorted(given)) or 'nothing'}; expected {', '.join(NAMES)} (or "
-        f"{', '.join(_SPLIT.values())}), or images and labels to be split here."
+        f"{', '.join(_KERAS.values())}), or images and labels to be split here."
     )
+
+
+def _validation(given: Mapping[str, _Array]) -> dict[str, _Array]:
+    """The two arrays of a validation split, where there are such."""
+    for names in (OF_VALIDATION, *_VALIDATION):
+        there = [name for name in names if name in given]
+        if len(there) == 1:
+            raise DataError(f"the file holds {there[0]} alone; expected both {names[0]} and {names[1]}.")
+        if there:
+            return {
+                ours: _plain(given[theirs], ours, theirs) for ours, theirs in zip(OF_VALIDATION, names, strict=True)
+            }
+    return {}
+
+
+def _plain(array: _Array, ours: str, theirs: str) -> _Array:
+    return plain_labels(array, theirs) if ours.endswith("labels") else array
 
 
 def _check_counts(given: Mapping[str, _Array]) -> None:
@@ -123,16 +145,16 @@ def _check_counts(given: Mapping[str, _Array]) -> None:
 
 
 def _split(images: _Array, labels: _Array, test_share: float) -> dict[str, _Array]:
-    labels = labels.reshape(-1) if labels.ndim == 2 and 1 in labels.shape else labels
+    labels = plain_labels(labels, "labels")
     count = len(images) if images.ndim else 0
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) != count or count < 2:
-        raise DataError(
-            f"there are {count} images and labels of type {labels.dtype} and shape "
-            f"{labels.shape}; expected an integer for each image."
-        )
+    if len(labels) != count or count < 2:
+        raise DataError(f"there are {count} images and {len(labels)} labels; expected an integer for each image.")
     if int(labels.min()) < 0:
         raise DataError("there is a label below 0; expected numbers from 0 to classes - 1.")
-    tested = held_out(labels, max(1, round(test_share * len(labels))), TEST_SEED)
+    if int(labels.max()) >= MOST_CLASSES:
+        raise DataError(f"there is a label of {int(labels.max())}; at most {MOST_CLASSES:,} classes are taken.")
+    twins = groups_of([torch.from_numpy(np.ascontiguousarray(images))]) if images.ndim > 1 else None
+    tested = held_out(labels, max(1, round(test_share * len(labels))), TEST_SEED, twins)
     parts = {"train": ~tested, "test": tested}
     return {f"{part}_{what}": array[mask] for part, mask in parts.items()
             for what, array in (("images", images), ("labels", labels))}  # fmt: skip
@@ -140,7 +162,7 @@ def _split(images: _Array, labels: _Array, test_share: float) -> dict[str, _Arra
 
 def _check_labels(raw: RawData) -> None:
     classes = len(raw.classes or ())
-    for part, labels in (("train", raw.train_labels), ("test", raw.test_labels)):
+    for part, _, labels in raw.parts():
         if int(labels.max()) >= classes:
             raise DataError(f"the {part} labels go up to {int(labels.max())}, and there are {classes} classes.")
 
@@ -149,11 +171,8 @@ def _survey(
     raw: RawData, findings: Findings, progress: Callable[[int, int], None]
 ) -> dict[int, list[NDArray[np.uint8]]]:
     thumbnails: dict[int, list[NDArray[np.uint8]]] = {}
-    of, done = len(raw.train_labels) + len(raw.test_labels), 0
-    for part, images, labels in (
-        ("train", raw.train_images, raw.train_labels),
-        ("test", raw.test_images, raw.test_labels),
-    ):
+    of, done = sum(len(labels) for _, _, labels in raw.parts()), 0
+    for part, images, labels in raw.parts():
         for number, (image_CHW, label) in enumerate(zip(images.numpy(), labels.tolist(), strict=True)):
             pixels = np.ascontiguousarray(image_CHW)
             digest = hashlib.sha256(pixels.data).hexdigest()

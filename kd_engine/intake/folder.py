@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tarfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kd_engine.catalog import PREPARED
+from kd_engine.data.pictures import SUFFIXES
 from kd_engine.errors import DataError
 from kd_engine.files import atomic_file
 from kd_engine.intake.archive import Member
-from kd_engine.intake.layout import Layout, Placed
+from kd_engine.intake.layout import Layout, Placed, draw_test
 from kd_engine.intake.manifest import MOST_LISTED, Findings, Image
 from kd_engine.intake.sheet import COLUMNS, draw_sheet
 from kd_engine.intake.survey import Broken, Survey, in_threads, pixel_sha256, survey
@@ -68,6 +69,8 @@ def check_pictures(
             progress(done, len(layout.placed))
         checking.verify(broken)
     checking.tell_apart(out_dir / PREPARED["image_folder"])
+    if layout.test_share is not None:
+        checking.keep_twins_together(out_dir / PREPARED["image_folder"], layout.test_share)
     checking.write_samples(out_dir / SAMPLES)
     draw_sheet(layout.classes, checking.thumbnails, out_dir / SHEET)
     return checking.findings.manifest()
@@ -110,6 +113,9 @@ class _Checking:
             findings.count(found.counts)
         if found.thumbnail is not None:
             self.thumbnails[placed.label].append(found.thumbnail)
+        self._add(prepared, placed, content)
+
+    def _add(self, prepared: tarfile.TarFile, placed: Placed, content: bytes) -> None:
         self._places.append(self._place(placed))
         entry = tarfile.TarInfo(self._places[-1])
         entry.size = len(content)
@@ -124,10 +130,15 @@ class _Checking:
                 f"{len(found):,} of {len(self._layout.placed):,} pictures cannot be used: {listed}. Replace them, or "
                 "send it again with broken=skip to leave them out."
             )
-        used = {(image.split, image.label) for image in self.findings.images}
+        used = Counter((image.split, image.label) for image in self.findings.images)
+        sent = Counter((placed.split, placed.label) for placed in self._layout.placed)
+        lost = [name for label, name in enumerate(self._layout.classes)
+                if 0 < 2 * used["train", label] < sent["train", label]]  # fmt: skip
         missing = [name for label, name in enumerate(self._layout.classes) if ("train", label) not in used]
         if missing:
             raise DataError(f"no picture to train on can be used in: {', '.join(missing[:5])}.")
+        if lost:
+            raise DataError(f"more than half of the pictures to train on cannot be used in: {', '.join(lost[:5])}.")
         if not any(split == "test" for split, _ in used):
             raise DataError("no picture to test on can be used.")
 
@@ -141,12 +152,44 @@ class _Checking:
             for (number, _), key in in_threads(lambda picture: pixel_sha256(picture[1]), contents, _size):
                 images[number] = replace(images[number], key=key)
 
+    def keep_twins_together(self, prepared: Path, share: float) -> None:
+        """Draws the test split anew where equal pictures lie on both sides of it, and writes the file in its order."""
+        images, numbers = self.findings.images, dict[str, int]()
+        twins = {image.name: numbers.setdefault(image.key, len(numbers)) for image in images}
+        sides: dict[str, set[str]] = defaultdict(set)
+        for image in images:
+            sides[image.key].add(image.split)
+        if all(len(side) == 1 for side in sides.values()):
+            return
+        tested = draw_test([image.name for image in images], [image.label for image in images], share, twins)
+        before, self._places = self._places, []
+        self._kept.clear()
+        with (
+            tarfile.open(prepared, "r:") as old,
+            atomic_file(prepared) as file,
+            tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as new,
+        ):
+            for number, (image, test) in enumerate(zip(list(images), tested, strict=True)):
+                content = _content(old, before[number])
+                split = "test" if test else "train"
+                images[number] = replace(image, split=split)
+                if split != image.split:
+                    self._recount(content, split)
+                self._add(new, Placed(Member(image.name, 0), split, image.label), content)
+        moved = sum(side == {"train", "test"} for side in sides.values())
+        self.findings.notes.append(f"{moved:,} groups of equal pictures were put on one side of the split")
+
+    def _recount(self, content: bytes, split: str) -> None:
+        found = survey(content, thumbnail=False)
+        assert isinstance(found, Survey), "it was decoded before"
+        self.findings.count(found.counts if split == "train" else -found.counts)
+
     def write_samples(self, path: Path) -> None:
         """Which picture is which sample: those of a split are counted from 0, class by class."""
         with atomic_file(path) as file:
             lines = csv.writer(text := io.TextIOWrapper(file, "utf-8", newline=""))
             lines.writerow(["split", "sample", "class", "file"])
-            for split in ("train", "test"):
+            for split in ("train", "validation", "test"):
                 names = [
                     (name, file_name)
                     for label, name in enumerate(self._layout.classes)
@@ -159,8 +202,14 @@ class _Checking:
         """A name of our own: the archive's may not be one that every file system takes. Its order is kept."""
         kept = self._kept[placed.split, placed.label]
         kept.append(placed.member.name)
-        suffix = placed.member.name.rpartition(".")[2].lower()
-        return f"{placed.split}/{placed.label:06}/{len(kept):08}.{suffix}"
+        suffix = next((end for end in SUFFIXES if placed.member.name.lower().endswith(end)), ".png")
+        return f"{placed.split}/{placed.label:06}/{len(kept):08}{suffix}"
+
+
+def _content(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    assert file is not None, "only files were written"
+    return file.read()
 
 
 def _size(job: Sequence[Any]) -> int:

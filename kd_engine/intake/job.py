@@ -50,7 +50,7 @@ def _check(
         found = sniff(file)
     about = {"format": found, "sha256": spec.upload_sha256, "bytes": path.stat().st_size}
     if found in ("zip", "tar", "parquet"):
-        source, layout = _pictures(path, found, spec.test)
+        source, layout = _pictures(path, found, spec)
         manifest = folder.check_pictures(source, layout, out_dir, broken=spec.broken, progress=report)
         return about | {"layout": "image_folder"} | manifest, (PREPARED["image_folder"], folder.SAMPLES, folder.SHEET)
     if found == "npz":
@@ -59,11 +59,11 @@ def _check(
     raise DataError(f"by its content the file is {FORMATS[found]}; expected {_READ}.")
 
 
-def _pictures(path: Path, found: Format, test_share: float) -> tuple[folder.Source, Layout]:
+def _pictures(path: Path, found: Format, spec: CheckSpec) -> tuple[folder.Source, Layout]:
     if found == "parquet":
         from kd_engine.intake.table import PictureTable  # only now: pyarrow takes a while to import
 
         table = PictureTable(path)
-        return table, table.layout(test_share)
+        return table, table.layout(spec.test)
     archive = Archive(path, is_tar=found == "tar")
-    return archive, lay_out(archive.members, test_share)
+    return archive, lay_out(archive.members, spec.test, keep_going=spec.broken == "skip")

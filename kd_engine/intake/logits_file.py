@@ -17,8 +17,6 @@ from kd_engine.errors import DataError
 from kd_engine.intake.arrays import load_arrays
 from kd_engine.models.foreign import LogitsParams, RecordedLogits, keys_of
 
-_NAMES = ("train", "test")
-
 
 def recorded_logits(path: Path, raw: RawData, num_classes: int) -> RecordedLogits:
     """The arrays `train` and `test` (N x K each) of an .npz file, as a network that knows these images.
@@ -30,16 +28,16 @@ def recorded_logits(path: Path, raw: RawData, num_classes: int) -> RecordedLogit
         DataError: an array is missing, is not of numbers, or does not fit the data set.
     """
     arrays = load_arrays(path)
-    missing = [name for name in _NAMES if name not in arrays]
+    images = {name: found for name, found, _ in raw.parts()}
+    missing = [name for name in images if name not in arrays]
     if missing:
         raise DataError(
-            f"the file holds {', '.join(sorted(arrays)) or 'nothing'}; expected the arrays train and test, the logits "
-            "of all images of each split in their order."
+            f"the file holds {', '.join(sorted(arrays)) or 'nothing'}; expected the arrays {' and '.join(images)}, the "
+            "logits of all images of each split in their order."
         )
-    images = {"train": raw.train_images, "test": raw.test_images}
-    parts = [_checked(arrays[name], name, len(images[name]), num_classes) for name in _NAMES]
+    parts = [_checked(arrays[name], name, len(images[name]), num_classes) for name in images]
     network = RecordedLogits(LogitsParams(images=sum(map(len, parts)), classes=num_classes))
-    keys = [key for name in _NAMES for key in keys_of(images[name])]
+    keys = [key for name in images for key in keys_of(images[name])]
     network.keys_N2.copy_(torch.tensor(keys, dtype=torch.int64))
     network.logits_NK.copy_(torch.from_numpy(np.concatenate(parts)))
     return network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from kd_engine.data.normalisation import mean_and_std
 
 MOST_LISTED = 100  # of each kind of problem; their number is always given
+_NAMED = 5  # classes in a note
+_FEW_TESTED = 100  # images
 _SIDES = (32, 64, 96, 128, 160, 192, 224)  # pixels that networks are usually made for
 
 
@@ -59,10 +62,13 @@ class Findings:
         """All of it as JSON data."""
         assert self.counts is not None, "train has pictures"
         mean, std = mean_and_std(torch.from_numpy(self.counts))
+        splits = {split: self._split(split) for split in ("train", "validation", "test")}
+        if not splits["validation"]["images"]:  # then each job holds images out of train
+            del splits["validation"]
         sizes = {name: _spread(values) for name, values in (("height", self.heights), ("width", self.widths))}
         return {
             "classes": list(self.classes),
-            "splits": {split: self._split(split) for split in ("train", "test")},
+            "splits": splits,
             "channels": len(mean),
             "sizes": sizes,
             "default_size": [default_side(sizes)] * 2,
@@ -71,7 +77,7 @@ class Findings:
             "duplicates": duplicates(self.images, self.classes),
             "broken": {"count": len(self.broken), "listed": self.broken[:MOST_LISTED]},
             "left_out": dict(self.left_out),
-            "notes": self.notes,
+            "notes": [*self.notes, *split_notes(self.classes, splits)],
         }
 
     def _split(self, split: str) -> dict[str, Any]:
@@ -80,6 +86,31 @@ class Findings:
             if image.split == split:
                 by_class[image.label] += 1
         return {"images": sum(by_class), "by_class": by_class}
+
+
+def split_notes(classes: Sequence[str], splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the numbers of images do not allow to say."""
+    notes = []
+    images = splits["test"]["images"]
+    if images < _FEW_TESTED:
+        points = 100 * 1.96 * 0.5 / math.sqrt(images)  # at an accuracy of a half, where it is widest
+        notes.append(
+            f"test has {images:,} images: an accuracy on so few is known to {min(points, 50):.0f} points either way, "
+            "too little for most comparisons"
+        )
+    for split in [name for name in ("validation", "test") if name in splits]:
+        absent = _named(classes, splits[split]["by_class"], 0)
+        if absent:
+            notes.append(f"{split} has no images of {absent}: what is measured there says nothing of these classes")
+    single = _named(classes, splits["train"]["by_class"], 1)
+    if single:
+        notes.append(f"train has a single image of {single}: it stays in train, and little can be learnt of it")
+    return notes
+
+
+def _named(classes: Sequence[str], by_class: Sequence[int], images: int) -> str:
+    found = [name for name, count in zip(classes, by_class, strict=True) if count == images]
+    return ", ".join(found[:_NAMED]) + (f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else "")
 
 
 def default_side(sizes: Mapping[str, Mapping[str, float]]) -> int:

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from kd_engine.data.names import in_order
 from kd_engine.errors import DataError
 from kd_engine.intake.archive import HARMLESS_BYTES, MOST_ENTRIES, MOST_FILE_BYTES, MOST_RATIO, Member
 from kd_engine.intake.confined import Confines, confined
-from kd_engine.intake.layout import MOST_CLASSES, Layout, Placed, test_mask
+from kd_engine.intake.layout import MOST_CLASSES, Layout, Placed, draw_test, joined_splits
+from kd_engine.intake.purpose import Split
 
 _ROWS = "kd_engine.intake.table_rows"
 _MEMORY, _MEMORY_OF_A_BYTE, _MOST_MEMORY = 2**29, 4, 2**32
@@ -29,7 +31,7 @@ class PictureTable:
         answers = self._confined("labels", most_rows=MOST_ENTRIES)
         self._column, self._names = json.loads(next(answers))
         self._labels: list[Any] = []
-        splits: list[str] = []
+        splits: list[Split] = []
         for answer in answers:
             found, split = json.loads(answer)
             self._labels += found
@@ -45,19 +47,20 @@ class PictureTable:
         classes, labels = self._classes(self._labels)
         names = [f"row {number}" for number in range(len(labels))]
         if self._splits is not None:
-            splits, notes = self._splits, []
-            if set(splits) != {"train", "test"}:
-                raise DataError(
-                    "the column 'split' has rows of one split alone; expected train, and test or validation."
-                )
+            joined, notes = joined_splits(set(self._splits))
+            splits, share = [joined[split] for split in self._splits], None
+            known = {label for label, split in zip(labels, splits, strict=True) if split == "train"}
+            strange = [name for label, name in enumerate(classes) if label not in known]
+            if strange:
+                raise DataError(f"there are classes to test on that train does not have: {', '.join(strange[:5])}.")
         else:
-            tested = test_mask([f"{number:012}" for number in range(len(labels))], labels, test_share)
+            tested = draw_test([f"{number:012}" for number in range(len(labels))], labels, test_share)
             splits = ["test" if test else "train" for test in tested]
-            notes = [f"the table has no column 'split': {test_share:.0%} of each class are test"]
+            notes, share = [f"the table has no column 'split': {test_share:.0%} of each class are test"], test_share
         # no file has a name here: its suffix says that it is a picture, and the content says of which kind
         members = [Member(f"{name}.png", 0) for name in names]
         placed = tuple(Placed(*row) for row in zip(members, splits, labels, strict=True))
-        return Layout(classes, placed, tuple(notes))
+        return Layout(classes, placed, tuple(notes), test_share=share)
 
     def contents(self, wanted: Iterable[Member]) -> Iterator[tuple[Member, bytes]]:
         """The pictures of these rows, in the table's order.
@@ -88,7 +91,7 @@ class PictureTable:
             raise DataError(
                 f"{missing:,} of {len(values):,} rows have no '{self._column}'; fill them, or leave them out."
             )
-        found = sorted(set(values))
+        found = in_order(set(values)) if all(isinstance(value, str) for value in values) else sorted(set(values))
         if len(found) < 2:
             raise DataError(f"the column '{self._column}' holds one class, {found[0]!r}; expected at least two.")
         if len(found) > MOST_CLASSES:

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kd_engine.errors import DataError
+from kd_engine.intake.purpose import Split, split_of
 
 _LABELS = ("label", "labels", "class", "target", "fine_label")
 _SPLIT = "split"
-_SPLITS = {"train": "train", "training": "train", "test": "test", "val": "test", "valid": "test", "validation": "test"}
 _LONGEST_LABEL = 1000
 _LABELS_AT_A_TIME = 1024
 _PICTURES_AT_A_TIME = 16
@@ -128,8 +128,8 @@ def _published_names(schema: pa.Schema, column: str) -> list[str] | None:
     return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
 
 
-def _split_of(value: Any) -> str:
-    split = _SPLITS.get(str(value).lower())
+def _split_of(value: Any) -> Split:
+    split = split_of(str(value))
     if split is None:
         raise DataError(
             f"the column 'split' holds {str(value)[:_LONGEST_LABEL]!r}; expected train, test or validation."

@@ -92,6 +92,12 @@ class Tar:
         self._left -= entry.size
         return b"".join(parts)
 
+    def head(self, entry: Entry, most: int) -> bytes:
+        """The first bytes of the entry that was given last; what is read after them lacks these."""
+        content = self._take(min(entry.size, most))
+        self._left -= len(content)
+        return content
+
     def _header(self) -> tarfile.TarInfo | None:
         block = self._stream.read(_BLOCK)
         self._heard(len(block))

@@ -23,7 +23,11 @@ class DatasetSpec(Strict):
         None, description="Of data sets that have any; the catalogue has their schema."
     )
     validation: float | None = Field(
-        None, gt=0, le=1_000_000, description="Held out of train: a fraction below 1, or a number of images."
+        None,
+        gt=0,
+        le=1_000_000,
+        description="Held out of train: a fraction below 1, or a number of images. Not used where the data set brings "
+        "a validation split.",
     )
     mean: tuple[float, ...] | None = Field(None, description="Of pixels in [0, 1], a value a channel.")
     std: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(None, description="As `mean`.")
@@ -51,7 +55,11 @@ class DatasetSpec(Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        self.check_fits(self.facts)
+        facts = self.facts
+        self.check_fits(facts)
+        if facts.validation is not None and self.validation not in (None, facts.validation):
+            message = f"the data set brings its own {facts.validation:,} images for validation; leave this out."
+            raise wrong("not_used", message, "validation")
         return self
 
     def check_fits(self, facts: Facts) -> None:
@@ -61,6 +69,8 @@ class DatasetSpec(Strict):
             if values is not None and facts.channels is not None and len(values) != facts.channels:
                 message = f"'{field}' has {len(values)} values; {self.name} has {facts.channels} channels."
                 raise wrong("wrong_shape", message, field)
+        if facts.validation is not None:  # then nothing is held out
+            return
         held_out = self.held_out(facts.train)
         # a default may come out too large as well, once it is known of how few images
         if facts.train is not None and held_out is not None and not 0 < held_out <= facts.train // 2:
@@ -107,7 +117,7 @@ class DatasetSpec(Strict):
         return DatasetSpec(
             name=self.name,
             params=self.params,
-            validation=self.row.validation if self.validation is None else self.validation,
+            validation=facts.validation or (self.row.validation if self.validation is None else self.validation),
             mean=self.mean or facts.mean,
             std=self.std or facts.std,
         )

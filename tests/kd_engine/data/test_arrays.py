@@ -18,6 +18,7 @@ from kd_engine.catalog.dataset_params import ArraysParams
 from kd_engine.data import arrays
 from kd_engine.data.arrays import read
 from kd_engine.data.dataset import Dataset, load
+from kd_engine.data.splits import VALIDATION_SEED, held_out
 from kd_engine.errors import DataError
 from kd_engine.spec import DatasetSpec
 
@@ -93,6 +94,44 @@ def test_by_name(tmp_path: Path) -> None:
     assert len(data.facts.mean) == 3
 
 
+@pytest.mark.parametrize("name", ["validation", "val"])
+def test_a_validation_split_that_is_there_is_used_as_it_is(tmp_path: Path, name: str) -> None:
+    before = save(tmp_path, train_labels=(np.arange(12) % 3)[:, None])
+    plain = loaded(tmp_path)
+    own = {f"{name}_images": before["test_images"][:4] // 2, f"{name}_labels": np.arange(4)[:, None] % 3}
+    content = save(tmp_path, **own)
+
+    data = loaded(tmp_path, validation=0.5)
+
+    assert [len(data.train), len(data.validation), len(data.test)] == [12, 4, 6]
+    assert np.array_equal(data.validation.images_NCHW[:, 0].numpy(), content[f"{name}_images"])
+    assert data.facts is not None
+    assert data.facts.validation == 4
+    assert data.sha256 != plain.sha256
+
+
+def test_copies_stay_on_one_side_of_validation_and_are_counted(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    images = np.repeat(random.integers(0, 256, (30, 8, 10), dtype=np.uint8), 4, axis=0)
+    save(tmp_path, train_images=images, train_labels=np.arange(120) // 4 % 3, test_images=images[:6])
+
+    data = loaded(tmp_path, validation=0.2)
+
+    held = {image.numpy().tobytes() for image in data.validation.images_NCHW}
+    assert 0 < len(data.validation) <= 24
+    assert held.isdisjoint(image.numpy().tobytes() for image in data.train.images_NCHW)
+    assert (data.duplicates.train, data.duplicates.test_in_train) == (90, 6)
+    assert data.split_sha256 != data.sha256
+
+
+def test_without_copies_the_draw_and_what_names_it_are_those_of_earlier_jobs(tmp_path: Path) -> None:
+    save(tmp_path)
+    data = loaded(tmp_path, validation=0.25)
+    mask = held_out(np.arange(12) % 3, 3, VALIDATION_SEED)
+    assert np.array_equal(data.validation.images_NCHW[:, 0].numpy(), made()["train_images"][mask])
+    assert data.split_sha256 == data.sha256
+
+
 def test_classes_may_be_named(tmp_path: Path) -> None:
     save(tmp_path)
     params = {"path": "mine.npz", "classes": ["a", "b", "c", "d"]}
@@ -116,12 +155,18 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"test_images": np.zeros((6, 8, 11), np.uint8)}, r"train images are \(1, 8, 10\).*test images \(1, 8, 11\)"),
     ({"test_images": np.zeros((5, 8, 10), np.uint8)}, "test_images has 5 images and test_labels 6 labels"),
     ({"train_images": np.zeros((0, 8, 10), np.uint8), "train_labels": np.zeros(0, int)}, "train_images is 0 x 8 x 10"),
-    ({"train_labels": np.zeros(12)}, "train_labels is float64 with 1 dimensions; expected one dimension of integers"),
-    ({"train_labels": np.eye(12, 3, dtype=int)}, "int64 with 2 dimensions"),
+    ({"train_labels": np.zeros(12)}, r"is float64 of shape \(12,\); .*train_labels.astype\('int64'\)"),
+    ({"train_labels": np.eye(3, dtype=int)[np.arange(12) % 3]}, r"one-hot: write train_labels = .*argmax\(axis=1\)"),
+    ({"train_labels": np.ones((12, 3), int)}, "several labels, or none"),
+    ({"train_labels": np.array(list("abc") * 4)}, r"texts: .*numpy.unique\(train_labels, return_inverse"),
+    ({"train_labels": np.arange(12) % 3 + 0.5}, "no whole numbers"),
+    ({"train_labels": np.arange(12) % 3 + 1}, "begin at 1: for the labels of each split write labels = labels - 1"),
+    ({"train_labels": np.arange(12) % 3 * 2}, r"numpy.searchsorted\(numpy.unique\(train_labels\), labels"),
+    ({"validation_images": np.zeros((2, 8, 10), np.uint8)}, "does not hold validation_labels"),
     ({"train_labels": np.arange(12) - 1}, "holds a label below 0"),
     ({"train_labels": np.arange(12) * 2}, "the train labels are 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, ...; expected two"),
     ({"train_labels": np.zeros(12, int)}, "the train labels are 0; expected two classes or more"),
-    ({"test_labels": np.arange(6)}, "the test labels, of shape .*, run from 0 to 5; expected 6 of them from 0 to 2"),
+    ({"test_labels": np.arange(6)}, "there are labels up to 5 to test on, and train has 0 to 2"),
     ({"train_labels": np.array([{}] * 12, dtype=object)}, "mine.npz cannot be read: 'train_labels.npy' holds Python"),
 ]  # fmt: skip
 

@@ -76,6 +76,31 @@ class TestRead:
 
         assert same(read(data_dir, params(), None), before)
 
+    @pytest.mark.parametrize("name", ["val", "validation", "valid"])
+    def test_of_three_splits_each_is_what_its_name_says(self, data_dir: Path, name: str) -> None:
+        paint(data_dir / "pets" / "test" / "dog" / "t.png", 30)
+        (data_dir / "pets" / "val").rename(data_dir / "pets" / name)
+
+        data = loaded(data_dir)
+
+        assert [len(data.train), len(data.validation), len(data.test)] == [7, 3, 1]
+
+    def test_a_picture_is_one_by_its_content_and_a_lost_class_is_told(self, data_dir: Path) -> None:
+        cat = data_dir / "pets" / "train" / "cat"
+        paint(cat / "x.jpg").rename(cat / "x.jfif")
+        assert len(read(data_dir, params(), None).train_labels) == 8
+        (cat / "y.raw").write_bytes(b"\0\1")
+        with pytest.raises(DataError, match=r"train/cat holds 4 pictures, and 1 files that are none .*: y\.raw"):
+            read(data_dir, params(), None)
+
+    def test_numbers_are_classes_in_the_order_of_numbers(self, data_dir: Path) -> None:
+        for number in (10, 9, 2):
+            paint(data_dir / "n" / "train" / str(number) / "1.png", number)
+            paint(data_dir / "n" / "val" / str(number) / "1.png", 50 + number)
+        raw = read(data_dir, params("n"), None)
+        assert raw.classes == ("2", "9", "10")
+        assert raw.train_labels.tolist() == [0, 1, 2]
+
     @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "CMYK", "1"])
     def test_every_kind_of_pixel_becomes_colour(self, data_dir: Path, mode: str) -> None:
         path = data_dir / "pets" / "val" / "dog" / ("b.tif" if mode == "CMYK" else "b.png")
@@ -104,7 +129,7 @@ class TestRead:
         (data_dir / "pets" / "train" / "cat" / "notes.txt").write_text("x")
 
         assert len(read(data_dir, params(), None).train_labels) == 7
-        assert "pets/train/cat: 1 files are not pictures" in caplog.text
+        assert "pets/train/cat: 1 files are no pictures" in caplog.text
 
 
 class TestCache:

@@ -21,11 +21,33 @@ def test_exact_number_and_the_same_share_of_every_class(labels: list[int], share
 
     mask = held_out(labels_N, count, seed)
 
-    assert mask.sum() == count
+    assert mask.sum() == min(count, len(labels_N) - len(set(labels)))
+    sizes = np.bincount(labels_N)
     for label in set(labels):
         members = labels_N == label
         exact = members.sum() * count / len(labels_N)
-        assert abs(mask[members].sum() - exact) < 1
+        assert mask[members].sum() < sizes[label]
+        if all(size * count / len(labels_N) <= size - 1 for size in sizes if size):
+            assert abs(mask[members].sum() - exact) < 1
+
+
+@given(labels=labels_lists, copies=st.lists(st.integers(0, 40), min_size=200, max_size=200), share=st.floats(0, 0.5))
+def test_equal_images_stay_together(labels: list[int], copies: list[int], share: float) -> None:
+    labels_N, twins_N = np.array(labels), np.array(copies[: len(labels)])
+    count = round(share * len(labels_N))
+
+    mask = held_out(labels_N, count, 0, twins_N)
+
+    for group in set(twins_N.tolist()):
+        assert len(set(mask[twins_N == group].tolist())) == 1
+    assert all((~mask[labels_N == label]).any() for label in set(labels))
+
+
+@given(labels=labels_lists, seed=st.integers(0, 2**32 - 1))
+def test_where_none_has_a_twin_the_draw_is_the_one_without(labels: list[int], seed: int) -> None:
+    labels_N = np.array(labels)
+    expected = held_out(labels_N, len(labels) // 3, seed)
+    assert np.array_equal(held_out(labels_N, len(labels) // 3, seed, np.arange(len(labels))), expected)
 
 
 @given(labels=labels_lists, seed=st.integers(0, 2**32 - 1))

@@ -127,13 +127,56 @@ def test_whatever_is_changed_is_read_or_refused(form: str, data: st.DataObject) 
 
 
 @pytest.mark.parametrize("name", [
-    "/etc/passwd", "../up", "a/../../up", "a/..", "..", "C:/windows", "a\\..\\b", "line\nbreak", "bell\a", "n" * 1001,
+    "/etc/passwd", "../up", "a/../../up", "a/..", "..", "C:/windows", "a\\..\\b", "\\\\host\\a", "line\nbreak",
+    "bell\a", "n" * 1001,
 ])  # fmt: skip
 @pytest.mark.parametrize("is_tar", [False, True])
 def test_names_that_lead_out_or_cannot_be_shown_are_refused(tmp_path: Path, name: str, is_tar: bool) -> None:
     pack = tarred if is_tar else zipped
-    with pytest.raises(DataError, match=r"leads out of a folder|cannot be shown or is too long"):
+    with pytest.raises(DataError, match=r"leads out of a folder|with control characters or of more than"):
         Archive(pack(tmp_path / "archive", {"good.png": b"x", name: b"x"}), is_tar=is_tar)
+
+
+@pytest.mark.parametrize("is_tar", [False, True])
+def test_names_have_one_spelling_and_may_be_joined_as_windows_does(tmp_path: Path, is_tar: bool) -> None:
+    apart, spaced = "U\u0308bung/1.png", "shots/4.07.45\u202fPM.png"
+    files = {apart: b"1", spaced: b"2", "a\\b\\3.png": b"3"}
+    archive = Archive((tarred if is_tar else zipped)(tmp_path / "archive", files), is_tar=is_tar)
+    assert {member.name: content for member, content in archive.contents(archive.members)} == {
+        "\u00dcbung/1.png": b"1", spaced: b"2", "a/b/3.png": b"3",
+    }  # fmt: skip
+
+
+def test_two_spellings_of_one_name_are_the_name_twice(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="twice"):
+        Archive(zipped(tmp_path / "archive", {"\u00dc.png": b"1", "U\u0308.png": b"2"}), is_tar=False)
+
+
+def test_utf8_that_does_not_say_so_is_utf8(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "archive", {"Übung/1.png": b"x"})
+    path.write_bytes(path.read_bytes().replace(b"\x00\x08\x08\x00", b"\x00\x00\x08\x00"))  # the flag, twice
+    with zipfile.ZipFile(path) as plain:
+        assert plain.namelist() != ["Übung/1.png"]
+    archive = Archive(path, is_tar=False)
+    assert [member.name for member in archive.members] == ["Übung/1.png"]
+    assert archive.guessed is None
+
+
+def test_what_a_file_is_shows_in_its_first_bytes(tmp_path: Path) -> None:
+    jpeg, webp = b"\xff\xd8\xff\xe0" + bytes(90), b"RIFF\0\0\0\0WEBPVP8 " + bytes(90)
+    files = {
+        "a.jfif": jpeg,
+        "b": webp,
+        "c.png": b"x",
+        "d.csv": b"a,b\n",
+        "e.bin": bytes(90),
+        "f.HEIC": b"\0\0\0\x18ftypheic",
+    }
+    for archive in (Archive(zipped(tmp_path / "zip", files), is_tar=False),
+                    Archive(tarred(tmp_path / "tar", files), is_tar=True)):  # fmt: skip
+        assert {member.name[0] for member in archive.members if member.is_picture} == set("abcf")
+        assert [member.name for member in archive.members if member.is_text] == ["d.csv"]
+        assert {member.name: content for member, content in archive.contents(archive.members)} == files
 
 
 def _links(kind: bytes) -> Callable[[Path], None]:

@@ -13,14 +13,17 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from kd_engine.catalog.dataset_params import ImageFolderParams, UploadedParams
 from kd_engine.data import image_folder, uploaded
+from kd_engine.data.dataset import load
 from kd_engine.errors import DataError
 from kd_engine.files import sha256_of
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.folder import WhatOfBroken, check_pictures
 from kd_engine.intake.layout import lay_out
+from kd_engine.spec import DatasetSpec
 from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
 
 
@@ -178,3 +181,54 @@ def test_a_class_may_be_called_anything_that_can_be_shown(tmp_path: Path) -> Non
     assert manifest["classes"] == sorted(names)
     with tarfile.open(tmp_path / "out" / "dataset.tar") as prepared:
         assert all(name.isascii() and "<" not in name for name in prepared.getnames())
+
+
+def test_three_splits_reach_jobs_as_three(tmp_path: Path) -> None:
+    files = _split()
+    files |= {f"pets/val/{name}/v.jfif": picture(6000 + n, form="JPEG") for n, name in enumerate(["cat", "dog"])}
+    manifest = _check(zipped(tmp_path / "a.zip", files), tmp_path / "out")
+    assert manifest["splits"]["validation"] == {"images": 2, "by_class": [1, 1]}
+    prepared = tmp_path / "out" / "dataset.tar"
+    params = {
+        "id": "ds_1", "height": 16, "width": 20, "sha256": sha256_of(prepared), "layout": "image_folder", "channels": 3,
+        "classes": manifest["classes"], "train": 12, "validation": 2,
+    }  # fmt: skip
+    asked = DatasetSpec.model_validate({"name": "uploaded", "params": params})
+    data = load(asked.resolved(), tmp_path, download=False, dataset_file=prepared)
+    assert [len(data.train), len(data.validation), len(data.test)] == [12, 2, 2]
+    assert asked.resolved().validation == 2
+    with pytest.raises(ValidationError, match="brings its own 2 images for validation"):
+        DatasetSpec.model_validate({"name": "uploaded", "params": params, "validation": 0.2})
+
+
+def test_copies_stay_on_one_side_of_a_split_that_is_drawn_here(tmp_path: Path) -> None:
+    """In several formats, and with mean and std of what is in train then."""
+    files = {
+        f"{name}/{n:02}.{form.lower()}": picture(100 * label + n // 2, form=form)
+        for label, name in enumerate(["cat", "dog"]) for n in range(20) for form in ("PNG", "BMP")
+    }  # fmt: skip
+    manifest = _check(zipped(tmp_path / "a.zip", files), tmp_path / "out")
+    assert manifest["duplicates"]["across_splits"]["count"] == 0
+    assert manifest["splits"]["test"] == {"images": 16, "by_class": [8, 8]}
+    assert any("equal pictures were put on one side" in note for note in manifest["notes"])
+    with tarfile.open(tmp_path / "out" / "dataset.tar") as prepared:
+        train = [name for name in prepared.getnames() if name.startswith("train/")]
+        pixels = [np.asarray(Image.open(file)) for name in train if (file := prepared.extractfile(name))]
+    assert manifest["splits"]["train"]["images"] == len(pixels) == 64
+    assert manifest["mean"] == pytest.approx((np.stack(pixels) / 255).mean(axis=(0, 1, 2)).tolist(), abs=1e-6)
+
+
+def test_what_the_splits_do_not_allow_to_say_is_told(tmp_path: Path) -> None:
+    files = by_class(3, prefix="train/") | {"train/bird/1.png": picture(70), "test/cat/a.png": picture(77)}
+    notes = _check(zipped(tmp_path / "a.zip", files), tmp_path / "out")["notes"]
+    assert notes == [
+        "test has 1 images: an accuracy on so few is known to 50 points either way, too little for most comparisons",
+        "test has no images of bird, dog: what is measured there says nothing of these classes",
+        "train has a single image of bird: it stays in train, and little can be learnt of it",
+    ]
+
+
+def test_a_class_that_loses_most_of_its_pictures_is_refused(tmp_path: Path) -> None:
+    files = _split() | {f"pets/train/cat/{n:02}.png": b"nothing" for n in range(4)}
+    with pytest.raises(DataError, match="more than half of the pictures to train on cannot be used in: cat"):
+        _check(zipped(tmp_path / "a.zip", files), tmp_path / "out", broken="skip")

@@ -80,7 +80,7 @@ def test_broken_rows_are_named(tmp_path: Path) -> None:
     ({"image": PICTURES, "a": LABELS, "b": LABELS}, None, "expected one called 'label'"),
     ({"image": PICTURES, "label": [1] * 20}, None, "one class, 1"),
     ({"image": PICTURES, "label": [None, *LABELS[1:]]}, None, "1 of 20 rows have no 'label'"),
-    ({"image": PICTURES, "label": LABELS, "split": ["train"] * 20}, None, "one split alone"),
+    ({"image": PICTURES, "label": LABELS, "split": ["train"] * 20}, None, "neither test nor validation"),
     ({"image": PICTURES, "label": LABELS, "split": ["extra"] * 20}, None, "holds 'extra'"),
     ({"image": PICTURES, "label": LABELS}, ["a", "b", "c"], "no row of 'c'"),
     ({"image": pa.array([], pa.binary()), "label": pa.array([], pa.int64())}, None, "0 rows"),
