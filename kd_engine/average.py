@@ -1,4 +1,8 @@
-"""An exponential moving average of a network's weights: Polyak and Juditsky 1992; decay per step."""
+"""An exponential moving average of a network's weights: Polyak and Juditsky 1992; decay per step.
+
+The decay rises with the steps, as in TensorFlow's ExponentialMovingAverage and in timm: a decay of .999 would
+still hold 90 % of the random start after a hundred steps.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +26,11 @@ class Average:
         self._decay = decay
 
     @torch.no_grad()
-    def update(self, module: nn.Module) -> None:
-        """One step of the average: a <- decay * a + (1 - decay) * w."""
+    def update(self, module: nn.Module, steps: int) -> None:
+        """One step of the average: a <- d * a + (1 - d) * w, d = min(decay, (1 + n) / (10 + n)) after n `steps`."""
+        decay = min(self._decay, (1 + steps) / (10 + steps))
         averaged, current = self.network.module.state_dict(), module.state_dict()
         floating = [name for name, tensor in averaged.items() if tensor.is_floating_point()]
-        torch._foreach_lerp_(
-            [averaged[name] for name in floating], [current[name] for name in floating], 1 - self._decay
-        )
+        torch._foreach_lerp_([averaged[name] for name in floating], [current[name] for name in floating], 1 - decay)
         for name in averaged.keys() - set(floating):
             averaged[name].copy_(current[name])

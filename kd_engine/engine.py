@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from kd_engine.checkpoint import load_tree
-from kd_engine.data.dataset import load
+from kd_engine.data.dataset import Dataset, load
 from kd_engine.device import choose_device, set_up
 from kd_engine.distributed import Seat, World, joined, torchrun_seat
 from kd_engine.environment import describe
@@ -111,6 +111,36 @@ def _launched(
     return launch(spec, options, emit, should_stop)
 
 
+def _checkpoint(spec: AnySpec, options: RunOptions) -> dict[str, Any] | None:
+    """What to go on from; None where there is nothing, or where an earlier version computed otherwise.
+
+    Half a training by one formula and half by another would be neither, so that such a job begins again.
+    """
+    if options.resume_from is None:
+        return None
+    tree = load_tree(options.resume_from)
+    if isinstance(spec, JobSpec) and (written := tree.get("formulas", {})) != spec.formulas:
+        differing = ", ".join(sorted(key for key, _ in written.items() ^ spec.formulas.items()))
+        log.warning("the checkpoint is of a version that computes this otherwise: %s; beginning again.", differing)
+        return None
+    return tree
+
+
+def _check_resumable(tree: dict[str, Any], spec: JobSpec, data: Dataset) -> None:
+    """Raises where a checkpoint is of another training.
+
+    Raises:
+        DataError: of another spec, or of other images or labels.
+    """
+    if not _same_training(tree["spec"], spec):
+        raise DataError("the checkpoint belongs to another spec, or to other data; start without it.")
+    if tree.get("data_sha256", data.sha256) != data.sha256:  # checkpoints of earlier versions do not say it
+        raise DataError(
+            f"the checkpoint was written on other images or labels than those that '{spec.dataset_name}' has now; "
+            "expected the same. Bring back the data as it was, or start without the checkpoint."
+        )
+
+
 def _same_training(written: dict[str, Any], spec: JobSpec) -> bool:
     """Whether a checkpoint's spec asks for the same; an earlier version may have written fewer of the defaults."""
     earlier = parse_spec(written).to_json()
@@ -177,7 +207,7 @@ def _run_in(
     emit: Callable[[Event], None],
     should_stop: Callable[[], bool],
 ) -> tuple[str, ...]:
-    resumed = None if options.resume_from is None else load_tree(options.resume_from)
+    resumed = _checkpoint(spec, options)
     emit(RunStarted(device=device.type, threads=threads, resumed=resumed is not None))
     if isinstance(spec, CheckSpec):
         from kd_engine.intake.job import run_check
@@ -197,8 +227,8 @@ def _run_in(
         return run_register(spec, data, device, options, emit, should_stop)
     assert data.facts is not None, "data that was loaded is known"
     spec = spec.settled(data.facts)
-    if resumed is not None and not _same_training(resumed["spec"], spec):
-        raise DataError("the checkpoint belongs to another spec, or to other data; start without it.")
+    if resumed is not None:
+        _check_resumable(resumed, spec, data)
     if world.first:
         write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
     check_memory(spec, data, device, world.size, options.memory)

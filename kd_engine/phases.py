@@ -284,6 +284,8 @@ class Phases:
             return
         tree = {
             "spec": self._spec.to_json(),
+            "formulas": self._spec.formulas,
+            "data_sha256": self._data.sha256,
             "results": [result.to_tree() for result in self._results],
             "trainer": state,
         }

@@ -15,12 +15,20 @@ class Schedule(Strict):
     """Base of the schedules; every one may begin with a linear warm-up."""
 
     name: str
-    warmup_epochs: float = Field(0.0, ge=0, le=10_000, description="Epochs of linear rise from 0 to the full rate.")
+    warmup_epochs: float = Field(
+        0.0, ge=0, le=10_000, description="Epochs of linear rise from 0 to where the schedule begins."
+    )
 
-    def factor(self, epoch: float, epochs: int) -> float:
-        """The factor on the learning rate after `epoch` epochs (fractions count) of `epochs`."""
+    def factor(self, epoch: float, epochs: int, step: float = 0.0) -> float:
+        """The factor on the learning rate after `epoch` epochs (fractions count) of `epochs`.
+
+        Args:
+            step: how much of an epoch the step is that the factor is for. A warm-up counts it as done: else the first
+                step, of a whole epoch where that is one step, would be taken at rate 0.
+        """
         if epoch < self.warmup_epochs:
-            return epoch / self.warmup_epochs
+            risen = min(1.0, (epoch + step) / self.warmup_epochs)
+            return risen * self._after_warmup(self.warmup_epochs, epochs)
         return self._after_warmup(epoch, epochs)
 
     def _after_warmup(self, epoch: float, epochs: int) -> float:

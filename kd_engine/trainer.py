@@ -142,7 +142,7 @@ class Trainer:
             torch.nn.utils.clip_grad_norm_(self.network.module.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
         if self._average is not None:
-            self._average.update(self.network.module)
+            self._average.update(self.network.module, self.epoch * self.steps + self.step)
         return loss.detach()
 
     def _summed(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -214,7 +214,7 @@ class Trainer:
         return {name: tensor.detach().clone() for name, tensor in self._counting.module.state_dict().items()}
 
     def _set_rate(self, epoch: float) -> None:
-        rate = self.recipe.optimizer.lr * self.recipe.schedule.factor(epoch, self.recipe.epochs)
+        rate = self.recipe.optimizer.lr * self.recipe.schedule.factor(epoch, self.recipe.epochs, 1 / self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
 

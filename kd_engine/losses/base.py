@@ -126,6 +126,15 @@ class LogitLoss(Loss):
             return _standardized(student_BK.float()), _standardized(teacher_BK.float())
         return student_BK.float(), teacher_BK.float()
 
+    def softened(self, student: Outputs, teacher: Outputs, temperature: float) -> tuple[Tensor, Tensor]:
+        """`prepared`, over the temperature, in float64.
+
+        Where T is 100 and more, all probabilities are nearly alike: T^2 times their differences would be float32's
+        noise.
+        """
+        student_BK, teacher_BK = self.prepared(student, teacher)
+        return student_BK.double() / temperature, teacher_BK.double() / temperature
+
 
 def _standardized(logits_BK: Tensor) -> Tensor:
     centred_BK = logits_BK - logits_BK.mean(dim=1, keepdim=True)

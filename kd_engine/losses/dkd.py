@@ -29,14 +29,15 @@ class DKD(LogitLoss):
     separable: ClassVar[bool] = True
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
-        student_BK, teacher_BK = self.prepared(student, teacher)
-        target_student_B1, others_student_BJ = _split(student_BK / self.temperature, labels_B)
-        target_teacher_B1, others_teacher_BJ = _split(teacher_BK / self.temperature, labels_B)
+        student_BK, teacher_BK = self.softened(student, teacher, self.temperature)
+        target_student_B1, others_student_BJ = _split(student_BK, labels_B)
+        target_teacher_B1, others_teacher_BJ = _split(teacher_BK, labels_B)
         target_B = _divergence(
             _against_rest(target_teacher_B1, others_teacher_BJ), _against_rest(target_student_B1, others_student_BJ)
         )
         others_B = _divergence(others_teacher_BJ, others_student_BJ)
-        return (self.alpha * target_B + self.beta * others_B).mean() * self.temperature**2
+        value_B = self.alpha * target_B + self.beta * others_B
+        return (value_B.mean() * self.temperature**2).float()
 
 
 def _split(scores_BK: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:

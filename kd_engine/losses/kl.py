@@ -24,8 +24,7 @@ class KL(LogitLoss):
     separable: ClassVar[bool] = True
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
-        student_BK, teacher_BK = self.prepared(student, teacher)
-        log_student_BK = (student_BK / self.temperature).log_softmax(dim=1)
-        log_teacher_BK = (teacher_BK / self.temperature).log_softmax(dim=1)
+        student_BK, teacher_BK = self.softened(student, teacher, self.temperature)
+        log_student_BK, log_teacher_BK = student_BK.log_softmax(dim=1), teacher_BK.log_softmax(dim=1)
         divergence_B = (log_teacher_BK.exp() * (log_teacher_BK - log_student_BK)).sum(dim=1)
-        return divergence_B.mean() * self.temperature**2
+        return (divergence_B.mean() * self.temperature**2).float()

@@ -36,7 +36,8 @@ def teacher_hash(teacher: TeacherSpec, dataset: DatasetSpec, data_sha256: str, w
         weights_sha256: of the file of weights that it starts from, if any: its name alone does not tell.
     """
     identity = teacher.model_dump(mode="json", exclude=_NOT_OF_THE_NETWORK)
-    return _trained_hash({"teacher": identity}, dataset, data_sha256, weights_sha256)
+    formulas = teacher.training.formulas if teacher.training else {}
+    return _trained_hash({"teacher": identity}, dataset, data_sha256, weights_sha256, formulas)
 
 
 def alone_hash(
@@ -55,9 +56,12 @@ def alone_hash(
     """
     recipe = training.model_dump(mode="json", exclude={"compile"})
     identity = {"alone": student.model_dump(mode="json"), "training": recipe, "seed": seed}
-    return _trained_hash(identity, dataset, data_sha256, weights_sha256)
+    return _trained_hash(identity, dataset, data_sha256, weights_sha256, training.formulas)
 
 
-def _trained_hash(identity: dict[str, Any], dataset: DatasetSpec, data_sha256: str, weights_sha256: str) -> str:
+def _trained_hash(
+    identity: dict[str, Any], dataset: DatasetSpec, data_sha256: str, weights_sha256: str, formulas: dict[str, int]
+) -> str:
     whole = identity | {"dataset": dataset.model_dump(mode="json"), "data": data_sha256}
-    return canonical_hash(whole | ({"weights": weights_sha256} if weights_sha256 else {}))
+    more = {"weights": weights_sha256, "formulas": formulas}
+    return canonical_hash(whole | {key: value for key, value in more.items() if value})

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from kd_engine.augmentations import misfit
 from kd_engine.catalog import Facts
 from kd_engine.losses import LossSpec
+from kd_engine.losses.dist import DIST
 from kd_engine.losses.kl import KL
 from kd_engine.spec.dataset import DatasetSpec
 from kd_engine.spec.handling import Handled
@@ -192,6 +193,13 @@ class JobSpec(Handled):
         alpha = DEFAULT_ALPHA if self.alpha is None else self.alpha
         temperature = DEFAULT_TEMPERATURE if self.temperature is None else self.temperature
         return (KL(temperature=temperature, weight=alpha),), round(1 - alpha, 12)
+
+    @property
+    def formulas(self) -> dict[str, int]:
+        """As `TrainingSpec.formulas`, of all that the job trains: a checkpoint of other numbers is not gone on from."""
+        teacher = self.teacher.training.formulas if self.teacher.training is not None else {}
+        dist = any(isinstance(loss, DIST) and loss.temperature > DIST.usual for loss in self.objective()[0])
+        return teacher | self.training.formulas | ({"dist": 2} if dist else {})
 
     def settled(self, facts: Facts) -> JobSpec:
         """What runs: `resolved` once the data was read, with all of its facts, and every check made again with them.

@@ -63,6 +63,15 @@ class TrainingSpec(Strict):
             raise wrong("listed_twice", "an epoch is listed twice; list each once.", "snapshots")
         return self
 
+    @property
+    def formulas(self) -> dict[str, int]:
+        """What the recipe uses and an earlier version computed otherwise, with the number of today's formula.
+
+        Networks and checkpoints of another number are not taken for this recipe's.
+        """
+        used = {"ema": self.ema is not None, "warm_up": self.schedule.warmup_epochs > 0}
+        return {name: 2 for name, is_used in used.items() if is_used}
+
     def turn(self, epoch: int) -> int:
         """Which epoch's order and augmentations epoch `epoch` (from 0) has: its own, or one that came before."""
         return epoch if self.fixed_views is None else epoch % self.fixed_views

@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from kd_engine.checkpoint import load_tree, save_tree
 from kd_engine.files import sha256_of
@@ -65,6 +67,48 @@ def test_resumed_run_equals_the_undisturbed_one(undisturbed: Path, tmp_path: Pat
     assert _course(tmp_path) == _course(undisturbed)
     assert _report(tmp_path) == _report(undisturbed)
     assert sha256_of(tmp_path / "confusion.png") == sha256_of(undisturbed / "confusion.png")
+
+
+def test_a_checkpoint_of_other_labels_is_refused(tmp_path: Path) -> None:
+    """The spec alone does not tell: a file may have been written anew under its old name."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    labels = np.arange(60) % 3
+    body = LONG | {
+        "dataset": {"name": "arrays", "params": {"path": "it.npz"}, "mean": [0.5], "std": [0.5]},
+        "teacher": {"model": "mlp", "training": {"epochs": 2, "batch_size": 8}},
+        "losses": ["kl"],
+    }
+    path = tmp_path / "data" / "it.npz"
+    path.parent.mkdir()
+
+    def write(train_labels: NDArray[np.int64]) -> None:
+        np.savez(path, train_images=images, train_labels=train_labels, test_images=images, test_labels=labels)
+
+    write(labels)
+    assert run_spec(body, tmp_path, Recorder(stop_after=5)).reason == "interrupted"
+    write(labels[::-1].copy())
+
+    ended = run_spec(body, tmp_path, resume_from=tmp_path / CHECKPOINT_FILE)
+
+    assert (ended.reason, "other images or labels" in ended.detail) == ("data_error", True)
+    write(labels)
+    assert run_spec(body, tmp_path, resume_from=tmp_path / CHECKPOINT_FILE).reason == "completed"
+
+
+def test_a_checkpoint_of_a_version_that_computed_otherwise_is_not_gone_on_from(tmp_path: Path) -> None:
+    body = LONG | {"losses": ["kl"], "baseline": False, "training": {"epochs": 2, "batch_size": 256, "ema": 0.9}}
+    path = tmp_path / CHECKPOINT_FILE
+    assert run_spec(body, tmp_path, Recorder(stop_after=5)).reason == "interrupted"
+    earlier = load_tree(path)
+    del earlier["formulas"], earlier["data_sha256"]
+    save_tree(earlier, path)
+
+    recorder = Recorder()
+    assert run_spec(body, tmp_path, recorder, resume_from=path).reason == "completed"
+
+    assert not recorder.of("run_started")[0].resumed
+    assert recorder.of("phase_started")[0].first_epoch == 0
 
 
 def test_stopped_many_times(undisturbed: Path, tmp_path: Path) -> None:

@@ -43,6 +43,30 @@ def test_warm_up_rises_in_a_straight_line(schedule: Schedule) -> None:
     assert [schedule.factor(epoch, 12) for epoch in (0, 1, 2, 3, 4)] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
 
 
+@pytest.mark.parametrize(
+    "schedule", [Constant(), Cosine(), OneCycle(), MultiStep(milestones=(2, 6))], ids=lambda schedule: schedule.name
+)
+def test_a_warm_up_leads_into_the_schedule(schedule: Schedule) -> None:
+    warmed = schedule.model_copy(update={"warmup_epochs": 3.0})
+
+    assert warmed.factor(3 - 1e-9, 12) == pytest.approx(warmed.factor(3, 12), rel=1e-6)
+    assert warmed.factor(1, 12) == pytest.approx(warmed.factor(3, 12) / 3)
+
+
+def test_onecycle_with_a_warm_up_reaches_the_full_rate() -> None:
+    schedule = OneCycle(warmup_epochs=3)
+
+    assert schedule.factor(3 + 0.3 * 9, 12) == pytest.approx(1)
+    assert max(schedule.factor(step / 10, 12) for step in range(31)) == pytest.approx(1 / 25)
+
+
+def test_a_warm_up_counts_its_step_as_done() -> None:
+    steps = [Cosine(warmup_epochs=2).factor(step / 4, 6, 1 / 4) for step in range(10)]
+
+    assert steps[:9] == pytest.approx([1 / 8, 2 / 8, 3 / 8, 4 / 8, 5 / 8, 6 / 8, 7 / 8, 1, 1])
+    assert steps[9] < 1
+
+
 def test_onecycle_is_torchs() -> None:
     """Compared step by step with the library's own schedule, 10 steps an epoch."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)

@@ -49,16 +49,44 @@ def _weights(network: Network) -> dict[str, torch.Tensor]:
 
 def test_average_is_the_formula(data: Dataset) -> None:
     trainer = _trainer(data)
-    average = Average(trainer.network, decay=0.9)
+    average = Average(trainer.network, decay=0.15)
     expected = _weights(trainer.network)
     draws = generator(0, "batches")
-    for batch in list(batches(data.train, 200, draws, ()))[:3]:
+    for step, batch in enumerate(list(batches(data.train, 200, draws, ()))[:3]):
         trainer.train_step(batch)
-        average.update(trainer.network.module)
+        average.update(trainer.network.module, step)
         now = trainer.network.module.state_dict()
-        expected = {name: 0.9 * kept + 0.1 * now[name] for name, kept in expected.items()}
+        decay = (1 / 10, 0.15, 0.15)[step]  # of (1 + n) / (10 + n), until that is above .15
+        expected = {name: decay * kept + (1 - decay) * now[name] for name, kept in expected.items()}
     for name, tensor in average.network.module.state_dict().items():
         torch.testing.assert_close(tensor, expected[name])
+
+
+def test_an_average_of_a_short_training_forgets_its_start(data: Dataset) -> None:
+    """The weights stand still from the first step on; the average is there long before a decay of .9999 would be."""
+    trainer = _trainer(data)
+    average = Average(trainer.network, decay=0.9999)
+    still = _trainer(data).network
+    for parameter in still.module.parameters():
+        parameter.data.add_(1)
+
+    for step in range(100):
+        average.update(still.module, step)
+
+    for name, tensor in average.network.module.state_dict().items():
+        torch.testing.assert_close(tensor, still.module.state_dict()[name], atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [100, 5000])
+def test_the_first_step_of_a_warm_up_changes_the_weights(data: Dataset, size: int) -> None:
+    """Also where a whole epoch is one step."""
+    trainer = _trainer(data, batch_size=size, schedule={"name": "cosine", "warmup_epochs": 2})
+    before = _weights(trainer.network)
+
+    trainer.train_step(next(iter(batches(data.train, size, generator(0, "batches"), ()))))
+
+    assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(0.001 / (2 * trainer.steps))
+    assert not any(tensor.equal(before[name]) for name, tensor in _weights(trainer.network).items())
 
 
 def test_with_an_average_the_average_counts(data: Dataset) -> None:

@@ -38,6 +38,27 @@ def test_equals_numpys_correlation(temperature: float, beta: float, gamma: float
     assert value.item() == pytest.approx(reference(student_BK, teacher_BK, temperature, beta, gamma), rel=1e-4)
 
 
+@pytest.mark.parametrize("classes", [10, 1000])
+@pytest.mark.parametrize("temperature", [20.0, 100.0, 1000.0])
+def test_is_right_at_high_temperatures(temperature: float, classes: int) -> None:
+    random = torch.Generator().manual_seed(7)
+    student_BK, teacher_BK = (4 * torch.randn(B, classes, generator=random) for _ in range(2))
+    loss = DIST(temperature=temperature)
+
+    value = loss(Outputs(student_BK), Outputs(teacher_BK), LABELS_B)
+
+    def correlation(over: int) -> float:
+        """Of the logits: what that of the probabilities comes to as T grows."""
+        one, other = (z.double() - z.double().mean(dim=over, keepdim=True) for z in (student_BK, teacher_BK))
+        return torch.nn.functional.cosine_similarity(one, other, dim=over).mean().item()
+
+    expected = temperature**2 * 2 * (2 - correlation(1) - correlation(0))
+    # the images' sums, which softmax takes out, still show between images
+    assert value.item() == pytest.approx(expected, rel=0.2 if classes == 10 else 0.05)
+    same = loss(Outputs(student_BK), Outputs(student_BK.clone()), LABELS_B)
+    assert 0 <= same.item() < 1e-3 * value.item()
+
+
 def test_equals_torchs_cosine_of_centred_probabilities() -> None:
     """The authors' code writes it so."""
     student_BK, teacher_BK = (logits(3) / 4).softmax(1), (logits(4) / 4).softmax(1)

@@ -23,14 +23,30 @@ def test_equals_torchs_own_divergence(temperature: float) -> None:
     student_BK, teacher_BK = logits(1), logits(2)
 
     expected = temperature**2 * kl_div(
-        log_softmax(student_BK / temperature, dim=1),
-        log_softmax(teacher_BK / temperature, dim=1),
+        log_softmax(student_BK.double() / temperature, dim=1),
+        log_softmax(teacher_BK.double() / temperature, dim=1),
         reduction="batchmean",
         log_target=True,
     )
 
     value = KL(temperature=temperature)(Outputs(student_BK), Outputs(teacher_BK), LABELS_B)
     assert value.item() == pytest.approx(expected.item(), rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [100.0, 1000.0])
+@pytest.mark.parametrize("classes", [10, 1000])
+def test_at_high_temperatures_it_is_half_the_variance_of_the_difference(temperature: float, classes: int) -> None:
+    """What it comes to as T grows, after section 2.1 of the paper; float32 would have noise there, of any sign."""
+    random = torch.Generator().manual_seed(5)
+    teacher_BK = torch.randn(64, classes, generator=random)
+    student_BK = teacher_BK + 0.1 * torch.randn(64, classes, generator=random)
+
+    value = KL(temperature=temperature)(Outputs(student_BK), Outputs(teacher_BK), LABELS_B)
+
+    expected = 0.5 * (student_BK - teacher_BK).double().var(dim=1, unbiased=False).mean()
+    assert value.item() == pytest.approx(expected.item(), rel=0.01)
+    same = KL(temperature=temperature)(Outputs(student_BK), Outputs(student_BK.clone()), LABELS_B)
+    assert same.item() == 0
 
 
 @pytest.mark.parametrize("temperature", [1.0, 3.0, 10.0])
