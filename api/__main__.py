@@ -14,7 +14,7 @@ from api.main import create_app
 from api.server import make_server
 from jobs import logs
 from jobs.artifacts import open_store
-from jobs.home import make_private
+from jobs.home import prepare
 from jobs.settings import Settings, SettingsError
 
 _NOT_STARTED = 3  # as uvicorn itself says it
@@ -26,8 +26,7 @@ def main() -> int:
     try:
         settings = Settings()
         logs.configure(settings)
-        with suppress(OSError):  # all that it keeps may lie elsewhere
-            make_private(settings.home)
+        prepare(settings.home, needed="database_url" not in settings.model_fields_set)
         open_store(settings)  # tried out here as well: within the server, a traceback would bury what is wrong
         app = create_app(settings)
     except SettingsError as error:

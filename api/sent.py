@@ -14,6 +14,7 @@ from jobs.models import Job, SentDataset, SentModel
 from jobs.repository import Repository, Sent
 from jobs.states import JobState
 from kd_engine.catalog import PREPARED, UPLOADED
+from kd_engine.errors import sentence
 from kd_engine.explain import FieldProblem
 
 MANIFEST = "manifest.json"
@@ -59,8 +60,21 @@ def with_dataset(
     params = asked.get("params") or {}
     known = _known(dataset_id, dataset, manifest, repository)
     if isinstance(params, dict):
+        if known["layout"] == "arrays":
+            _check_size(known, params)
         known |= {key: value for key, value in params.items() if key in _FREE or key not in known}
     return body | {"dataset": asked | {"name": UPLOADED, "params": known}}
+
+
+def _check_size(known: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Arrays are taken as they are: another size is none of theirs."""
+    for side in _FREE:
+        if asked.get(side, known[side]) != known[side]:
+            message = (
+                f"the data set's images are {known['height']} x {known['width']} pixels (height x width), and arrays "
+                "are taken as they are: leave height and width out, or send them in the size that they are to have."
+            )
+            raise _unusable("does_not_fit", message, f"/dataset/params/{side}")
 
 
 def _ready(dataset_id: str, repository: Repository, owner: str | None) -> Sent[SentDataset]:
@@ -81,7 +95,7 @@ def _check_ready(sent_id: str, what: str, job: Job, pointer: str) -> None:
         else f"its check is {job.state}; wait until it has succeeded (GET /jobs/{job.id}?wait=30)"
     )
     code = "dataset_not_ready" if what == "data set" else "model_not_ready"
-    raise _unusable(code, f"the {what} '{sent_id}' is not ready: {hint}.", pointer)
+    raise _unusable(code, f"the {what} '{sent_id}' is not ready: {sentence(hint)}", pointer)
 
 
 def _known(

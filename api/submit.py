@@ -114,6 +114,7 @@ def _sent_network(job: Job) -> dict[str, Any] | None:
 
 
 def _check_fits(spec: AnySpec, job: Job, source: Source, network: dict[str, Any]) -> None:
+    _check_same_data(spec, job, source, network.get("params", {}))
     # as if the network were to be trained here: the spec itself knows what fits what
     asked = spec.to_json()
     body = asked | {"teacher": network}
@@ -130,6 +131,22 @@ def _check_fits(spec: AnySpec, job: Job, source: Source, network: dict[str, Any]
         first = field_problems(error, body)[0]
         message = f"the network of job '{job.id}' does not fit: {first.message}"
         raise _unusable(source, "does_not_fit", message) from None
+
+
+def _check_same_data(spec: AnySpec, job: Job, source: Source, params: dict[str, Any]) -> None:
+    """A network that is there keeps the classes and channels that it was trained with, whatever a spec says."""
+    assert not isinstance(spec, CheckSpec), "a check has no sources"
+    facts = spec.dataset.facts
+    for key, has, what in (
+        ("num_classes", facts.num_classes, "classes"),
+        ("in_channels", facts.channels, "channels"),
+    ):
+        if params.get(key) is not None and has is not None and params[key] != has:
+            message = (
+                f"the network of job '{job.id}' is for images of {params[key]} {what}, and {spec.dataset.listed_name} "
+                f"has {has}; name a data set with {params[key]} {what}, or a network that was trained for {has}."
+            )
+            raise _unusable(source, "does_not_fit", message)
 
 
 def _check_foreign(spec: AnySpec, source: Source, form: str) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import pwd
 import stat
 from contextlib import suppress
 from pathlib import Path
+
+from jobs.environment import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +36,35 @@ def make_private(home: Path) -> None:
         return
     with suppress(OSError):  # in a container, where it is read-only and nobody else is there
         home.chmod(0o700)
+
+
+def prepare(home: Path, *, needed: bool) -> None:
+    """Makes the folder private, and sees that it can be written.
+
+    Args:
+        needed: something is kept in it, so that nothing goes without it.
+
+    Raises:
+        SettingsError: it is needed, and cannot be made or written; the message says what to try.
+    """
+    try:
+        make_private(home)
+        if not os.access(home, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        if needed:
+            raise SettingsError(
+                f"KD_HOME is {home}, where nothing can be written ({error.strerror or error}); point it at a folder of "
+                f"yours, as in KD_HOME=$HOME/distillery, or let {_user()} write there."
+            ) from None
+
+
+def _user() -> str:
+    """Who this program runs as."""
+    try:
+        return f"user '{pwd.getpwuid(os.geteuid()).pw_name}'"
+    except KeyError:  # in a container
+        return f"user {os.geteuid()}"
 
 
 def _is_ours(name: str) -> bool:

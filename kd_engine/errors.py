@@ -15,6 +15,12 @@
 from __future__ import annotations
 
 
+def sentence(said: object) -> str:
+    """What was said, with one full stop at its end: for messages that quote others."""
+    text = str(said).rstrip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 class EngineError(Exception):
     """Base of every error that a run raises on purpose. The message is written for the user."""
 

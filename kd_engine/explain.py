@@ -11,6 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+_SCALARS = frozenset({"float_type", "int_type", "bool_type", "string_type", "literal_error"})
+_ONE_VALUE = " A job takes one value here: post a job for each, and compare their reports; 'repeats' tries more seeds."
+_MOST_KNOWN = 10  # a body of nothing but unknown keys is not answered with a list for each
+
 
 @dataclass(frozen=True)
 class FieldProblem:
@@ -36,10 +40,26 @@ def field_problems(error: ValidationError, body: Any) -> list[FieldProblem]:
             continue
         context = detail.get("ctx", {})
         path = [*_path_in(body, detail), *context.get("at", ())]
-        message = _message(detail)
-        for key in context.get("keys") or [None]:
-            problems.append(FieldProblem(_pointer([*path, key] if key is not None else path), message, detail["type"]))
+        if "keys" in context:
+            problems += _unknown_keys(detail, path)
+        else:
+            problems.append(FieldProblem(_pointer(path), _message(detail), detail["type"]))
     return problems
+
+
+def _unknown_keys(detail: ErrorDetails, path: list[int | str]) -> list[FieldProblem]:
+    """One problem a key: what is meant instead, or where it belongs."""
+    from kd_engine.spec.places import elsewhere, is_inside  # only now: specs are explained by those who also make them
+
+    context, found = detail["ctx"], []
+    for place, (key, message) in enumerate(zip(context["keys"], context["each"], strict=True)):
+        shown = place < _MOST_KNOWN
+        if message == f"unknown key '{key}'." or is_inside(str(key), path):
+            belongs = elsewhere(str(key), path, alike=shown)
+            message = f"unknown key '{key}' here: {belongs}." if belongs else message
+        known = f" {context['known']}" if shown else ""
+        found.append(FieldProblem(_pointer([*path, key]), message + known, detail["type"]))
+    return found
 
 
 def _is_echo(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
@@ -69,7 +89,8 @@ def _message(detail: ErrorDetails) -> str:
     if "message" in detail.get("ctx", {}):
         return message
     shown = repr(detail["input"])
-    return f"{message}; got {shown if len(shown) <= 80 else shown[:77] + '...'}."
+    got = f"{message}; got {shown if len(shown) <= 80 else shown[:77] + '...'}."
+    return got + _ONE_VALUE if isinstance(detail["input"], list) and detail["type"] in _SCALARS else got
 
 
 def _pointer(path: list[Any]) -> str:

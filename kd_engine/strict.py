@@ -5,7 +5,7 @@ for a number or a truth value that is not one.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
@@ -63,11 +63,12 @@ class Strict(BaseModel):
     A number is a number (5.0 is also an integer), never `"5"` or `true`; a truth value is `true` or `false`.
 
     A subclass that sets `shorthand` may be written as a bare string, which stands for that field:
-    `"mnist"` for `{"name": "mnist"}`.
+    `"mnist"` for `{"name": "mnist"}`. `key_hints` says of keys that people write, and that there are not, what to do.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
     shorthand: ClassVar[str | None] = None
+    key_hints: ClassVar[Mapping[str, str]] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -78,9 +79,15 @@ class Strict(BaseModel):
             return value
         unknown = [key for key in value if key not in cls.model_fields]
         if unknown:
+            messages = [cls._unknown_message(key, place < _MOST_HINTS) for place, key in enumerate(unknown)]
+            known = f"Known keys here: {', '.join(cls.model_fields)}."
+            # as one text for those who show it as such, and by key for `field_problems`
             raise PydanticCustomError(
-                "unknown_key", "{message}", {"message": cls._unknown_message(unknown), "keys": unknown}
-            )
+                "unknown_key",
+                "{message}",
+                {"message": f"{' '.join(messages[:_MOST_HINTS])} {known}", "keys": unknown, "each": messages,
+                 "known": known},
+            )  # fmt: skip
         return value
 
     @classmethod
@@ -94,9 +101,9 @@ class Strict(BaseModel):
         return {"anyOf": [{"type": "string"}, schema]} if cls.shorthand else schema
 
     @classmethod
-    def _unknown_message(cls, unknown: list[str]) -> str:
-        parts = []
-        for key in unknown[:_MOST_HINTS]:
-            hint = nearest(str(key), cls.model_fields)
-            parts.append(f"unknown key '{key}'" + (f"; did you mean '{hint}'?" if hint else "."))
-        return " ".join(parts) + f" Known keys here: {', '.join(cls.model_fields)}."
+    def _unknown_message(cls, key: Any, search: bool) -> str:
+        hint = cls.key_hints.get(key) if isinstance(key, str) else None
+        if hint is not None:
+            return f"unknown key '{key}': {hint}"
+        near = nearest(str(key), cls.model_fields) if search else None
+        return f"unknown key '{key}'" + (f"; did you mean '{near}'?" if near else ".")

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from jobs.home import make_private
+from jobs.home import prepare
 from standalone.errors import CannotStart
 from standalone.guard import GRACE_SECONDS, is_guard, stop_groups
 
@@ -42,10 +42,11 @@ class HomeLock:
             grace_seconds: from SIGTERM to SIGKILL for what is left.
 
         Raises:
+            SettingsError: nothing can be written there.
             CannotStart: a running supervisor has the folder, or the remains of the last one do not end.
         """
         self._say, self._grace_seconds = say, grace_seconds
-        make_private(home)
+        prepare(home, needed=True)
         self._own_fd = _open(home / "supervisor.lock")
         self.fd = _open(home / "processes.lock")
         try:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 
 from jobs import logs
 from jobs.errors import SchemaTooNew
-from jobs.home import make_private
+from jobs.home import prepare
 from jobs.settings import Settings, SettingsError
 from worker.app import WorkerProcess
 
@@ -17,8 +16,7 @@ def main() -> int:
     try:
         settings = Settings()
         logs.configure(settings)
-        with suppress(OSError):  # all that it keeps may lie elsewhere
-            make_private(settings.home)
+        prepare(settings.home, needed="database_url" not in settings.model_fields_set)
         process = WorkerProcess(settings)
     except SettingsError as error:
         print(f"cannot start: {error}", file=sys.stderr)

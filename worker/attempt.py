@@ -14,7 +14,7 @@ from jobs.errors import ArtifactNotFound, DatasetNotFound, JobNotFound, StoreUna
 from jobs.models import Artifact, Job
 from jobs.repository import uploads
 from kd_engine.catalog import PREPARED, UNPACKED, UPLOADED
-from kd_engine.errors import DataError, DiskFullError
+from kd_engine.errors import DataError, DiskFullError, sentence
 from kd_engine.explain import field_problems
 from kd_engine.options import RunOptions
 from kd_engine.spec import AnySpec, CheckSpec, RegisterSpec, Source, parse_spec
@@ -177,7 +177,7 @@ class Attempt:
                 listed = repository.artifact(source.job, source.file)
             return self._bring(listed, f"given-{source.key.replace('/', '-')}.safetensors")
         except (JobNotFound, ArtifactNotFound, FileNotFoundError, DataError) as error:
-            raise DataError(f"the {source.key} cannot be had: {error}.") from error
+            raise DataError(f"the {source.key} cannot be had: {sentence(error)}") from error
 
     def _dataset_file(self, spec: AnySpec) -> Path | None:
         """The checked file of the data set that was sent, where the job is to read one.
@@ -196,7 +196,7 @@ class Attempt:
                 return kept if kept.is_dir() else self._store.fetch(listed.key, listed.sha256, self.folder / name)
             return self._store.fetch(listed.key, listed.sha256, kept / name)
         except (DatasetNotFound, ArtifactNotFound, FileNotFoundError) as error:
-            raise DataError(f"the data set cannot be had: {error}.") from error
+            raise DataError(f"the data set cannot be had: {sentence(error)}") from error
 
     def _upload_file(self, spec: AnySpec) -> Path | None:
         """What was sent, where the job is to look at it."""

@@ -18,7 +18,7 @@ from api.schemas import DatasetPage, DatasetView
 from api.sent import manifest_of
 from api.views import dataset_view
 from jobs.access import Caller
-from kd_engine.intake.sniff import FORMATS, sniff
+from kd_engine.intake.sniff import in_words, sniff
 from kd_engine.spec import CheckSpec
 
 router = APIRouter(prefix="/datasets", tags=["data sets"])
@@ -58,10 +58,11 @@ async def create_dataset(request: Request, context: ContextDep) -> Response:
 def _create(query: DatasetQuery, received: Received, context: Context, caller: Caller) -> Response:
     with context.store.open(received.key) as file:
         found = sniff(file)
-    if found not in _TAKEN:
+        what = "" if found in _TAKEN else in_words(file, found, "data set")
+    if what:
         raise Problem(
             "unknown_format",
-            f"By its content the file is {FORMATS[found]}. Expected a zip or tar archive of pictures in a folder for "
+            f"By its content the file is {what}. Expected a zip or tar archive of pictures in a folder for "
             "each class, numpy arrays as .npz, or a parquet table.",
         )
     spec = CheckSpec(kind="check", name=query.name, upload_sha256=received.sha256, test=query.test, broken=query.broken)

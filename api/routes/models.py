@@ -21,7 +21,7 @@ from api.sent import sent_dataset, with_dataset
 from api.submit import check_data
 from api.views import model_view
 from jobs.access import Caller
-from kd_engine.intake.sniff import FORMATS, sniff
+from kd_engine.intake.sniff import in_words, sniff
 from kd_engine.spec import NetworkOfJob, RegisterSpec
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -60,11 +60,11 @@ async def create_model(request: Request, context: ContextDep) -> Response:
 def _create(query: ModelQuery, received: Received, context: Context, caller: Caller) -> Response:
     with context.store.open(received.key) as file:
         form = sniff(file)
-    if form not in _TAKEN:
+        what = "" if form in _TAKEN else in_words(file, form, "network")
+    if what:
         raise Problem(
             "unknown_format",
-            f"By its content the file is {FORMATS[form]}. Expected safetensors weights, an ONNX model, or logits as "
-            ".npz.",
+            f"By its content the file is {what}. Expected safetensors weights, an ONNX model, or logits as .npz.",
         )
     spec = _spec(query, form, received.sha256, context, caller)
     quota = context.settings.quota_of(caller.owner)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from kd_engine.strict import Strict
@@ -14,8 +15,24 @@ from kd_engine.strict import Strict
 # each part starts with a letter, a digit or an underscore: no absolute path, no `..`, nothing hidden
 _INSIDE = r"^\w[\w. +-]*(/\w[\w. +-]*)*$"
 _TEST, _VALIDATION = ("test",), ("val", "validation", "valid")
+_LONGEST = 200
 DATASET_ID = r"^ds_[0-9A-Za-z]{1,40}$"
-Inside = Annotated[str, Field(max_length=200, pattern=_INSIDE)]
+
+
+def _below_the_data(path: Any) -> Any:
+    """Says in words what the pattern means."""
+    if isinstance(path, str) and len(path) <= _LONGEST and re.fullmatch(_INSIDE, path) is None:
+        absolute = path.startswith(("/", "~", "\\")) or path[1:3] in (":\\", ":/")
+        why = "is a path of the machine" if absolute else "is not taken"
+        message = (
+            f"'{path}' {why}; expected a place below KD_DATA_DIR, as in 'photos' or 'pets/photos', of names that begin "
+            "with a letter, a digit or an underscore. Put the data there, or send it with POST /datasets."
+        )
+        raise PydanticCustomError("string_pattern_mismatch", "{message}", {"message": message})
+    return path
+
+
+Inside = Annotated[str, Field(max_length=_LONGEST, pattern=_INSIDE), BeforeValidator(_below_the_data)]
 
 
 @dataclass(frozen=True)

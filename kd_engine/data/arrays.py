@@ -18,7 +18,7 @@ from kd_engine.catalog.dataset_params import ArraysParams, inside
 from kd_engine.data.dataset import RawData
 from kd_engine.data.mapped import mapped
 from kd_engine.data.npz import read_npz
-from kd_engine.errors import DataError
+from kd_engine.errors import DataError, sentence
 
 NAMES = ("train_images", "train_labels", "test_images", "test_labels")
 OF_VALIDATION = ("validation_images", "validation_labels")  # where there are such
@@ -64,7 +64,7 @@ def _guarded(reader: Callable[[Path], dict[str, _Array]], place: Path, shown: st
         raise DataError(f"{shown} cannot be read: {error.strerror or error}.") from error
     except (ValueError, EOFError, MemoryError) as error:
         raise DataError(
-            f"{shown} cannot be read: {error}. Write it with numpy.savez or numpy.save, numbers only."
+            f"{shown} cannot be read: {sentence(error)} Write it with numpy.savez or numpy.save, numbers only."
         ) from error
 
 

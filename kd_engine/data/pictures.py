@@ -22,7 +22,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
 from kd_engine.data.files import read
-from kd_engine.errors import DataError
+from kd_engine.errors import DataError, sentence
 from kd_engine.signs import sign
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def decode(picture: Picture, height: int, width: int) -> NDArray[np.uint8]:
         pixels_HWC = _pixels(content, height, width)
     except Exception as error:  # a broken picture may raise anything
         reason = str(error) or type(error).__name__
-        raise DataError(f"{picture.shown} cannot be used: {reason}. Replace or delete the file.") from error
+        raise DataError(f"{picture.shown} cannot be used: {sentence(reason)} Replace or delete the file.") from error
     return np.ascontiguousarray(pixels_HWC.transpose(2, 0, 1))
 
 

@@ -25,7 +25,7 @@ from kd_engine.data.normalisation import pixel_counts
 from kd_engine.data.npz import read_npz
 from kd_engine.data.splits import held_out
 from kd_engine.data.twins import groups_of
-from kd_engine.errors import DataError
+from kd_engine.errors import DataError, sentence
 from kd_engine.files import atomic_file
 from kd_engine.intake.archive import MOST_ENTRIES, MOST_RATIO
 from kd_engine.intake.layout import MOST_CLASSES, TEST_SEED
@@ -96,7 +96,7 @@ def load_arrays(path: Path) -> dict[str, _Array]:
         return read_npz(path, most)
     except ValueError as error:
         raise DataError(
-            f"the .npz file cannot be read: {error}. Write it with numpy.savez, numbers and names only."
+            f"the .npz file cannot be read: {sentence(error)} Write it with numpy.savez, numbers and names only."
         ) from error
 
 

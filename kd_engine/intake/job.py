@@ -14,7 +14,7 @@ from kd_engine.files import write_atomically
 from kd_engine.intake import arrays, folder
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.layout import Layout, lay_out
-from kd_engine.intake.sniff import FORMATS, Format, sniff
+from kd_engine.intake.sniff import Format, in_words, sniff
 from kd_engine.options import RunOptions
 from kd_engine.progress import ImageProgress
 from kd_engine.spec import CheckSpec
@@ -48,6 +48,7 @@ def _check(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     with path.open("rb") as file:
         found = sniff(file)
+        what = in_words(file, found, "data set")
     about = {"format": found, "sha256": spec.upload_sha256, "bytes": path.stat().st_size}
     if found in ("zip", "tar", "parquet"):
         source, layout = _pictures(path, found, spec)
@@ -56,7 +57,7 @@ def _check(
     if found == "npz":
         manifest = arrays.check_arrays(path, out_dir, test_share=spec.test, progress=report)
         return about | {"layout": "arrays"} | manifest, (PREPARED["arrays"], arrays.SHEET)
-    raise DataError(f"by its content the file is {FORMATS[found]}; expected {_READ}.")
+    raise DataError(f"by its content the file is {what}; expected {_READ}.")
 
 
 def _pictures(path: Path, found: Format, spec: CheckSpec) -> tuple[folder.Source, Layout]:

@@ -107,11 +107,31 @@ def _layout(session: OnnxSession, shape: tuple[int, ...]) -> tuple[str, int | No
             not isinstance(dim, int) or dim == size for dim, size in zip(given, expected, strict=True)
         ):
             return layout, dims[0] if isinstance(dims[0], int) else None
+    if len(dims) == 4 and (taken := _channels(dims, height, width)) not in (None, channels):
+        raise DataError(_OTHER_CHANNELS[channels == 1].format(taken=taken, channels=channels))
     shown = " x ".join("N" if not isinstance(dim, int) else str(dim) for dim in dims)
     raise DataError(
         f"the ONNX model takes {shown}, and the data set's images are {channels} x {height} x {width} (channels, "
         "height, width); register it for a data set of its size (height=... and width=... for pictures that you sent)."
     )
+
+
+_OTHER_CHANNELS = {
+    False: "the ONNX model takes images of {taken} channel, and the data set's have {channels}: no other size helps. "
+    "Register it for a data set of grey images (grey arrays sent as .npz), or export it with {channels} channels.",
+    True: "the ONNX model takes images of {taken} channels, and the data set's are grey: no other size helps. Register "
+    "it for a data set of colour images, or export it with one channel.",
+}
+
+
+def _channels(dims: list[Any], height: int, width: int) -> int | None:
+    """How many channels a model takes whose size fits; None where it is not that which differs, or not known."""
+    for channels, sides in ((dims[1], dims[2:4]), (dims[3], dims[1:3])):
+        if isinstance(channels, int) and all(
+            not isinstance(dim, int) or dim == size for dim, size in zip(sides, (height, width), strict=True)
+        ):
+            return channels
+    return None
 
 
 def _tried(session: OnnxSession, images_BCHW: NDArray[np.float32], layout: str, batch: int | None) -> list[Any]:

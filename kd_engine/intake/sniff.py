@@ -7,6 +7,7 @@ from itertools import islice
 from typing import BinaryIO, Literal
 
 from kd_engine.data import zip_file
+from kd_engine.intake import strange
 
 Format = Literal["zip", "tar", "npz", "parquet", "safetensors", "onnx", "npy", "pickle", "empty", "unknown"]
 
@@ -32,11 +33,13 @@ _LOOKED_AT = 1000  # names in a zip: what else it is shows in the first ones
 
 def sniff(file: BinaryIO) -> Format:
     """The format of a file, which is read here and there; `unknown` for all that this service does not read."""
-    head = file.read(512)
+    head = file.read(strange.HEAD)
     if not head:
         return "empty"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _zip_or_npz(file)
+        return _zip_or_npz(file, head)
+    if strange.lost_bytes(head):  # whatever it was
+        return "unknown"
     if head.startswith(_COMPRESSED) or head[_TAR_MAGIC : _TAR_MAGIC + 5] == b"ustar":
         return "tar"
     if head.startswith(b"\x93NUMPY"):
@@ -53,11 +56,16 @@ def sniff(file: BinaryIO) -> Format:
     return "unknown"
 
 
-def _zip_or_npz(file: BinaryIO) -> Format:
+def in_words(file: BinaryIO, found: Format, wanted: strange.Wanted) -> str:
+    """After "the file is": what was found, and what to do where another thing is wanted."""
+    return strange.describe(file, wanted) if found == "unknown" else FORMATS[found] + strange.advice(found, wanted)
+
+
+def _zip_or_npz(file: BinaryIO, head: bytes) -> Format:
     try:
         names = [entry.name for entry in islice(zip_file.entries(file), _LOOKED_AT)]
     except zip_file.BadZip:
-        return "zip"  # whoever opens it says what is wrong with it
+        return "unknown" if strange.lost_bytes(head) else "zip"  # whoever opens it says what is wrong with it
     if names and all(name.endswith(".npy") for name in names):
         return "npz"
     if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):

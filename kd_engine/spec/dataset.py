@@ -7,11 +7,28 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from kd_engine.catalog import DATASETS, UPLOADED, DatasetParams, DatasetRow, Facts
 from kd_engine.catalog.dataset_params import DATASET_ID
 from kd_engine.spec.wrong import wrong
-from kd_engine.strict import Strict, unknown_name
+from kd_engine.strict import Strict, nearest
+
+_SUFFIXES = (".zip", ".npz", ".csv", ".gz", ".tar", ".tgz", ".parquet", ".h5")
+
+
+def _unknown_dataset(name: str) -> PydanticCustomError:
+    if "/" in name or "\\" in name or name.lower().endswith(_SUFFIXES):
+        message = (
+            f"'{name}' is a place, and no data set of the catalogue: send the data with POST /datasets, or put a "
+            "folder of pictures under KD_DATA_DIR and name it from there: "
+            '{"name": "image_folder", "params": {"folder": "photos", "height": 32, "width": 32}}.'
+        )
+        return wrong("unknown_name", message)
+    near = nearest(name, DATASETS)
+    hint = f"; did you mean '{near}'?" if near else "."
+    known = f"Known: {', '.join(sorted(DATASETS))}, and what was sent to the service: GET /datasets lists that."
+    return wrong("unknown_name", f"unknown data set '{name}'{hint} {known}")
 
 
 class DatasetSpec(Strict):
@@ -38,7 +55,7 @@ class DatasetSpec(Strict):
         if re.fullmatch(DATASET_ID, name):
             raise wrong("unknown_name", f"'{name}' was sent to a service, which alone knows it: post the job there.")
         if name not in DATASETS:
-            raise unknown_name("data set", name, DATASETS)
+            raise _unknown_dataset(name)
         return name
 
     @field_validator("params")

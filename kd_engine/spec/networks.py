@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from kd_engine.catalog import MODELS, TIMM, Facts, ModelRow
+from kd_engine.catalog.models.timm import PREFIX, timm_row
 from kd_engine.spec.training import TrainingSpec
 from kd_engine.spec.wrong import wrong
-from kd_engine.strict import Strict, unknown_name
+from kd_engine.strict import Strict, nearest
 
 MOST_WEIGHTS = 500_000_000  # 2 GB in float32: beyond it a typing mistake is likelier than a plan
 JOB_ID = r"^job_[0-9A-Za-z]{1,40}$"
@@ -53,10 +57,28 @@ class NetworkOfJob(Strict):
     epoch: int | None = Field(None, ge=1, description=_EPOCH)
 
 
+_SUFFIXES = (".pt", ".pth", ".onnx", ".safetensors", ".h5", ".keras", ".ckpt", ".npz", ".bin", ".pb")
+_SEND = "a network of your own is sent with POST /models, and then named by the id that it gets, as in 'mdl_...'."
+
+
+def _unknown_model(name: str, own: str) -> PydanticCustomError:
+    if name.lower().endswith(_SUFFIXES) or name.startswith(("/", "./", "../", "~", "file:", "http:", "https:", "s3:")):
+        return wrong("unknown_name", f"'{name}' is a file, and no model of the catalogue: {own}")
+    in_timm = timm_row(f"{PREFIX}{name}")
+    # resnet50 is none of ours with a slip of the pen: numbers are meant as they are written
+    digits = re.sub(r"\D", "", name)
+    known = [*MODELS, TIMM.name]
+    near = nearest(name, known)
+    hint = f"; did you mean '{near}'?" if near and (in_timm is None or re.sub(r"\D", "", near) == digits) else "."
+    timm = f" Networks of the timm library have its name before theirs: '{in_timm.name}'." if in_timm else ""
+    return wrong("unknown_name", f"unknown model '{name}'{hint}{timm} Known: {', '.join(sorted(known))}.")
+
+
 class ModelChoice(Strict):
     """A network by name with its parameters."""
 
     shorthand: ClassVar[str | None] = "model"
+    own: ClassVar[str] = "it is trained by the job, from the catalogue; a network that you have can teach it."
     model: str | None = None
     params: dict[str, Any] = Field(default_factory=dict, description="Of the network; the catalogue has their schema.")
 
@@ -64,7 +86,7 @@ class ModelChoice(Strict):
     @classmethod
     def _known(cls, model: str | None) -> str | None:
         if model is not None and model not in MODELS:
-            raise unknown_name("model", model, (*MODELS, TIMM.name))
+            raise _unknown_model(model, cls.own)
         return model
 
     @field_validator("params")
@@ -132,6 +154,8 @@ class StudentSpec(ModelChoice):
 class TeacherSpec(ModelChoice):
     """What to learn from: a network to train first (`model`), or that an earlier job trained (`job`), or several."""
 
+    own: ClassVar[str] = _SEND
+    key_hints: ClassVar[Mapping[str, str]] = dict.fromkeys(("path", "file", "url", "checkpoint", "weights"), _SEND)
     model: str | None = Field(None, description="A network of the catalogue, to be trained first (once: it is cached).")
     training: TrainingSpec | None = Field(None, description="Its own recipe; the student's is not inherited.")
     seed: int | None = Field(None, ge=0, le=2**31 - 1, description="The job's seed, if left out.")

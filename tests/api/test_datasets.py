@@ -40,13 +40,15 @@ def _send(service: Service, content: bytes, **query: Any) -> dict[str, Any]:
     return dict(answer.json())
 
 
-def ready(service: Service, content: bytes, tmp_path: Path, manifest: dict[str, Any] = MANIFEST) -> str:
+def ready(
+    service: Service, content: bytes, tmp_path: Path, manifest: dict[str, Any] = MANIFEST, prepared: str = "dataset.tar"
+) -> str:
     """A data set whose check a worker has done."""
     dataset = _send(service, content)
     job_id = dataset["links"]["job"].rpartition("/")[2]
     token = service.start(job_id)
     infos = []
-    for name, body in (("manifest.json", json.dumps(manifest).encode()), ("dataset.tar", b"prepared")):
+    for name, body in (("manifest.json", json.dumps(manifest).encode()), (prepared, b"prepared")):
         path = tmp_path / name
         path.write_bytes(body)
         key = f"{job_id}/{token}/{name}"
@@ -84,7 +86,7 @@ def test_the_same_again_is_the_same_data_set(service: Service, archive: bytes) -
 @on_both_stores
 @pytest.mark.parametrize(("content", "words"), [
     (b"", "the file is empty"),
-    (picture(), "not known here"),
+    (picture(), "a single picture (PNG)"),
     (b"\x80\x04\x95" + b"x" * 50, "pickled Python"),
     (b"\x93NUMPY" + b"x" * 50, "a single numpy array"),
     ((20).to_bytes(8, "little") + b"{" + b" " * 30, "a safetensors file"),
@@ -195,6 +197,28 @@ def test_a_job_on_a_data_set_that_is_not_there_or_not_ready_is_refused(
         assert (answer.status_code, error["pointer"], error["code"]) == (422, "/dataset", code)
         assert words in error["message"]
     assert service.client.get(f"/datasets/{failed['id']}").json()["state"] == "failed"
+
+
+def test_arrays_are_of_one_size_and_a_spec_is_told_so(service: Service, archive: bytes, tmp_path: Path) -> None:
+    of_arrays = MANIFEST | {"layout": "arrays", "sizes": {"height": {"median": 28.0}, "width": {"median": 30.0}}}
+    dataset = ready(service, archive, tmp_path, of_arrays, prepared="dataset.npz")
+    for size in ({}, {"height": 28}, {"height": 28, "width": 30}):
+        body = SPEC | {"dataset": {"name": dataset, "params": size}}
+        assert service.client.post("/jobs?validate_only=true", json=body).status_code == 200
+    body = SPEC | {"dataset": {"name": dataset, "params": {"height": 32, "width": 30}}}
+    [error] = service.client.post("/jobs?validate_only=true", json=body).json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/dataset/params/height", "does_not_fit")
+    assert "28 x 30 pixels" in error["message"]
+    assert "leave height and width out" in error["message"]
+
+
+def test_a_job_on_a_data_set_whose_check_failed_says_why_in_one_sentence(service: Service, archive: bytes) -> None:
+    dataset = _send(service, archive)
+    token = service.start(job_id := dataset["links"]["job"].rpartition("/")[2])
+    with service.context.database.write() as repository:
+        repository.finish(job_id, token, EndReason.DATA_ERROR, "the archive holds no pictures. Pack it again.", [])
+    [error] = service.client.post("/jobs", json=SPEC | {"dataset": dataset["id"]}).json()["errors"]
+    assert error["message"].endswith("ended as failed: the archive holds no pictures. Pack it again.")
 
 
 def test_a_check_is_not_posted_by_hand(service: Service) -> None:

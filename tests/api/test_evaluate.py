@@ -66,6 +66,20 @@ def test_a_network_of_other_images_does_not_fit(service: Service) -> None:
     assert problem["status"] == 422
 
 
+def test_a_network_of_other_classes_is_told_by_their_numbers(service: Service) -> None:
+    """In the words of an evaluation, which has no parameters to leave out."""
+    job = service.create(student={"model": "mlp", "params": {"num_classes": 10}})
+    service.end(job, EndReason.COMPLETED)
+    two = {"name": "arrays", "params": {"path": "two.npz", "classes": ["cat", "dog"]}}
+    (service.context.settings.data_dir).mkdir(parents=True, exist_ok=True)
+    (service.context.settings.data_dir / "two.npz").write_bytes(b"is looked at by the worker")
+    for body in (_evaluation(job) | {"dataset": two}, SPEC | {"dataset": two, "teacher": {"job": job}}):
+        [error] = service.client.post("/jobs", json=body).json()["errors"]
+        assert error["code"] == "does_not_fit"
+        assert "for images of 10 classes, and arrays has 2" in error["message"]
+        assert "leave it out" not in error["message"]
+
+
 def test_an_unknown_kind_is_named(service: Service) -> None:
     problem = service.client.post("/jobs", json=SPEC | {"kind": "evalute"}).json()
     assert problem["errors"][0]["pointer"] == "/kind"

@@ -44,7 +44,7 @@ BAD_SPECS: list[tuple[dict[str, Any], str, str, str]] = [
     (SPEC | {"temperature": -1}, "/temperature", "greater_than", "greater than 0"),
     (SPEC | {"temperature": 1e308}, "/temperature", "less_than_equal", "1000"),
     (SPEC | {"temperature": "hot"}, "/temperature", "float_type", "number"),
-    (SPEC | {"temperature": "NaN"}, "/temperature", "finite_number", "finite"),
+    (SPEC | {"temperature": "NaN"}, "/temperature", "float_type", "number"),
     (SPEC | {"alpha": 1.5}, "/alpha", "less_than_equal", "equal to 1"),
     (SPEC | {"alpha": -0.1}, "/alpha", "greater_than_equal", "equal to 0"),
     (SPEC | {"training": {"epochs": 0}}, "/training/epochs", "greater_than_equal", "equal to 1"),

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.home import make_private
+from jobs.environment import SettingsError
+from jobs.home import make_private, prepare
 
 
 def mode(folder: Path) -> int:
@@ -17,6 +18,16 @@ def _usual_umask() -> object:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+def test_a_home_where_nothing_can_be_written_is_told_with_its_variable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for home in (tmp_path / "file" / "home", Path("/proc/home")):
+        with pytest.raises(SettingsError, match=f"KD_HOME is {home}, where nothing can be written .*KD_HOME="):
+            prepare(home, needed=True)
+        prepare(home, needed=False)
+    prepare(tmp_path / "new", needed=True)
+    assert mode(tmp_path / "new") == 0o700
 
 
 def test_a_new_home_is_its_owners_alone(tmp_path: Path) -> None:

@@ -56,6 +56,28 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ),
     (LONG | {"losses": ["at", {"kind": "kl", "weigth": 1}]}, "/losses/1/weigth", "unknown_key", "'weight'?"),
     ({"student": {"model": "mlp", "params": {"hiden": [3]}}}, "/student/params/hiden", "unknown_key", "'hidden'?"),
+    ({"epochs": 3}, "/epochs", "unknown_key", "as 'training.epochs' or 'teacher.training.epochs'"),
+    ({"training": {"lr": 3}}, "/training/lr", "unknown_key", "as 'training.optimizer.lr'."),
+    ({"training": {"temperature": 3}}, "/training/temperature", "unknown_key", "'temperature' at the top"),
+    ({"batchsize": 3}, "/batchsize", "unknown_key", "as 'training.batch_size'"),
+    ({"teacher": {"model": "mlp", "epochs": 3}}, "/teacher/epochs", "unknown_key", "as 'teacher.training.epochs'."),
+    ({"dataset": {"name": "digits", "height": 8}}, "/dataset/height", "unknown_key", "'dataset.params.height'"),
+    ({"student": {"model": "mlp", "hidden": [8]}}, "/student/hidden", "unknown_key", "'student.params.hidden'"),
+    ({"teacher": {"path": "teacher.pt"}}, "/teacher/path", "unknown_key", "POST /models"),
+    ({"teacher": "/home/me/teacher.pt"}, "/teacher", "unknown_name", "POST /models"),
+    ({"student": "student.safetensors"}, "/student", "unknown_name", "from the catalogue"),
+    ({"student": "resnet50"}, "/student", "unknown_name", "'resnet50'. Networks of the timm library"),
+    ({"student": "resnet18"}, "/student", "unknown_name", "'timm/resnet18'"),
+    ({"student": "flower_cnn"}, "/student", "unknown_name", "did you mean 'flowers_cnn'?"),
+    ({"dataset": "photos"}, "/dataset", "unknown_name", "GET /datasets"),
+    ({"dataset": "/home/me/photos"}, "/dataset", "unknown_name", "POST /datasets"),
+    (
+        {"dataset": {"name": "image_folder", "params": {"folder": "/home/me/photos", "height": 8, "width": 8}}},
+        "/dataset/params/folder",
+        "string_pattern_mismatch",
+        "a place below KD_DATA_DIR",
+    ),
+    ({"temperature": [1, 2]}, "/temperature", "float_type", "post a job for each"),
     ({"dataset": "ds_01M7X2T4VQ3RZJ8N5Y6W9KBC0D"}, "/dataset", "unknown_name", "was sent to a service"),
     ({"dataset": "mnits"}, "/dataset", "unknown_name", "unknown data set 'mnits'; did you mean 'mnist'?"),
     ({"dataset": {"name": "mnits"}}, "/dataset/name", "unknown_name", "did you mean 'mnist'?"),
@@ -196,6 +218,37 @@ def test_each_of_several_unknown_keys_has_its_place(body: Body) -> None:
     found = problems(body(alhpa=1, sed=2))
 
     assert [problem.pointer for problem in found] == ["/alhpa", "/sed"]
+    for problem, own, others in zip(found, ("alhpa", "sed"), ("sed'", "alhpa"), strict=True):
+        assert own in problem.message
+        assert others not in problem.message
+
+
+def test_thousands_of_unknown_keys_are_answered_shortly(body: Body) -> None:
+    found = problems(body(**{f"key{number}": 0 for number in range(5000)}))
+
+    assert len(found) == 5000
+    assert sum(len(problem.message) for problem in found) < 500_000
+
+
+@pytest.mark.parametrize(
+    "path", ["/home/me/photos", "~/photos", "C:\\photos", "../photos", "photos/../x", ".hidden", "", "a//b"]
+)
+def test_a_path_out_of_the_data_folder_is_told_what_is_taken(body: Body, path: str) -> None:
+    [problem] = problems(body(dataset={"name": "arrays", "params": {"path": path}}))
+
+    assert problem.pointer == "/dataset/params/path"
+    assert f"'{path}'" in problem.message
+    assert "POST /datasets" in problem.message
+
+
+def test_every_place_that_is_told_is_one(body: Body) -> None:
+    """A walk over the schema: what it finds is a path of keys from the top."""
+    from kd_engine.spec import places
+
+    found = places._places()
+    assert ("training", "optimizer", "lr") in found["lr"]
+    assert ("losses", "[]", "temperature") in found["temperature"]
+    assert all(paths == sorted(paths, key=len) for paths in found.values())
 
 
 def test_a_missing_key_inside_a_list_has_its_place(body: Body) -> None:

@@ -112,6 +112,27 @@ def perceptron_onnx(layers: list[NDArray[np.float32]], tail: Sequence[onnx.NodeP
     return content
 
 
+def pooled_onnx(shape: list[Any]) -> bytes:
+    """A model that answers with as many scores as there are classes, whatever the size of the images."""
+    ones = numpy_helper.from_array(np.ones((1, CLASSES), np.float32), "ones")
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3]),
+        helper.make_node("Flatten", ["mean"], ["flat"], axis=1),
+        helper.make_node("MatMul", ["flat", "ones"], ["scores"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "pooled",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [shape[0], CLASSES])],
+        [ones],
+    )
+    content: bytes = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8
+    ).SerializeToString()
+    return content
+
+
 def sklearn_onnx(**options: Any) -> bytes:
     """The classifier as scikit-learn's own exporter writes it."""
     from skl2onnx import to_onnx

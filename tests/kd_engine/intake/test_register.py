@@ -17,7 +17,7 @@ from kd_engine.build import build_network
 from kd_engine.events import Finished
 from kd_engine.files import sha256_of
 from kd_engine.network import load_network
-from tests.kd_engine.intake.networks import classifier, digits, linear_onnx, logits, sklearn_onnx
+from tests.kd_engine.intake.networks import classifier, digits, linear_onnx, logits, pooled_onnx, sklearn_onnx
 from tests.kd_engine.runs import DIGITS, Recorder, run_spec
 
 ACCURACY = float((logits("test").argmax(axis=1) == digits().test_labels.numpy()).mean())
@@ -157,6 +157,15 @@ def test_what_is_no_network_for_the_data_set_is_told(tmp_path: Path, content: by
     assert ended.reason == "data_error"
     assert message in ended.detail
     assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("shape", [[None, 3, 8, 8], [None, 8, 8, 3], [1, 3, "h", "w"]])
+def test_other_channels_are_told_as_such(tmp_path: Path, shape: list[Any]) -> None:
+    """No size helps a model of grey images with colour ones, or the other way."""
+    finished = register_bytes(pooled_onnx(shape), tmp_path)
+    assert finished.reason == "data_error"
+    assert "takes images of 3 channels, and the data set's are grey" in finished.detail
+    assert "height=" not in finished.detail
 
 
 def test_other_numbers_of_classes_are_told(tmp_path: Path) -> None:
