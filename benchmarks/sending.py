@@ -155,7 +155,7 @@ def onnx_against_torch(folder: Path, rounds: int, batches: int = _BATCHES) -> Me
     network.freeze()
     save_onnx(trace(Portable(network), (3, 32, 32)), network.architecture, folder / "teacher.onnx")
     images = [torch.randint(0, 256, (_BATCH, 3, 32, 32), dtype=torch.uint8) for _ in range(batches)]
-    module = onnx_network(folder / "teacher.onnx", images[0][:4].float() / 255, classes)
+    module, _ = onnx_network(folder / "teacher.onnx", images[0][:4].float() / 255, classes)
     params = module.params.model_dump(mode="json")
     sent = Network(Architecture(ONNX, params, (3, 32, 32), classes, (0.0,) * 3, (1.0,) * 3), module)
     folded = network.folded()

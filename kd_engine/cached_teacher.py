@@ -30,12 +30,14 @@ _COMPUTE = 64  # rows at a time: resnet56 is within 10 % of its rate at 128, see
 _MOST_BYTES = 4 * 2**30  # all views of CIFAR-100 take 1.6 GB in float16
 _CHECK_EVERY = 200  # batches; one check costs as much as six steps of a linear student
 _TOLERANCE = 0.05  # of the largest logit: far above rounding, far below another teacher's difference
+BATCH_DEPENDENT = "what the teacher says of an image depends on its batch, so its logits are not kept"
 
 
 def cache_for(
     spec: JobSpec, data: Dataset, teacher: Network, folder: Path, compiler: Compiler | None = None, seed: int = 0
 ) -> CachedTeacher | None:
-    """The teacher behind a store of its logits for the train split; None where the spec or the method rules it out.
+    """The teacher behind a store of its logits for the train split; None where the spec or the method rules it out, or
+    where a logit depends on the batch that it is computed in.
 
     Args:
         spec: resolved.
@@ -46,7 +48,7 @@ def cache_for(
     recipe, asked = spec.training, spec.teacher_cache
     views = recipe.fixed_views or count_views(recipe.augmentation, data.shape)
     plain = not any(loss.uses_features for loss in spec.objective()[0])
-    if asked == "off" or views is None or not plain:
+    if asked == "off" or views is None or not plain or teacher.batch_dependent:
         return None
     storage = "float16" if asked == "auto" else asked
     samples, classes = len(data.train), len(data.classes)

@@ -26,7 +26,7 @@ from kd_engine.files import write_atomically
 from kd_engine.fold import cast_once, folded
 from kd_engine.losses import Outputs
 from kd_engine.models.ensemble import ENSEMBLE, Ensemble, Part
-from kd_engine.models.foreign import LOGITS, ONNX, build_foreign
+from kd_engine.models.foreign import LOGITS, ONNX, OnnxNetwork, build_foreign
 from kd_engine.models.weights import WeightsFolder
 
 METADATA_KEY = "distillery"
@@ -103,6 +103,11 @@ class Network:
         with torch.autocast(images_BCHW.device.type, self.dtype, enabled=self.dtype != torch.float32):
             logits_BK: Tensor = self.module(self.normalise(images_BCHW))
         return logits_BK.float()
+
+    @property
+    def batch_dependent(self) -> bool:
+        """Whether its logits of an image depend on the other images of the batch, as of some ONNX models."""
+        return any(isinstance(part, OnnxNetwork) and part.batch_dependent for part in self.module.modules())
 
     def tap(self) -> FeatureTap:
         """The network with its stages' feature maps, for losses that compare them."""

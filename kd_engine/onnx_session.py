@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,11 +56,7 @@ class OnnxSession:
 
     def read(self, images: NDArray[Any], output: Output) -> NDArray[Any]:
         """`[B, K]`: what this output says of each class."""
-        found = self.run(images)[output.place]
-        if output.kind == "maps":
-            return np.array([[row[key] for key in output.keys] for row in found], np.float32)
-        array: NDArray[Any] = found
-        return array
+        return table(self.run(images)[output.place], output.keys)
 
     @property
     def is_double(self) -> bool:
@@ -69,6 +66,14 @@ class OnnxSession:
     @property
     def _type(self) -> Any:
         return _TYPES.get(self.input.type, np.float32)
+
+
+def table(found: Any, keys: Sequence[int | str] = ()) -> NDArray[Any]:
+    """An output as `[B, K]`: a list of maps by class, or numbers, whatever axes of one element follow."""
+    if keys:
+        return np.array([[row[key] for key in keys] for row in found], np.float32)
+    array: NDArray[Any] = found
+    return array.reshape(len(array), -1)
 
 
 def laid_out(images_BCHW: NDArray[Any], layout: str) -> NDArray[Any]:

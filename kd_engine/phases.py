@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kd_engine.cached_teacher import CachedTeacher, cache_for
+from kd_engine.cached_teacher import BATCH_DEPENDENT, CachedTeacher, cache_for
 from kd_engine.checkpoint import save_tree
 from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Dataset
@@ -174,6 +174,8 @@ class Phases:
         losses, ce_weight = self._spec.objective()
         teacher = self._teacher_result(item.repeat).network
         self._logits = cache_for(self._spec, self._data, teacher, self._options.cache_dir, self.compiler, seed)
+        if teacher.batch_dependent and self._spec.teacher_cache != "off":
+            self.cache_stats[str(item.repeat)] = {"off": BATCH_DEPENDENT}
         with seeded(seed, "student", "losses"):
             objective = Objective(
                 network,

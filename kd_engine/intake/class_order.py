@@ -22,7 +22,7 @@ def check_order(labels_N: Tensor, predicted_N: Tensor, classes: tuple[str, ...],
     """
     if len(classes) > MOST_ORDERED:
         return
-    better_K = _best_order(confusion_matrix(labels_N, predicted_N, len(classes)).cpu())
+    better_K = best_order(predicted_N, labels_N, len(classes))
     reordered_N, now_N = better_K[predicted_N] == labels_N, predicted_N == labels_N
     gained, lost = int((reordered_N & ~now_N).sum()), int((now_N & ~reordered_N).sum())
     images = len(now_N)
@@ -42,7 +42,7 @@ def check_order(labels_N: Tensor, predicted_N: Tensor, classes: tuple[str, ...],
 def in_both_orders(labels_N: Tensor, predicted_N: Tensor, classes: int) -> tuple[float, float]:
     """Accuracy on half of the images, as it is and in the order of the classes that fits the other half best."""
     half = len(labels_N) // 2
-    order_K = _best_order(confusion_matrix(labels_N[:half], predicted_N[:half], classes).cpu())
+    order_K = best_order(predicted_N[:half], labels_N[:half], classes)
     given_N, right_N = predicted_N[half:], labels_N[half:]
     return _share(given_N, right_N), _share(order_K[given_N], right_N)
 
@@ -51,9 +51,10 @@ def _share(predicted_N: Tensor, labels_N: Tensor) -> float:
     return float((predicted_N == labels_N).double().mean())
 
 
-def _best_order(confusion_KK: Tensor) -> Tensor:
+def best_order(predicted_N: Tensor, labels_N: Tensor, classes: int) -> Tensor:
     """For each output the class that it is, in the order that makes the most images right (the assignment problem)."""
-    classes, outputs = linear_sum_assignment(confusion_KK.numpy(), maximize=True)
-    better_K = torch.empty(len(confusion_KK), dtype=torch.int64)
-    better_K[torch.from_numpy(outputs)] = torch.from_numpy(classes)
+    confusion_KK = confusion_matrix(labels_N, predicted_N, classes).cpu()
+    rows, columns = linear_sum_assignment(confusion_KK.numpy(), maximize=True)
+    better_K = torch.empty(classes, dtype=torch.int64)
+    better_K[torch.from_numpy(columns)] = torch.from_numpy(rows)
     return better_K

@@ -18,12 +18,15 @@ _MEMORY, _MEMORY_OF_A_BYTE = 2**31, 8  # for what it computes; for its weights, 
 _SECONDS = 300
 
 
-def onnx_network(path: Path, pixels_BCHW: Tensor, classes: tuple[str, ...], seconds: float = _SECONDS) -> OnnxNetwork:
-    """The model as a network.
+def onnx_network(
+    path: Path, pixels_BCHW: Tensor, classes: tuple[str, ...], *, said: bool = False, seconds: float = _SECONDS
+) -> tuple[OnnxNetwork, list[str]]:
+    """The model as a network, and notes for its sender.
 
     Args:
         pixels_BCHW: a few real images, in [0, 1], to find out what it gives.
         classes: of the data set, in order.
+        said: the outputs are of these classes in this order, whatever names the model has for them.
         seconds: that looking at it may take.
 
     Raises:
@@ -33,14 +36,17 @@ def onnx_network(path: Path, pixels_BCHW: Tensor, classes: tuple[str, ...], seco
     rows = torch.arange(AT_ONCE) % len(pixels_BCHW)
     pixels = pixels_BCHW[rows].float().contiguous().numpy()
     request = {
-        "path": str(path.absolute()), "shape": pixels.shape, "classes": classes, "threads": torch.get_num_threads(),
+        "path": str(path.absolute()), "shape": pixels.shape, "classes": classes, "said": said,
+        "threads": torch.get_num_threads(),
     }  # fmt: skip
     confines = Confines(
         _MEMORY + _MEMORY_OF_A_BYTE * path.stat().st_size, seconds, "the ONNX model",
         f"it is given {AT_ONCE} images at once, or as many as it says",
     )  # fmt: skip
     [answer] = confined("kd_engine.intake.onnx_look:look", request, pixels.tobytes(), confines)
-    return OnnxNetwork(OnnxParams.model_validate(json.loads(answer)), _buffer(path))
+    found = json.loads(answer)
+    notes = found.pop("notes")
+    return OnnxNetwork(OnnxParams.model_validate(found), _buffer(path)), notes
 
 
 def _buffer(path: Path) -> Tensor:

@@ -16,26 +16,31 @@ import onnx
 from numpy.typing import NDArray
 
 from kd_engine.errors import DataError
-from kd_engine.onnx_session import OnnxSession, laid_out
+from kd_engine.intake.onnx_output import chosen_output
+from kd_engine.onnx_session import OnnxSession, laid_out, table
 
-_TENSORS = ("tensor(float)", "tensor(double)", "tensor(float16)")
-_INPUTS = (*_TENSORS, "tensor(uint8)", "tensor(int32)", "tensor(int64)")
+_INPUTS = ("tensor(float)", "tensor(double)", "tensor(float16)", "tensor(uint8)", "tensor(int32)", "tensor(int64)")
+_RANGES_OF_A_BATCH = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM")
+_ROUNDING = 1e-3  # of the largest number: far above that of float32 and float16, below a step of eight bits
 _NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")
-_USUAL = ("logits", "output", "probabilities", "output_probability")
 
 
-def look(pixels: bytes, *, path: str, shape: list[int], classes: list[str], threads: int) -> Iterator[bytes]:
-    """JSON: what the model is, as the fields of `OnnxParams`.
+def look(
+    pixels: bytes, *, path: str, shape: list[int], classes: list[str], threads: int, said: bool = False
+) -> Iterator[bytes]:
+    """JSON: what the model is, as the fields of `OnnxParams`; and notes.
 
     Args:
         pixels: real images `[B, C, H, W]`, float32 in [0, 1], to find out what it gives.
+        said: its sender says that the outputs are of these classes in this order.
 
     Raises:
         DataError: it is not a model that takes such images and names so many classes; the message says what it is.
     """
     images_BCHW = np.frombuffer(pixels, np.float32).reshape(shape)
     content = Path(path).read_bytes()
-    parameters = _inspected(content)
+    model = _loaded(content)
+    parameters = _inspected(model)
     try:
         session = OnnxSession(content, threads)
     except Exception as error:  # onnxruntime has an error of its own for each thing that can be wrong
@@ -43,19 +48,28 @@ def look(pixels: bytes, *, path: str, shape: list[int], classes: list[str], thre
     _check_input(session)
     layout, batch = _layout(session, tuple(shape[1:]))
     outputs = _tried(session, images_BCHW, layout, batch)
-    output, order = _output(session, outputs, tuple(classes))
+    output, order, notes = chosen_output(model, session, outputs, tuple(classes), said=said)
+    dependent = batch != 1 and _depends_on_company(model, session, images_BCHW, layout, batch, output)
+    if dependent:
+        notes.append(
+            "what the model says of an image depends on those that it is asked with, as after quantize_dynamic: its "
+            "logits are not kept, and differ a little from run to run. Quantise with fixed ranges (quantize_static)."
+        )
     yield json.dumps({
         "size": len(content), "parameters": parameters, "layout": layout, "batch": batch, "output": output,
-        "order": order,
+        "order": order, "batch_dependent": dependent, "notes": notes,
     }).encode()  # fmt: skip
 
 
-def _inspected(content: bytes) -> int:
-    """How many numbers the model holds; raises DataError where it is none, or names other files."""
+def _loaded(content: bytes) -> onnx.ModelProto:
     try:
-        model = onnx.load_model_from_string(content)
+        return onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's own
         raise _told("the file is not an ONNX model", error) from error
+
+
+def _inspected(model: onnx.ModelProto) -> int:
+    """How many numbers the model holds; raises DataError where it names other files."""
     numbers = 0
     for message in _messages(model):
         if isinstance(message, onnx.AttributeProto):
@@ -143,48 +157,28 @@ def _tried(session: OnnxSession, images_BCHW: NDArray[np.float32], layout: str, 
         raise _told("the ONNX model fails on the data set's images", error) from error
 
 
-def _output(
-    session: OnnxSession, outputs: list[Any], classes: tuple[str, ...]
-) -> tuple[dict[str, Any], tuple[int, ...]]:
-    """Which output names the classes, and which of its columns is which class."""
-    described = session.session.get_outputs()
-    places = sorted(range(len(outputs)), key=lambda place: described[place].name not in _USUAL)
-    for place in places:
-        found = outputs[place]
-        if isinstance(found, list) and found and isinstance(found[0], dict):
-            return _maps(place, found, classes)
-        if described[place].type in _TENSORS and getattr(found, "ndim", 0) == 2 and found.shape[1] == len(classes):
-            kind = "probabilities" if _are_probabilities(found) else "logits"
-            return {"place": place, "kind": kind}, tuple(range(len(classes)))
-    shown = "; ".join(f"{one.name}: {one.type} {one.shape}" for one in described)
-    raise DataError(
-        f"none of the ONNX model's outputs names {len(classes)} classes: it has {shown}. Expected one number for each "
-        "class of each image."
+def _depends_on_company(
+    model: onnx.ModelProto,
+    session: OnnxSession,
+    images_BCHW: NDArray[np.float32],
+    layout: str,
+    batch: int | None,
+    output: dict[str, Any],
+) -> bool:
+    """Whether an image's answer changes with the other images; or from one time to the next."""
+    if any(isinstance(part, onnx.NodeProto) and part.op_type in _RANGES_OF_A_BATCH for part in _messages(model)):
+        return True
+    count = batch or len(images_BCHW)
+    company_BCHW = np.resize(images_BCHW, (count, *images_BCHW.shape[1:]))
+    others_BCHW = company_BCHW.copy()
+    others_BCHW[count // 2 :: 2], others_BCHW[count // 2 + 1 :: 2] = 1.0, 0.0  # all white, all black
+    first, second = (
+        table(_tried(session, images, layout, None)[output["place"]], output["keys"])[: count // 2].astype(np.float64)
+        for images in (company_BCHW, others_BCHW)
     )
-
-
-def _maps(
-    place: int, found: list[dict[Any, float]], classes: tuple[str, ...]
-) -> tuple[dict[str, Any], tuple[int, ...]]:
-    """A list of probabilities by class. Where the keys are the classes' names, they say the order."""
-    keys = tuple(sorted(found[0]))
-    if len(keys) != len(classes):
-        raise DataError(f"the ONNX model names {len(keys)} classes ({keys[:5]}, ...), the data set has {len(classes)}.")
-    output = {"place": place, "kind": "maps", "keys": keys}
-    named = {str(key): column for column, key in enumerate(keys)}
-    if all(isinstance(key, str) for key in keys):
-        if set(named) != set(classes):
-            raise DataError(
-                f"the ONNX model names the classes {', '.join(map(str, keys[:5]))}, ..., those of the data set are "
-                f"{', '.join(classes[:5])}, ...."
-            )
-        return output, tuple(named[name] for name in classes)
-    return output, tuple(range(len(classes)))
-
-
-def _are_probabilities(output_BK: Any) -> bool:
-    sums_B = output_BK.astype(np.float64).sum(axis=1)
-    return bool((output_BK >= 0).all() and np.allclose(sums_B, 1, atol=1e-3))
+    finite = np.isfinite(first) & np.isfinite(second)
+    first, second = first[finite], second[finite]
+    return bool(first.size and abs(first - second).max() > _ROUNDING * max(abs(first).max(), 1e-3))
 
 
 def _told(what: str, error: Exception) -> Exception:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from torch import nn
 
 from kd_engine.data.dataset import Dataset, read_raw
 from kd_engine.data.normalisation import Normalisation
-from kd_engine.errors import DataError, InvalidSpecError
-from kd_engine.evaluation.again import evaluate_file, publish_evaluation
+from kd_engine.errors import DataError, DivergedError, InvalidSpecError
+from kd_engine.evaluation.again import FileEvaluation, evaluate_file, publish_evaluation
 from kd_engine.events import Event, PhaseEnded, PhaseStarted
 from kd_engine.files import write_atomically
 from kd_engine.intake.class_order import check_order
@@ -53,15 +54,16 @@ def run_register(
     progress = ImageProgress("register", emit, should_stop)
     emit(PhaseStarted(phase="register", repeat=0, epochs=0))
     progress(0, images)
-    network, named = _network(options.upload_file, spec, data, options)
+    sent = _read(options.upload_file, spec, data, options)
+    network = sent.network
     network.module.to(device)
     network.freeze()
     choice = choose(network, data.train, *_ways(network, spec, data))
     network = choice.best.network
-    check_order(choice.labels_N, choice.best.predicted_N, data.classes, named)
+    check_order(choice.labels_N, choice.best.predicted_N, data.classes, sent.named)
     path = options.out_dir / network_file(ROLE)
     save_network(network, path, {"upload_sha256": spec.upload_sha256, "dataset": spec.dataset.listed_name})
-    found = evaluate_file(path, spec.dataset.listed_name, data, device, after_batch=lambda done: progress(done, images))
+    found = _measured(path, spec, data, device, lambda done: progress(done, images))
     found.report["registered"] = {
         "format": spec.format,
         "sha256": spec.upload_sha256,
@@ -70,27 +72,52 @@ def run_register(
         "train_accuracy": choice.best.accuracy(choice.labels_N),
         "train_log_loss": float(choice.best.nll_SN[0].mean()),
         "normalisations_tried": choice.to_json() if len(choice.tried) > 1 else [],
-        "notes": [*choice.notes(), *_notes(found.report, len(data.classes))],
+        "notes": [*sent.notes, *choice.notes(), *_notes(found.report, len(data.classes))],
     }
     emit(PhaseEnded(phase="register", repeat=0, source="given", metrics=found.metrics))
     write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
     return path.name, "spec.json", *publish_evaluation(found, options.out_dir)
 
 
-def _network(path: Path, spec: RegisterSpec, data: Dataset, options: RunOptions) -> tuple[Network, tuple[str, ...]]:
-    """The network, and for each output of the file the class that it is taken for."""
+@dataclass(frozen=True)
+class _Sent:
+    """
+    Attributes:
+        named: for each output of the file the class that it is taken for.
+        notes: what its sender should know.
+    """
+
+    network: Network
+    named: tuple[str, ...]
+    notes: Sequence[str] = ()
+
+
+def _read(path: Path, spec: RegisterSpec, data: Dataset, options: RunOptions) -> _Sent:
     named = spec.classes or data.classes
+    columns = _columns(spec, data)
     if spec.format == "safetensors":
-        return _from_weights(path, spec, data), named
+        return _Sent(_from_weights(path, spec, data), named)
     if spec.format == "onnx":
         pixels_BCHW = data.train.images_NCHW[:AT_ONCE].cpu().float().div(255)
-        module = onnx_network(path, pixels_BCHW, named)
-        order = tuple(module.params.order[place] for place in _columns(spec, data))
-        return _foreign(ONNX, module.changed(order=order), data), named
+        module, notes = onnx_network(path, pixels_BCHW, named, said=spec.classes is not None)
+        order = tuple(module.params.order[place] for place in columns)
+        by_output = tuple(data.classes[order.index(place)] for place in range(len(order)))
+        return _Sent(_foreign(ONNX, module.changed(order=order), data), by_output, notes)
     raw = read_raw(spec.dataset, options.data_dir, options.download, options.cache_dir, options.dataset_file)
-    recorded = recorded_logits(path, raw, len(data.classes))
-    recorded.logits_NK.copy_(recorded.logits_NK[:, list(_columns(spec, data))])
-    return _foreign(LOGITS, recorded, data), named
+    recorded, notes = recorded_logits(path, raw, columns)
+    return _Sent(_foreign(LOGITS, recorded, data), named, notes)
+
+
+def _measured(
+    path: Path, spec: RegisterSpec, data: Dataset, device: torch.device, after_batch: Callable[[int], None]
+) -> FileEvaluation:
+    try:
+        return evaluate_file(path, spec.dataset.listed_name, data, device, after_batch=after_batch)
+    except DivergedError:
+        raise DataError(
+            "the network's outputs are not finite (NaN or infinite) for some test images, and are for those of train; "
+            "look at what it gives for each before sending it."
+        ) from None
 
 
 def _columns(spec: RegisterSpec, data: Dataset) -> tuple[int, ...]:

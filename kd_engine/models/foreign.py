@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from kd_engine.errors import InvalidSpecError
+from kd_engine.models.answers import as_logits
 from kd_engine.models.feed import Feed
 from kd_engine.signs import sign
 
@@ -28,7 +29,6 @@ ONNX, LOGITS = "onnx", "logits"
 """What architectures of these kinds are called; the catalogue has no rows of these names."""
 AT_ONCE = 32
 """Images that a model is given at most, where it takes any number: what it costs was tried with as many."""
-_SMALLEST = 1e-12  # a probability of 0 would be a logit of minus infinity
 
 
 class Output(BaseModel):
@@ -36,15 +36,20 @@ class Output(BaseModel):
 
     Attributes:
         place: among the model's outputs, from 0.
-        kind: `logits`; `probabilities`; or `maps`, a list of probabilities by class, as scikit-learn's models give.
-        keys: of a map, in order.
+        kind: `logits`; `probabilities`; `sigmoids`, probabilities of each class by itself; or `maps`, a list of
+            probabilities by class, of models that an earlier version registered.
+        keys: of a list by class, as scikit-learn's models give, in order.
+        single: there is one column for two classes, and it is of the second.
+        floor: what a probability of 0 is taken for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     place: int
-    kind: Literal["logits", "probabilities", "maps"]
+    kind: Literal["logits", "probabilities", "sigmoids", "maps"]
     keys: tuple[int | str, ...] = ()
+    single: bool = False
+    floor: float = 1e-12
 
 
 class OnnxParams(BaseModel):
@@ -59,6 +64,7 @@ class OnnxParams(BaseModel):
         output: which of its outputs, and what that holds.
         order: for each class of the data set, which of the model's outputs it is.
         feed: how it takes its pixels; None of models that an earlier version registered: as the architecture says.
+        batch_dependent: what it says of an image depends on the other images of the batch.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,6 +76,7 @@ class OnnxParams(BaseModel):
     output: Output
     order: tuple[int, ...]
     feed: Feed | None = None
+    batch_dependent: bool = False
 
 
 class OnnxNetwork(nn.Module):
@@ -83,6 +90,12 @@ class OnnxNetwork(nn.Module):
         self.params = params
         self._session: OnnxSession | None = None
 
+    @property
+    def batch_dependent(self) -> bool:
+        """Whether what it says of an image depends on the others; of models of an earlier version, by their file."""
+        quantised = self.params.batch != 1 and b"DynamicQuantizeLinear" in self.file.cpu().numpy().tobytes()
+        return self.params.batch_dependent or quantised
+
     def changed(self, **params: Any) -> OnnxNetwork:
         """The same model, fed or read in another way; the file and the session are shared."""
         other = OnnxNetwork(self.params.model_copy(update=params), self.file)
@@ -91,11 +104,12 @@ class OnnxNetwork(nn.Module):
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Logits `[B, K]`; of a model that gives probabilities, their logarithms."""
-        output_BK = np.concatenate([self._part(part_BCHW) for part_BCHW in self._parts(images_BCHW.float().cpu())])
-        output_BK = output_BK[:, list(self.params.order)]
-        if self.params.output.kind != "logits":
-            output_BK = np.log(np.maximum(output_BK, _SMALLEST))
-        return torch.from_numpy(output_BK.astype(np.float32)).to(images_BCHW.device)
+        output = self.params.output
+        answers_BK = np.concatenate([self._part(part_BCHW) for part_BCHW in self._parts(images_BCHW.float().cpu())])
+        logits_BK = as_logits(answers_BK, output.kind, output.floor)
+        if output.single:
+            logits_BK = np.concatenate([np.zeros_like(logits_BK), logits_BK], axis=1)
+        return torch.from_numpy(logits_BK[:, list(self.params.order)]).to(images_BCHW.device)
 
     def _opened(self) -> OnnxSession:
         if self._session is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -87,11 +88,14 @@ def linear_onnx(
     return content
 
 
-def perceptron_onnx(layers: list[NDArray[np.float32]], tail: Sequence[onnx.NodeProto] = ()) -> bytes:
+def perceptron_onnx(
+    layers: list[NDArray[np.float32]], tail: Sequence[onnx.NodeProto] = (), gives: int = TensorProto.FLOAT
+) -> bytes:
     """Weights and biases of two layers as an ONNX model that takes rows of pixels.
 
     Args:
         tail: what comes after the logits, which are called `scores`.
+        gives: the type of the last output.
     """
     names = ("first", "bias", "second", "last")
     nodes = [
@@ -104,7 +108,7 @@ def perceptron_onnx(layers: list[NDArray[np.float32]], tail: Sequence[onnx.NodeP
         nodes,
         "perceptron",
         [helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["N", len(layers[0])])],
-        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info(nodes[-1].output[0], gives, None)],
         [numpy_helper.from_array(part, name) for part, name in zip(layers, names, strict=True)],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -140,3 +144,14 @@ def sklearn_onnx(**options: Any) -> bytes:
     model: onnx.ModelProto = to_onnx(classifier(), pixels()[:1], target_opset=15, **options)
     content: bytes = model.SerializeToString()
     return content
+
+
+def quantised_dynamically(content: bytes) -> bytes:
+    """As onnxruntime's own tool leaves it: the ranges are those of the batch."""
+    from onnxruntime.quantization import quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder:
+        before, after = Path(folder) / "before.onnx", Path(folder) / "after.onnx"
+        before.write_bytes(content)
+        quantize_dynamic(str(before), str(after))
+        return after.read_bytes()

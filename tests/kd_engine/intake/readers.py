@@ -65,7 +65,7 @@ MLP = Architecture("mlp", {}, (1, 8, 8), CLASSES, (0.0,), (1.0,))
 
 def _logits(path: Path, _: Path) -> None:
     images, labels = torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64)
-    recorded_logits(path, RawData(images, labels, images, labels), len(CLASSES))
+    recorded_logits(path, RawData(images, labels, images, labels), tuple(range(len(CLASSES))))
 
 
 def _onnx(path: Path, **options: Any) -> None:

@@ -17,7 +17,15 @@ from kd_engine.build import build_network
 from kd_engine.events import Finished
 from kd_engine.files import sha256_of
 from kd_engine.network import load_network
-from tests.kd_engine.intake.networks import classifier, digits, linear_onnx, logits, pooled_onnx, sklearn_onnx
+from tests.kd_engine.intake.networks import (
+    classifier,
+    digits,
+    linear_onnx,
+    logits,
+    pooled_onnx,
+    quantised_dynamically,
+    sklearn_onnx,
+)
 from tests.kd_engine.runs import DIGITS, Recorder, run_spec
 
 ACCURACY = float((logits("test").argmax(axis=1) == digits().test_labels.numpy()).mean())
@@ -175,7 +183,7 @@ def test_other_numbers_of_classes_are_told(tmp_path: Path) -> None:
         tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
     model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 7
     ended = register_bytes(model.SerializeToString(), tmp_path)
-    assert "names 10 classes: it has scores: tensor(float)" in ended.detail
+    assert "names 10 classes: it has 'scores' (tensor(float), N x 7)" in ended.detail
 
 
 @pytest.mark.parametrize(("arrays", "message"), [
@@ -197,11 +205,37 @@ def test_logits_take_no_normalisation(tmp_path: Path) -> None:
         register(tmp_path / "sent.npz", tmp_path / "out", mean=[0.5], std=[0.5])
 
 
-def test_logits_of_shuffled_samples_are_worth_a_note(tmp_path: Path) -> None:
-    test = np.random.default_rng(0).permutation(logits("test"))
-    np.savez(tmp_path / "sent.npz", train=logits("train"), test=test)
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_logits_of_shuffled_samples_are_refused(tmp_path: Path, part: str) -> None:
+    arrays = {name: logits(name)[:, ORDER] for name in ("train", "test")}  # another fault does not hide it
+    np.savez(tmp_path / "sent.npz", **arrays | {part: np.random.default_rng(0).permutation(arrays[part])})
+    ended = register(tmp_path / "sent.npz", tmp_path / "out")
+    assert ended.reason == "data_error"
+    assert f"the rows of '{part}' are in another order than the images" in ended.detail
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16])
+def test_probabilities_that_were_recorded_are_told_and_taken_for_what_they_are(tmp_path: Path, dtype: Any) -> None:
+    shares = {name: torch.from_numpy(logits(name)).softmax(dim=1).numpy().astype(dtype) for name in ("train", "test")}
+    np.savez(tmp_path / "sent.npz", **shares)
     assert register(tmp_path / "sent.npz", tmp_path / "out").reason == "completed"
-    assert "than by chance" in report(tmp_path)["registered"]["notes"][0]
+    [note] = report(tmp_path)["registered"]["notes"]
+    assert "the rows are probabilities, not logits" in note
+    found = registered_logits(tmp_path)
+    assert found.isfinite().all()
+    torch.testing.assert_close(found.softmax(dim=1), torch.from_numpy(logits("test")).softmax(dim=1), atol=1e-3, rtol=0)
+
+
+def test_answers_that_depend_on_the_batch_are_not_kept_and_the_report_says_so(tmp_path: Path) -> None:
+    (tmp_path / "sent.onnx").write_bytes(quantised_dynamically(linear_onnx(["N", 64])))
+    assert register(tmp_path / "sent.onnx", tmp_path / "out").reason == "completed"
+    [note] = report(tmp_path)["registered"]["notes"]
+    assert "depends on those that it is asked with" in note
+    spec = DIGITS | {"teacher": {"job": "job_1", "role": "model"}, "baseline": False, "training": {"epochs": 1}}
+    files = (tmp_path / "out" / "model.safetensors",)
+    assert run_spec(spec, tmp_path / "taught", teacher_files=files).reason == "completed"
+    told = json.loads((tmp_path / "taught" / "report.json").read_text())["teacher_cache"]
+    assert told == {"0": {"off": "what the teacher says of an image depends on its batch, so its logits are not kept"}}
 
 
 @pytest.mark.parametrize("form", ["onnx", "npz"])
