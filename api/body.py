@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from api.errors import Problem
 
 MAX_DEPTH = 32
+MAX_VALUES = 12_000  # of a spec, the epochs of whose snapshots are at most 10,000; each may be a mistake to tell
 _SECONDS = 60.0  # for all of a body that is at most some hundred KiB; files have no such limit
 # a float64 holds 1.8e308 at most, and Python refuses to print integers of more than 4300 digits
 _MOST_DIGITS = 308
@@ -55,6 +56,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
     Raises:
         Problem: 400; not UTF-8, not JSON, not an object, NaN or an infinity, a key twice, deeper than `MAX_DEPTH`.
+            413; more than `MAX_VALUES` values.
     """
     try:
         text = raw.decode()
@@ -98,9 +100,12 @@ def _check_media_type(header: str | None) -> None:
 
 
 def _check_values(value: Any) -> None:
-    """Bounds the depth and the characters, without recursion."""
-    level, depth = [value], 0
+    """Bounds the depth, the number and the characters, without recursion."""
+    level, depth, count = [value], 0, 0
     while level:
+        count += len(level)
+        if count > MAX_VALUES:
+            raise Problem("body_too_large", f"The body holds more than {MAX_VALUES:,} values; no job spec does.")
         below: list[Any] = []
         for item in level:
             if isinstance(item, str):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.body import MAX_DEPTH, parse_object
+from api.body import MAX_DEPTH, MAX_VALUES, parse_object
 from api.errors import Problem
 from tests.api.conftest import SPEC, Service
 
@@ -60,6 +60,18 @@ def test_the_depth_is_counted_from_the_outermost_object(depth: int) -> None:
         with pytest.raises(Problem) as caught:
             parse_object(body)
         assert caught.value.code == "too_deep"
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_values_are_counted_wherever_they_stand(more: int) -> None:
+    """A megabyte of mistakes takes a hundred times as much memory to tell."""
+    body = {"dataset": {"a": ["x"] * (MAX_VALUES - 4 + more)}, "b": None}
+    if not more:
+        assert parse_object(json.dumps(body).encode()) == body
+    else:
+        with pytest.raises(Problem, match="more than 12,000 values") as caught:
+            parse_object(json.dumps(body).encode())
+        assert caught.value.code == "body_too_large"
 
 
 plain_text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
