@@ -76,8 +76,8 @@ def _header(first: bytes, name: str) -> tuple[tuple[int, ...], bool, np.dtype[An
     read = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
     try:
         shape, fortran, dtype = read(io.BytesIO(first[8:start]))
-    except Exception as error:  # a broken header may raise anything
-        raise BadZip(f"'{name}' has a broken header ({type(error).__name__})") from error
+    except Exception as error:  # a broken header may raise anything, also that Python's parser has too little memory
+        raise BadZip(f"'{name}' has a broken header ({type(error).__name__})") from None
     if dtype.hasobject:
         raise BadZip(f"'{name}' holds Python objects, which are never unpickled; save numbers or texts")
     if dtype.kind not in _KINDS or not dtype.itemsize or any(side < 0 for side in shape):

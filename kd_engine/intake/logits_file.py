@@ -111,6 +111,6 @@ def _checked(array: NDArray[Any], name: str, images: int, num_classes: int) -> N
             f"'{name}' is {array.dtype} of shape {array.shape}; expected floating-point numbers of shape "
             f"{(images, num_classes)}: a row for each {name} image, a column for each class."
         )
-    if not np.isfinite(array).all():
-        raise DataError(f"'{name}' holds numbers that are not finite.")
+    if not (np.abs(array) <= np.finfo(np.float32).max).all():
+        raise DataError(f"'{name}' holds numbers that are not finite, or too large for 32 bits.")
     return array.astype(np.float64) if array.dtype.itemsize > 4 else array.astype(np.float32)

@@ -48,7 +48,7 @@ def look(
     _check_input(session)
     layout, batch = _layout(session, tuple(shape[1:]))
     outputs = _tried(session, images_BCHW, layout, batch)
-    output, order, notes = chosen_output(model, session, outputs, tuple(classes), said=said)
+    output, order, notes = chosen_output(model, session, outputs, batch or len(images_BCHW), tuple(classes), said=said)
     dependent = batch != 1 and _depends_on_company(model, session, images_BCHW, layout, batch, output)
     if dependent:
         notes.append(

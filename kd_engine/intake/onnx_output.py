@@ -25,12 +25,18 @@ _LONGEST_WAY = 100
 
 
 def chosen_output(
-    model: onnx.ModelProto, session: OnnxSession, outputs: list[Any], classes: tuple[str, ...], *, said: bool
+    model: onnx.ModelProto,
+    session: OnnxSession,
+    outputs: list[Any],
+    images: int,
+    classes: tuple[str, ...],
+    *,
+    said: bool,
 ) -> tuple[dict[str, Any], tuple[int, ...], list[str]]:
     """The fields of `Output`; for each class the place of its number; and notes.
 
     Args:
-        outputs: for some images.
+        outputs: for so many images.
         said: the classes are in the order of the model's outputs, whatever names it has for them.
 
     Raises:
@@ -49,7 +55,7 @@ def chosen_output(
         numbers_BK = table(found, keys)
         columns = numbers_BK.shape[1]
         single = columns == 1 and len(classes) == 2
-        if columns != len(classes) and not single:
+        if len(numbers_BK) != images or (columns != len(classes) and not single):
             continue
         name = described[place].name
         last, step = _made_by(model.graph, name)

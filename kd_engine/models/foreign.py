@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from kd_engine.errors import InvalidSpecError
+from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.models.answers import as_logits
 from kd_engine.models.feed import Feed
 from kd_engine.signs import sign
@@ -132,7 +132,14 @@ class OnnxNetwork(nn.Module):
         if self.params.feed is not None:  # exact: pixels are k / 255
             pixels_BCHW = np.rint(array * 255).astype(np.uint8)
             array = self.params.feed(pixels_BCHW, np.float64 if session.is_double else np.float32)
-        return session.read(laid_out(array, self.params.layout), self.params.output)[:count]
+        output_BK = session.read(laid_out(array, self.params.layout), self.params.output)
+        expected = (len(array), 1 if self.params.output.single else len(self.params.order))
+        if output_BK.shape != expected:  # what was tried was right; it may depend on the images
+            raise DataError(
+                f"the ONNX model gives numbers of shape {output_BK.shape}; expected {expected}, one for "
+                "each class of each image."
+            )
+        return output_BK[:count]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         # nothing changes the file; a session of its own is opened when needed

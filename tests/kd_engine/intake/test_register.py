@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -186,11 +187,38 @@ def test_other_numbers_of_classes_are_told(tmp_path: Path) -> None:
     assert "names 10 classes: it has 'scores' (tensor(float), N x 7)" in ended.detail
 
 
+@pytest.mark.parametrize(("rows", "message"), [
+    (1, "scores: tensor(float)"),  # whatever it is given
+    (32, "shape (32, 10); expected (26, 10)"),  # as many as it is tried with, and no fewer
+])  # fmt: skip
+def test_a_model_that_does_not_answer_for_each_image_is_told(tmp_path: Path, rows: int, message: str) -> None:
+    model = onnx.load_model_from_string(linear_onnx(["N", 64]))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([rows, 10]), "shape"))
+    for node in model.graph.node:
+        if node.output[0] == "scores":
+            node.output[0] = "all"
+    model.graph.node.append(onnx.helper.make_node("ReduceMean", ["all"], ["mean"], axes=[0]))
+    model.graph.node.append(onnx.helper.make_node("Expand", ["mean", "shape"], ["scores"]))
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "M"
+    ended = register_bytes(model.SerializeToString(), tmp_path)
+    assert ended.reason == "data_error", ended.detail
+    assert message in ended.detail
+
+
+def test_a_header_that_python_cannot_parse_is_no_want_of_memory(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "sent.npz", "w") as file:
+        file.writestr("train.npy", b"\x93NUMPY\1\0" + (9000).to_bytes(2, "little") + b"-" * 8999 + b"1")
+    ended = register(tmp_path / "sent.npz", tmp_path / "out")
+    assert ended.reason == "data_error", ended.detail
+    assert "'train.npy' has a broken header" in ended.detail
+
+
 @pytest.mark.parametrize(("arrays", "message"), [
     ({"train": logits("train")}, "expected the arrays train and test"),
     ({"train": logits("train")[1:], "test": logits("test")}, "a row for each train image"),
     ({"train": logits("train"), "test": logits("test")[:, :9]}, "a column for each class"),
     ({"train": logits("train"), "test": logits("test") * np.nan}, "not finite"),
+    ({"train": logits("train"), "test": logits("test").astype(np.float64) * 1e300}, "too large for 32 bits"),
 ])  # fmt: skip
 def test_logits_that_do_not_fit_are_told(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
     np.savez(tmp_path / "sent.npz", **arrays)
