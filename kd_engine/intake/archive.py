@@ -29,6 +29,8 @@ MOST_FILE_BYTES = 256 * 2**20  # of one file: it is read whole
 # Pictures hardly shrink; text shrinks ten times. Above this, and beyond a size that could not hurt, it is a bomb.
 MOST_RATIO = 100
 HARMLESS_BYTES = 256 * 2**20
+_HARMLESS_ENTRIES = 200_000
+_KEPT_BYTES = 500  # of each picture, whatever it holds: what it is called, where it goes, what it looks like
 _LONGEST_NAME = 1000
 _BROKEN = (zip_file.BadZip, tar_file.BadTar, gzip.BadGzipFile, zlib.error, EOFError)
 
@@ -56,6 +58,11 @@ class Member:
             return cls(name, size, is_picture=True)
         begins = head()
         return cls(name, size, kinds.is_picture(begins), kinds.is_text(begins))
+
+
+def most_entries(packed: int) -> int:
+    """How many pictures a file of so many bytes may hold: what is kept of each counts as if it had been unpacked."""
+    return min(MOST_ENTRIES, max(_HARMLESS_ENTRIES, MOST_RATIO * packed // _KEPT_BYTES))
 
 
 class Archive:
@@ -141,10 +148,11 @@ def _checked(members: Iterable[Member | None], packed: int) -> tuple[Member, ...
     """The members with plain names (None: a folder); raises as soon as there is too much."""
     found: dict[str, Member] = {}
     total = names = 0
+    most = most_entries(packed)
     for count, member in enumerate(members, start=1):
         sign("listing the archive")
-        if count > MOST_ENTRIES:
-            raise DataError(f"the archive holds more than {MOST_ENTRIES:,} files, the most that are taken.")
+        if count > most:
+            raise DataError(f"the archive holds more than {most:,} files, the most that are taken of {packed:,} bytes.")
         if member is None:
             continue
         name = _plain(member.name)

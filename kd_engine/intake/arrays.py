@@ -27,10 +27,10 @@ from kd_engine.data.splits import held_out
 from kd_engine.data.twins import groups_of
 from kd_engine.errors import DataError, sentence
 from kd_engine.files import atomic_file
-from kd_engine.intake.archive import MOST_ENTRIES, MOST_RATIO
+from kd_engine.intake.archive import MOST_RATIO, most_entries
 from kd_engine.intake.layout import MOST_CLASSES, TEST_SEED
 from kd_engine.intake.manifest import Findings, Image
-from kd_engine.intake.sheet import COLUMNS, draw_sheet
+from kd_engine.intake.sheet import draw_sheet, is_shown
 from kd_engine.intake.survey import THUMBNAIL
 from kd_engine.signs import one_call
 
@@ -63,7 +63,10 @@ def check_arrays(
         DataError: something is missing, is no array of numbers, or is not of the expected type and shape.
         DiskFullError: no room.
     """
-    arrays, notes = _named(load_arrays(path), test_share)
+    given = load_arrays(path)
+    _check_counts(given, path.stat().st_size)
+    arrays, notes = _named(given, test_share)
+    del given
     params = _params(arrays.pop(CLASSES, None))
     size = sum(array.nbytes for array in arrays.values())
     with atomic_file(out_dir / PREPARED["arrays"]) as file, one_call("writing the arrays", size=size):
@@ -103,7 +106,6 @@ def load_arrays(path: Path) -> dict[str, _Array]:
 def _named(given: Mapping[str, _Array], test_share: float) -> tuple[dict[str, _Array], list[str]]:
     """The four arrays by the names that the reader knows, and the classes where they are given."""
     rest = {CLASSES: given[CLASSES]} if CLASSES in given else {}
-    _check_counts(given)
     rest |= _validation(given)
     for names in (dict(zip(NAMES, NAMES, strict=True)), _KERAS):
         if all(theirs in given for theirs in names.values()):
@@ -137,11 +139,12 @@ def _plain(array: _Array, ours: str, theirs: str) -> _Array:
     return plain_labels(array, theirs) if ours.endswith("labels") else array
 
 
-def _check_counts(given: Mapping[str, _Array]) -> None:
+def _check_counts(given: Mapping[str, _Array], packed: int) -> None:
     """Something is kept of each image, and that may be more than its pixels."""
+    most = most_entries(packed)
     for name, array in given.items():
-        if array.ndim and name != CLASSES and len(array) > MOST_ENTRIES:
-            raise DataError(f"'{name}' has {len(array):,} rows; at most {MOST_ENTRIES:,} images are taken.")
+        if array.ndim and name != CLASSES and len(array) > most:
+            raise DataError(f"'{name}' has {len(array):,} rows; at most {most:,} images are taken of {packed:,} bytes.")
 
 
 def _split(images: _Array, labels: _Array, test_share: float) -> dict[str, _Array]:
@@ -179,7 +182,7 @@ def _survey(
             findings.images.append(Image(part, label, f"{part}_images[{number}]", digest))
             if part == "train":
                 row = thumbnails.setdefault(label, [])
-                if len(row) < COLUMNS:
+                if is_shown(label, len(row)):
                     row.append(_thumbnail(pixels))
             done += 1
             if done % 1000 == 0 or done == of:

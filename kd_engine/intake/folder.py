@@ -20,9 +20,10 @@ from kd_engine.errors import DataError
 from kd_engine.files import atomic_file
 from kd_engine.intake.archive import Member
 from kd_engine.intake.layout import Layout, Placed, draw_test
-from kd_engine.intake.manifest import MOST_LISTED, Findings, Image
-from kd_engine.intake.sheet import COLUMNS, draw_sheet
+from kd_engine.intake.manifest import Findings, Image
+from kd_engine.intake.sheet import draw_sheet, is_shown
 from kd_engine.intake.survey import Broken, Survey, in_threads, pixel_sha256, survey
+from kd_engine.intake.tar_file import Tar
 
 SHEET = "thumbnails.png"
 SAMPLES = "samples.csv"
@@ -94,8 +95,9 @@ class _Checking:
         def jobs() -> Iterator[tuple[Placed, bytes, bool]]:
             for member, content in source.contents(by_member):
                 placed = by_member[member]
-                asked[placed.label] += placed.split == "train"
-                yield placed, content, placed.split == "train" and asked[placed.label] <= COLUMNS
+                wanted = placed.split == "train" and is_shown(placed.label, asked[placed.label])
+                asked[placed.label] += wanted
+                yield placed, content, wanted
 
         for (placed, content, _), found in in_threads(lambda job: survey(job[1], job[2]), jobs(), _size):
             yield placed, content, found
@@ -104,7 +106,7 @@ class _Checking:
         """Notes what a picture holds and writes it to its place."""
         name, findings = placed.member.name, self.findings
         if isinstance(found, Broken):
-            findings.broken.append({"file": name, "why": found.why})
+            findings.found_broken(name, found.why)
             return
         findings.images.append(Image(placed.split, placed.label, name, found.key))
         findings.heights.append(found.height)
@@ -120,15 +122,16 @@ class _Checking:
         entry = tarfile.TarInfo(self._places[-1])
         entry.size = len(content)
         prepared.addfile(entry, io.BytesIO(content))
+        prepared.getmembers().clear()  # it keeps all that it has written
 
     def verify(self, broken: WhatOfBroken) -> None:
         """Raises DataError where what was found is no data set."""
         found = self.findings.broken
         if found and broken == "refuse":
-            listed = "; ".join(f"{entry['file']} ({entry['why']})" for entry in found[:MOST_LISTED])
+            listed = "; ".join(f"{entry['file']} ({entry['why']})" for entry in found)
             raise DataError(
-                f"{len(found):,} of {len(self._layout.placed):,} pictures cannot be used: {listed}. Replace them, or "
-                "send it again with broken=skip to leave them out."
+                f"{self.findings.broken_count:,} of {len(self._layout.placed):,} pictures cannot be used: {listed}. "
+                "Replace them, or send it again with broken=skip to leave them out."
             )
         used = Counter((image.split, image.label) for image in self.findings.images)
         sent = Counter((placed.split, placed.label) for placed in self._layout.placed)
@@ -146,9 +149,8 @@ class _Checking:
         """Looks at all pixels of the pictures that are alike: they may be equal, or show a thing in another place."""
         images = self.findings.images
         alike = {self._places[number]: number for number in self.findings.alike()}
-        with tarfile.open(prepared, "r:") as archive:
-            found = ((alike[entry.name], archive.extractfile(entry)) for entry in archive if entry.name in alike)
-            contents = ((number, file.read()) for number, file in found if file is not None)
+        with Tar(prepared, lambda count: None) as archive:
+            contents = ((alike[entry.name], archive.read(entry)) for entry in archive if entry.name in alike)
             for (number, _), key in in_threads(lambda picture: pixel_sha256(picture[1]), contents, _size):
                 images[number] = replace(images[number], key=key)
 
@@ -162,15 +164,15 @@ class _Checking:
         if all(len(side) == 1 for side in sides.values()):
             return
         tested = draw_test([image.name for image in images], [image.label for image in images], share, twins)
-        before, self._places = self._places, []
+        self._places.clear()
         self._kept.clear()
         with (
-            tarfile.open(prepared, "r:") as old,
+            Tar(prepared, lambda count: None) as old,
             atomic_file(prepared) as file,
             tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as new,
         ):
-            for number, (image, test) in enumerate(zip(list(images), tested, strict=True)):
-                content = _content(old, before[number])
+            for number, (image, test, entry) in enumerate(zip(list(images), tested, old, strict=True)):
+                content = old.read(entry)
                 split = "test" if test else "train"
                 images[number] = replace(image, split=split)
                 if split != image.split:
@@ -204,12 +206,6 @@ class _Checking:
         kept.append(placed.member.name)
         suffix = next((end for end in SUFFIXES if placed.member.name.lower().endswith(end)), ".png")
         return f"{placed.split}/{placed.label:06}/{len(kept):08}{suffix}"
-
-
-def _content(archive: tarfile.TarFile, name: str) -> bytes:
-    file = archive.extractfile(name)
-    assert file is not None, "only files were written"
-    return file.read()
 
 
 def _size(job: Sequence[Any]) -> int:

@@ -44,7 +44,8 @@ class Findings:
     images: list[Image] = field(default_factory=list)
     heights: list[int] = field(default_factory=list)
     widths: list[int] = field(default_factory=list)
-    broken: list[dict[str, str]] = field(default_factory=list)
+    broken: list[dict[str, str]] = field(default_factory=list)  # the first of them
+    broken_count: int = 0
     notes: list[str] = field(default_factory=list)
     left_out: Mapping[str, int] = field(default_factory=dict)
     counts: NDArray[np.int64] | None = None  # of train's pixels
@@ -52,6 +53,12 @@ class Findings:
     def count(self, pixels: NDArray[np.int64]) -> None:
         """Adds a train picture's pixels, `[C, 256]`."""
         self.counts = pixels.copy() if self.counts is None else self.counts + pixels
+
+    def found_broken(self, name: str, why: str) -> None:
+        """One more picture that cannot be used."""
+        self.broken_count += 1
+        if len(self.broken) < MOST_LISTED:
+            self.broken.append({"file": name, "why": why})
 
     def alike(self) -> list[int]:
         """Which of the images share their key with another."""
@@ -75,7 +82,7 @@ class Findings:
             "mean": list(mean),
             "std": list(std),
             "duplicates": duplicates(self.images, self.classes),
-            "broken": {"count": len(self.broken), "listed": self.broken[:MOST_LISTED]},
+            "broken": {"count": self.broken_count, "listed": self.broken},
             "left_out": dict(self.left_out),
             "notes": [*self.notes, *split_notes(self.classes, splits)],
         }

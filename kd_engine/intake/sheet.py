@@ -17,6 +17,11 @@ MOST_ROWS = 200
 _GAP, _NAME = 4, 160  # pixels: between pictures, and for the name of a class
 
 
+def is_shown(label: int, number: int) -> bool:
+    """Whether the picture of that number, from 0, of a class has a place on the page; no other thumbnail is kept."""
+    return label < MOST_ROWS and number < COLUMNS
+
+
 def draw_sheet(classes: Sequence[str], thumbnails: Mapping[int, Sequence[NDArray[np.uint8]]], path: Path) -> None:
     """Writes the page as PNG, atomically; of more than 200 classes the first.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from kd_engine.data.names import in_order
 from kd_engine.errors import DataError
-from kd_engine.intake.archive import HARMLESS_BYTES, MOST_ENTRIES, MOST_FILE_BYTES, MOST_RATIO, Member
+from kd_engine.intake.archive import HARMLESS_BYTES, MOST_FILE_BYTES, MOST_RATIO, Member, most_entries
 from kd_engine.intake.confined import Confines, confined
 from kd_engine.intake.layout import MOST_CLASSES, Layout, Placed, draw_test, joined_splits
 from kd_engine.intake.purpose import Split
@@ -28,14 +28,16 @@ class PictureTable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        answers = self._confined("labels", most_rows=MOST_ENTRIES)
+        answers = self._confined("labels", most_rows=most_entries(path.stat().st_size))
         self._column, self._names = json.loads(next(answers))
         self._labels: list[Any] = []
         splits: list[Split] = []
+        kept: dict[Any, Any] = {}  # the same text in many rows is held once
         for answer in answers:
             found, split = json.loads(answer)
-            self._labels += found
+            self._labels += [kept.setdefault(value, value) for value in found]
             splits += split or ()
+            _check_classes(len(kept))
         self._splits = splits or None
 
     def layout(self, test_share: float) -> Layout:
@@ -94,8 +96,7 @@ class PictureTable:
         found = in_order(set(values)) if all(isinstance(value, str) for value in values) else sorted(set(values))
         if len(found) < 2:
             raise DataError(f"the column '{self._column}' holds one class, {found[0]!r}; expected at least two.")
-        if len(found) > MOST_CLASSES:
-            raise DataError(f"there are {len(found):,} classes; at most {MOST_CLASSES:,} are taken.")
+        _check_classes(len(found))
         names = self._names
         if names is not None and all(isinstance(value, int) and 0 <= value < len(names) for value in found):
             if len(found) < len(names):
@@ -104,3 +105,8 @@ class PictureTable:
             return tuple(names), values
         index = {value: label for label, value in enumerate(found)}
         return tuple(map(str, found)), [index[value] for value in values]
+
+
+def _check_classes(count: int) -> None:
+    if count > MOST_CLASSES:
+        raise DataError(f"there are {count:,} classes; at most {MOST_CLASSES:,} are taken.")

@@ -79,18 +79,22 @@ LIES: dict[str, dict[str, tuple[Callable[[], bytes], str]]] = {
         ),
         "texts without letters": (lambda: _one("<U0", (2**40,), 0), "expected numbers or texts"),
         "records": (lambda: _one([("a", "<i4", (2**20,))], (1,), 4 * MIB), "expected numbers or texts"),
-        "a huge shape of nothing": (lambda: _one("|u1", (2**40, 0, 3, 3), 0), "at most 2,000,000 images are taken"),
+        "a huge shape of nothing": (lambda: _one("|u1", (2**40, 0, 3, 3), 0), "at most 200,000 images are taken"),
+        "a header of signs": (
+            lambda: _npz(images=(b"\x93NUMPY\1\0" + struct.pack("<H", 9000) + b"-" * 8999 + b"1", 0)),
+            "has a broken header",
+        ),
         "objects": (_objects, "holds Python objects"),
         "a name for each of many": (lambda: _named(24 * MIB), "at most 100,000 are taken"),
         "images of a pixel": (
             lambda: _npz(
-                images=(_header("|u1", (8 * MIB, 1, 1)), 8 * MIB), labels=(_header("|u1", (8 * MIB,)), 8 * MIB),
+                images=(_header("|u1", (1_900_000, 1, 1)), 1_900_000), labels=(_header("|u1", (1_900_000,)), 1_900_000),
             ),
-            "at most 2,000,000 images are taken",
+            "at most 200,000 images are taken",
         ),
         "far more labels than images": (
             lambda: _npz(
-                x_train=(_header("|u1", (4, 2, 2)), 16), y_train=(_header("|u1", (1_900_000,)), 1_900_000),
+                x_train=(_header("|u1", (4, 2, 2)), 16), y_train=(_header("|u1", (190_000,)), 190_000),
                 x_test=(_header("|u1", (4, 2, 2)), 16), y_test=(_header("|u1", (4,)), 4),
             ),
             "expected as many of each",

@@ -252,6 +252,12 @@ def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         Archive(zipped(tmp_path / "archive", {f"{number}": b"" for number in range(4)}), is_tar=False)
 
 
+def test_how_many_pictures_a_file_may_hold_grows_with_it() -> None:
+    assert module.most_entries(1000) == 200_000
+    assert module.most_entries(5_000_000) == 1_000_000
+    assert module.most_entries(1 << 40) == module.MOST_ENTRIES
+
+
 def test_a_tar_header_of_megabytes_is_not_read_into_memory(tmp_path: Path) -> None:
     info = tarfile.TarInfo("././@LongLink")
     info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1 << 33

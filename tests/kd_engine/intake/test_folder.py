@@ -20,9 +20,11 @@ from kd_engine.data import image_folder, uploaded
 from kd_engine.data.dataset import load
 from kd_engine.errors import DataError
 from kd_engine.files import sha256_of
+from kd_engine.intake import folder
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.folder import WhatOfBroken, check_pictures
 from kd_engine.intake.layout import lay_out
+from kd_engine.intake.sheet import COLUMNS, MOST_ROWS
 from kd_engine.spec import DatasetSpec
 from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
 
@@ -173,6 +175,18 @@ def test_there_is_a_page_of_thumbnails(tmp_path: Path) -> None:
         page.load()
         assert page.height < 200 < page.width
         assert len(page.getcolors(10**6) or []) > 100
+
+
+def test_no_more_thumbnails_are_kept_than_the_page_has_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[int] = []
+    monkeypatch.setattr(
+        folder, "draw_sheet", lambda classes, thumbnails, path: kept.extend(map(len, thumbnails.values()))
+    )
+    names = tuple(f"{number:03}" for number in range(MOST_ROWS + 5))
+    files = {f"train/{name}/{number}.png": picture() for name in names[1:] for number in range(2)}
+    files |= {f"train/{names[0]}/{number}.png": picture() for number in range(COLUMNS + 5)}
+    _check(zipped(tmp_path / "a.zip", files | {f"test/{names[0]}/1.png": picture()}), tmp_path / "out")
+    assert sorted(kept) == [2] * (MOST_ROWS - 1) + [COLUMNS]
 
 
 def test_a_class_may_be_called_anything_that_can_be_shown(tmp_path: Path) -> None:

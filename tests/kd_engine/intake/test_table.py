@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,16 @@ def test_broken_rows_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"2 of 20 pictures cannot be used: row 18\.png .*row 19\.png"):
         _check(path, tmp_path / "out")
     assert _check(path, tmp_path / "out", "skip")["broken"]["count"] == 2
+
+
+def test_a_name_that_many_rows_have_is_held_once(tmp_path: Path) -> None:
+    names = ["x" * 999 + end for end in "ab"]
+    path = _write(tmp_path / "a.parquet", {"image": pa.nulls(20_000, pa.binary()), "label": names * 10_000})
+    tracemalloc.start()
+    PictureTable(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000
 
 
 @pytest.mark.parametrize(("columns", "names", "message"), [
