@@ -188,7 +188,7 @@ def test_other_numbers_of_classes_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("rows", "message"), [
-    (1, "scores: tensor(float)"),  # whatever it is given
+    (1, "it has 'scores' (tensor(float), 1 x 10)"),  # whatever it is given
     (32, "shape (32, 10); expected (26, 10)"),  # as many as it is tried with, and no fewer
 ])  # fmt: skip
 def test_a_model_that_does_not_answer_for_each_image_is_told(tmp_path: Path, rows: int, message: str) -> None:
