@@ -43,11 +43,8 @@ def onnx_network(
         _MEMORY + _MEMORY_OF_A_BYTE * path.stat().st_size, seconds, "the ONNX model",
         f"it is given {AT_ONCE} images at once, or as many as it says",
     )  # fmt: skip
-    [answer] = confined("kd_engine.intake.onnx_look:look", request, pixels.tobytes(), confines)
+    answer, *whole = confined("kd_engine.intake.onnx_look:look", request, pixels.tobytes(), confines)
     found = json.loads(answer)
     notes = found.pop("notes")
-    return OnnxNetwork(OnnxParams.model_validate(found), _buffer(path)), notes
-
-
-def _buffer(path: Path) -> Tensor:
-    return torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
+    content = whole[0] if whole else path.read_bytes()  # whole: of a model that came in a zip with its weights
+    return OnnxNetwork(OnnxParams.model_validate(found), torch.frombuffer(bytearray(content), dtype=torch.uint8)), notes

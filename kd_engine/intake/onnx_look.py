@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from kd_engine.errors import DataError
 from kd_engine.intake.onnx_output import chosen_output
+from kd_engine.intake.onnx_zip import in_one, is_zip, messages, refuse_outside, tensors
 from kd_engine.onnx_session import OnnxSession, laid_out, table
 
 _INPUTS = ("tensor(float)", "tensor(double)", "tensor(float16)", "tensor(uint8)", "tensor(int32)", "tensor(int64)")
@@ -28,7 +29,8 @@ _NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")
 def look(
     pixels: bytes, *, path: str, shape: list[int], classes: list[str], threads: int, said: bool = False
 ) -> Iterator[bytes]:
-    """JSON: what the model is, as the fields of `OnnxParams`; and notes.
+    """JSON: what the model is, as the fields of `OnnxParams`, and notes; then, of a model that came in a zip with its
+    weights, the bytes of both in one.
 
     Args:
         pixels: real images `[B, C, H, W]`, float32 in [0, 1], to find out what it gives.
@@ -38,9 +40,11 @@ def look(
         DataError: it is not a model that takes such images and names so many classes; the message says what it is.
     """
     images_BCHW = np.frombuffer(pixels, np.float32).reshape(shape)
-    content = Path(path).read_bytes()
-    model = _loaded(content)
-    parameters = _inspected(model)
+    packed = is_zip(Path(path))
+    model = in_one(Path(path)) if packed else _loaded(Path(path).read_bytes())
+    refuse_outside(model)
+    parameters = _numbers(model)
+    content = model.SerializeToString() if packed else Path(path).read_bytes()
     try:
         session = OnnxSession(content, threads)
     except Exception as error:  # onnxruntime has an error of its own for each thing that can be wrong
@@ -59,6 +63,8 @@ def look(
         "size": len(content), "parameters": parameters, "layout": layout, "batch": batch, "output": output,
         "order": order, "batch_dependent": dependent, "notes": notes,
     }).encode()  # fmt: skip
+    if packed:
+        yield content
 
 
 def _loaded(content: bytes) -> onnx.ModelProto:
@@ -68,31 +74,10 @@ def _loaded(content: bytes) -> onnx.ModelProto:
         raise _told("the file is not an ONNX model", error) from error
 
 
-def _inspected(model: onnx.ModelProto) -> int:
-    """How many numbers the model holds; raises DataError where it names other files."""
-    numbers = 0
-    for message in _messages(model):
-        if isinstance(message, onnx.AttributeProto):
-            numbers += len(message.floats)
-        elif isinstance(message, onnx.TensorProto):
-            if message.data_location == onnx.TensorProto.EXTERNAL or message.external_data:
-                raise DataError(
-                    "the ONNX model keeps weights in other files; save it as one file (onnx.save_model with "
-                    "save_as_external_data=False)."
-                )
-            numbers += int(np.prod(message.dims, dtype=object))
-    return numbers
-
-
-def _messages(model: Any) -> Iterator[Any]:
-    """All parts of a model, wherever they stand: in graphs, in graphs inside them, in functions, in what is to come."""
-    waiting = [model]
-    while waiting:
-        message = waiting.pop()
-        yield message
-        for field, value in message.ListFields():
-            if field.message_type is not None:
-                waiting.extend([value] if hasattr(value, "ListFields") else value)
+def _numbers(model: onnx.ModelProto) -> int:
+    """How many numbers the model holds."""
+    listed = sum(len(part.floats) for part in messages(model) if isinstance(part, onnx.AttributeProto))
+    return listed + sum(int(np.prod(tensor.dims, dtype=object)) for tensor in tensors(model))
 
 
 def _check_input(session: OnnxSession) -> None:
@@ -166,7 +151,7 @@ def _depends_on_company(
     output: dict[str, Any],
 ) -> bool:
     """Whether an image's answer changes with the other images; or from one time to the next."""
-    if any(isinstance(part, onnx.NodeProto) and part.op_type in _RANGES_OF_A_BATCH for part in _messages(model)):
+    if any(isinstance(part, onnx.NodeProto) and part.op_type in _RANGES_OF_A_BATCH for part in messages(model)):
         return True
     count = batch or len(images_BCHW)
     company_BCHW = np.resize(images_BCHW, (count, *images_BCHW.shape[1:]))

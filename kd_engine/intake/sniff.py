@@ -28,6 +28,7 @@ FORMATS: dict[Format, str] = {
 _TAR_MAGIC = 257  # where a tar header says "ustar"
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")  # gzip, bzip2, xz: of those only tar archives are taken
 _LONGEST_HEADER = 100 * 2**20  # bytes of JSON that safetensors allows
+_WITH_A_MODEL = 50  # files and folders of an archive that is sent for the model in it
 _LOOKED_AT = 1000  # names in a zip: what else it is shows in the first ones
 
 
@@ -70,6 +71,8 @@ def _zip_or_npz(file: BinaryIO, head: bytes) -> Format:
         return "npz"
     if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):
         return "pickle"  # as torch.save writes it
+    if len(names) <= _WITH_A_MODEL and any(name.endswith(".onnx") for name in names):
+        return "onnx"  # with its weights beside it, as PyTorch writes it
     return "zip"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -142,7 +143,28 @@ def _logits(shape: tuple[int, ...]) -> bytes:
 
 _ELSEWHERE, _TOO_MUCH, _UNREADABLE = "keeps weights in other files", "MiB of memory", "safetensors file cannot be read"
 
+
+def _beside(location: str = "w", times: int = 1, size: int = 4, claims: int | None = None) -> bytes:
+    """A zip of a model and of the file of its weights, which so many tensors are to be read from."""
+    tensors = [_external(f"more{number}") for number in range(times)]
+    for tensor in tensors:
+        tensor.external_data[0].value = location
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m.onnx", _bytes(_model([], initializer=tensors)))
+        archive.writestr("w", bytes(size))
+    content = file.getvalue()
+    return content if claims is None else content.replace(struct.pack("<I", size), struct.pack("<I", claims))
+
+
 LIES: dict[str, dict[str, tuple[Callable[[], bytes], str]]] = {
+    "onnx, with its weights": {
+        "a file of this machine": (lambda: _beside("/proc/self/environ"), "keeps weights in '/proc/self/environ'"),
+        "a file of another folder": (lambda: _beside("../w"), "under that name"),
+        "the same megabytes for each tensor": (lambda: _beside(times=1000, size=2**24), "do not lie where"),
+        "more weights than are there": (lambda: _beside(size=2**20, claims=2**27), "says that it has"),
+        "a gigabyte of nothing": (lambda: _beside(size=2**20, claims=2**30), "at most"),
+    },
     "onnx, looked into": {
         "another file's numbers, among the weights": (lambda: linear_onnx(["N", 64], external=True), _ELSEWHERE),
         "in a node": (lambda: _bytes(_model([_constant()])), _ELSEWHERE),

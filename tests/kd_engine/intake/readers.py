@@ -21,6 +21,7 @@ from kd_engine.intake.layout import lay_out
 from kd_engine.intake.logits_file import recorded_logits
 from kd_engine.intake.onnx_file import onnx_network
 from kd_engine.intake.onnx_look import look
+from kd_engine.intake.onnx_zip import in_one
 from kd_engine.intake.sniff import Format, sniff
 from kd_engine.intake.table import PictureTable
 from kd_engine.intake.weights_file import network_of, own_network
@@ -88,6 +89,7 @@ READERS = {
     "parquet": Reader("parquet", _table, (512 + 256) * MIB),
     "onnx": Reader("onnx", lambda path, _: _onnx(path), (2048 + 256) * MIB),
     "onnx, for a second": Reader("onnx", lambda path, _: _onnx(path, seconds=1), (2048 + 256) * MIB),
+    "onnx, with its weights": Reader("onnx", lambda path, _: in_one(path), 64 * MIB),
     "onnx, looked into": Reader("onnx", _looked_into, 64 * MIB),
     "safetensors": Reader("safetensors", lambda path, _: own_network(path, DATA), 32 * MIB),
     "safetensors, named": Reader("safetensors", lambda path, _: network_of(path, MLP), 32 * MIB),
