@@ -47,8 +47,8 @@ def with_dataset(
 ) -> dict[str, Any]:
     """The body with all that is known of the data set: the entry `uploaded` of the catalogue with its parameters.
 
-    Only `height` and `width` are the user's to say. What a resolved spec says of the rest is not believed: nobody but
-    the check knows what a file holds.
+    Only `height` and `width`, and `channels` of pictures, are the user's to say. What a resolved spec says of the rest
+    is not believed: nobody but the check knows what a file holds.
 
     Raises:
         Problem: 422; there is no such data set, or it is not ready.
@@ -62,7 +62,8 @@ def with_dataset(
     if isinstance(params, dict):
         if known["layout"] == "arrays":
             _check_size(known, params)
-        known |= {key: value for key, value in params.items() if key in _FREE or key not in known}
+        free = (*_FREE, "channels") if manifest["layout"] == "image_folder" else _FREE
+        known |= {key: value for key, value in params.items() if key in free or key not in known}
     return body | {"dataset": asked | {"name": UPLOADED, "params": known}}
 
 

@@ -82,9 +82,10 @@ class ImageFolderParams(DatasetParams):
     folder: Inside = Field(description="Folder under KD_DATA_DIR with train/, test/ and val/, or one of both.")
     height: int = Field(ge=1, le=1024, description="Pixels; pictures are resized to this, proportions not kept.")
     width: int = Field(ge=1, le=1024, description="As `height`.")
+    channels: Literal[1] | None = Field(None, description="1: in grey. Left out: in colour.")
 
     def facts(self, known: Facts) -> Facts:
-        return replace(known, shape=(3, self.height, self.width))
+        return replace(known, shape=(self.channels or 3, self.height, self.width))
 
     def absence(self, data_dir: Path) -> str | None:
         root = inside(data_dir, self.folder)
@@ -132,7 +133,7 @@ class UploadedParams(DatasetParams):
     width: int = Field(ge=1, le=1024, description="As `height`.")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of its checked file. Filled in.")
     layout: Literal["image_folder", "arrays"] = Field(description="What its file holds. Filled in.")
-    channels: Literal[1, 3] = Field(description="Filled in.")
+    channels: Literal[1, 3] = Field(description="1: in grey, which may be asked of pictures. Left out: as was checked.")
     classes: _Names = Field(description="Names by label. Filled in.")
     train: int = Field(ge=1, description="Images in train. Filled in.")
     validation: int | None = Field(

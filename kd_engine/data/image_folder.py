@@ -41,7 +41,7 @@ def read(data_dir: Path, params: ImageFolderParams, cache_dir: Path | None) -> R
     classes = tuple(in_order(listings["train"]))
     _check_classes(params.folder, classes, {name for listing in listings.values() for name in listing})
     parts = {part: _identify(listing) for part, listing in listings.items()}
-    images = load_pictures(parts, params.height, params.width, cache_dir)
+    images = load_pictures(parts, params.height, params.width, cache_dir, params.channels or 3)
     labels = {part: _labels(listing, classes) for part, listing in listings.items()}
     return RawData(
         images["train"], labels["train"], images["test"], labels["test"], classes, images.get("validation"),

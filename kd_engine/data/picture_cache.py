@@ -1,6 +1,6 @@
 """Decoded pictures on disk, memory-mapped, found again by what they were made of.
 
-Shapes: N images, 3 channels, H and W pixels.
+Shapes: N images, C channels, H and W pixels.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from kd_engine.data.pictures import Picture, decode_all
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 1  # raised when equal files would be decoded to other pixels than before
+_FORMAT = 2  # raised when equal files would be decoded to other pixels than before
 _INDEX = "index.json"
 
 
 def load_pictures(
-    parts: Mapping[str, Sequence[Picture]], height: int, width: int, cache_dir: Path | None
+    parts: Mapping[str, Sequence[Picture]], height: int, width: int, cache_dir: Path | None, channels: int = 3
 ) -> dict[str, Tensor]:
-    """uint8 `[N, 3, H, W]` of each part, decoded now or by an earlier run.
+    """uint8 `[N, C, H, W]` of each part, decoded now or by an earlier run.
 
     Args:
+        channels: 3, or 1 for grey.
         cache_dir: shared by all runs; safe to empty. A damaged entry counts as none. None: nothing is kept.
 
     Raises:
@@ -39,36 +40,36 @@ def load_pictures(
         DiskFullError: no room for the cache.
     """
     if cache_dir is None:
-        return {part: _in_memory(pictures, height, width) for part, pictures in parts.items()}
-    folder = cache_dir / "pictures" / key_of(parts, height, width)
+        return {part: _in_memory(pictures, height, width, channels) for part, pictures in parts.items()}
+    folder = cache_dir / "pictures" / key_of(parts, height, width, channels)
     found = _open(folder, list(parts))
     if found is None:
-        _fill(folder, parts, height, width)
+        _fill(folder, parts, height, width, channels)
         found = _open(folder, list(parts))
         assert found is not None, "what was just written can be read"
     return found
 
 
-def key_of(parts: Mapping[str, Sequence[Picture]], height: int, width: int) -> str:
+def key_of(parts: Mapping[str, Sequence[Picture]], height: int, width: int, channels: int = 3) -> str:
     """sha256, in hex, of all that decides the pixels: the files' names, sizes and checksums, and the target size."""
     files = [
         [part, picture.shown, picture.size, picture.sha256] for part, pictures in parts.items() for picture in pictures
     ]
-    about = json.dumps({"format": _FORMAT, "height": height, "width": width, "files": files})
+    about = json.dumps({"format": _FORMAT, "height": height, "width": width, "channels": channels, "files": files})
     return hashlib.sha256(about.encode()).hexdigest()
 
 
-def _fill(folder: Path, parts: Mapping[str, Sequence[Picture]], height: int, width: int) -> None:
+def _fill(folder: Path, parts: Mapping[str, Sequence[Picture]], height: int, width: int, channels: int) -> None:
     """The index goes last, so that an entry is whole once it is there; two runs at once write the same."""
     logger.info("decoding pictures to %d x %d pixels, once for all runs", height, width)
     checksums = {}
     for part, pictures in parts.items():
         digest = hashlib.sha256()
         with atomic_write(folder / f"{part}.npy") as file:
-            shape = (len(pictures), 3, height, width)
+            shape = (len(pictures), channels, height, width)
             about = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, about)
-            for image_CHW in decode_all(pictures, height, width):
+            for image_CHW in decode_all(pictures, height, width, channels):
                 digest.update(image_CHW.data)
                 file.write(image_CHW.data)
         checksums[part] = digest.hexdigest()
@@ -98,8 +99,8 @@ def _mapped(path: Path, sha256: str) -> NDArray[np.uint8]:
     return array
 
 
-def _in_memory(pictures: Sequence[Picture], height: int, width: int) -> Tensor:
-    images_NCHW = np.empty((len(pictures), 3, height, width), np.uint8)
-    for number, image_CHW in enumerate(decode_all(pictures, height, width)):
+def _in_memory(pictures: Sequence[Picture], height: int, width: int, channels: int) -> Tensor:
+    images_NCHW = np.empty((len(pictures), channels, height, width), np.uint8)
+    for number, image_CHW in enumerate(decode_all(pictures, height, width, channels)):
         images_NCHW[number] = image_CHW
     return torch.from_numpy(images_NCHW)

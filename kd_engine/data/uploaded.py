@@ -38,7 +38,8 @@ def read(file: Path, params: UploadedParams, cache_dir: Path | None) -> RawData:
             raise DataError(_CHANGED)
         return arrays.read(file.parent, ArraysParams(path=file.name, classes=params.classes), cache_dir)
     with _unpacked(file, params.sha256, cache_dir) as folder:
-        asked = ImageFolderParams(folder=folder.name, height=params.height, width=params.width)
+        grey = params.channels if params.channels == 1 else None
+        asked = ImageFolderParams(folder=folder.name, height=params.height, width=params.width, channels=grey)
         raw = image_folder.read(folder.parent, asked, cache_dir)
     # folders are called by label: what users call their classes is no path
     return replace(raw, classes=params.classes)

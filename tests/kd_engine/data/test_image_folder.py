@@ -218,9 +218,9 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("content", "reason"),
         [
-            (b"", "it is none of BMP"),
-            (b"<html>", "it is none of BMP"),
-            (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "it is none of BMP"),
+            (b"", "it is none of AVIF"),
+            (b"<html>", "it is none of AVIF"),
+            (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "it is none of AVIF"),
         ],
     )
     def test_what_is_no_picture_is_named(self, data_dir: Path, content: bytes, reason: str) -> None:
@@ -239,11 +239,53 @@ class TestRefused:
         with pytest.raises(DataError, match=r"^pets/train/dog/x\.jpg cannot be used: .*truncated"):
             read(data_dir, params(), None)
 
-    def test_sixteen_bits_are_not_cut_to_eight(self, data_dir: Path) -> None:
-        Image.fromarray(np.full((9, 9), 40_000, np.uint16)).save(data_dir / "pets" / "train" / "dog" / "x.png")
+    @pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM", "JPEG2000"])
+    def test_sixteen_bits_of_grey_are_taken_as_those_of_colour(self, data_dir: Path, form: str) -> None:
+        path = data_dir / "pets" / "val" / "dog" / "b.png"
+        Image.fromarray(np.full((9, 9), 40_000, np.uint16)).save(path, form)
 
-        with pytest.raises(DataError, match="expected eight bits a colour"):
+        assert read(data_dir, params(), None).test_images[3].unique().tolist() == [40_000 >> 8]
+
+    def test_other_numbers_are_refused(self, data_dir: Path) -> None:
+        Image.fromarray(np.full((9, 9), 0.5, np.float32)).save(data_dir / "pets" / "train" / "dog" / "x.tif")
+
+        with pytest.raises(DataError, match="expected eight bits a colour, or 16 of grey"):
             read(data_dir, params(), None)
+
+    @pytest.mark.parametrize("form", ["AVIF", "JPEG2000", "TGA", "MPO"])
+    def test_a_picture_is_read_by_its_content(self, data_dir: Path, form: str) -> None:
+        path = data_dir / "pets" / "val" / "dog" / ("b.tga" if form == "TGA" else "b.jfif")
+        Image.new("RGB", (40, 30), (200, 30, 60)).save(path, form)
+
+        image = read(data_dir, params(), None).test_images[3]
+
+        assert (image.float().mean(dim=(1, 2)) - torch.tensor([200, 30, 60])).abs().max() < 4
+
+    def test_heic_is_told(self, data_dir: Path) -> None:
+        (data_dir / "pets" / "val" / "dog" / "b.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(90))
+
+        with pytest.raises(DataError, match=r"b\.HEIC cannot be used: it is HEIC, .*save it as JPEG or PNG"):
+            read(data_dir, params(), None)
+
+    @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+    def test_what_shows_through_is_on_white(self, data_dir: Path, mode: str) -> None:
+        image = Image.new("LA" if mode == "LA" else "RGBA", (40, 30), (0, 0) if mode == "LA" else (0, 0, 0, 0))
+        image.convert(mode).save(
+            data_dir / "pets" / "val" / "dog" / "b.png", **({"transparency": 0} if mode == "P" else {})
+        )
+
+        assert int(read(data_dir, params(), None).test_images[3].min()) == 255
+
+    def test_grey_pictures_may_stay_grey(self, data_dir: Path, tmp_path: Path) -> None:
+        grey = {"params": {"folder": "pets", "height": SIDE, "width": SIDE, "channels": 1}}
+        colour, plain = loaded(data_dir, tmp_path), loaded(data_dir, tmp_path, **grey)
+
+        assert plain.shape == (1, SIDE, SIDE)
+        assert plain.facts is not None
+        assert len(plain.facts.mean or ()) == 1
+        red, green, blue = colour.test.images_NCHW.float().unbind(dim=1)
+        expected = 0.299 * red + 0.587 * green + 0.114 * blue
+        assert (plain.test.images_NCHW[:, 0].float() - expected).abs().max() <= 1
 
     def test_a_huge_picture_is_not_decoded(self, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(pictures, "_MOST_PIXELS", 300)

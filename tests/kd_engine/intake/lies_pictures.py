@@ -55,6 +55,13 @@ def _webp(side: int) -> bytes:
     return bytes(content)
 
 
+def _plain(form: str, side: int, **options: int) -> bytes:
+    """A large square of one colour."""
+    file = io.BytesIO()
+    Image.new("RGB", (side, side)).save(file, form, **options)
+    return file.getvalue()
+
+
 def _jpeg() -> bytes:
     content = picture(form="JPEG")
     place = content.index(b"\xff\xc0") + 5
@@ -110,6 +117,14 @@ _PICTURES: dict[str, tuple[Callable[[], bytes], str]] = {
     "a BMP that says it is huge": (lambda: _said("BMP", 18, struct.pack("<ii", 2**30, 2**30)), _REFUSED),
     "a TIFF of one large tile": (_tiles, "tiles that are far larger"),
     "a GIF of many frames": (_frames, "None"),
+    "a large AVIF": (lambda: _plain("AVIF", 4_900, speed=10), "None"),
+    "a larger AVIF": (lambda: _plain("AVIF", 5_100, speed=10), "at most 25,000,000 are taken of AVIF"),
+    "a large JPEG 2000": (lambda: _plain("JPEG2000", 3_500), "None"),
+    "a larger JPEG 2000": (lambda: _plain("JPEG2000", 3_600), "at most 12,500,000 are taken of JPEG2000"),
+    "a TGA that says it is huge": (lambda: _said("TGA", 12, b"\xff" * 4), _REFUSED),
+    "a PNG of 16 bits": (lambda: _png(5_000, 5_000, _zlib(5_000 * 10_001), depth=16), "None"),
+    "a larger PNG of 16 bits": (lambda: _png(7_100, 7_100, b"", depth=16), "at most 50,000,000 are taken of PNG"),
+    "a PNG that shows through": (lambda: _png(5_000, 5_000, _zlib(5_000 * 20_001), kind=6), "None"),
 }
 
 LIES = {

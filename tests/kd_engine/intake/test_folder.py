@@ -117,7 +117,7 @@ def test_broken_pictures_are_all_named_and_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_picture_is_told_without_a_place_in_memory(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"bad\.png \(it is none of BMP, .*, by its content\)") as caught:
+    with pytest.raises(DataError, match=r"bad\.png \(it is none of AVIF, .*, by its content\)") as caught:
         _check(zipped(tmp_path / "a.zip", _split() | {"pets/train/cat/bad.png": b"nothing"}), tmp_path / "out")
     assert " at 0x" not in str(caught.value)
 

@@ -120,3 +120,9 @@ def test_any_bytes_that_begin_like_an_archive(middle: bytes, end: bytes) -> None
 def test_a_table(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes(b"PAR1" + b"x" * 10_000)
     assert sniff(tmp_path / "table.csv") == "parquet"
+
+
+@pytest.mark.parametrize("magic", [b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07\x01\x00", b"\x28\xb5\x2f\xfd"])
+def test_archives_that_are_not_read_are_told_apart(magic: bytes) -> None:
+    assert sniffing.sniff(io.BytesIO(magic + bytes(600))) == "packed"
+    assert "pack the folder as zip" in sniffing.FORMATS["packed"]
