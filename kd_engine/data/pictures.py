@@ -151,7 +151,7 @@ def _on_white(image: Image.Image) -> Image.Image:
     if image.mode not in ("P", "PA", "LA", "RGBA") and "transparency" not in image.info:
         return image.convert("RGB")
     shown = image if image.mode == "RGBA" else image.convert("RGBA")
-    if shown.getextrema()[3] != (255, 255):
+    if shown.getchannel("A").getextrema()[0] != 255:
         rows = max(1, _ROWS_PIXELS // shown.width)
         for top in range(0, shown.height, rows):
             box = (0, top, shown.width, min(top + rows, shown.height))

@@ -18,12 +18,20 @@ def _empty_array(kind: object, shape: object, code: object) -> NDArray[Any]:
     return np.empty(0)
 
 
+def _latin1(text: object, code: object) -> bytes:
+    """How protocol 2 writes bytes from Python 3: as text of the letters 0 to 255."""
+    if not isinstance(text, str) or code not in ("latin1", b"latin1"):
+        raise pickle.UnpicklingError(f"it encodes something as {code!r:.20}, which no data file needs")
+    return text.encode("latin1")
+
+
 # numpy renamed its inner package; old pickles say `numpy.core`. `ndarray` is a mere name here: nothing can call it
 ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _empty_array,
     ("numpy._core.multiarray", "_reconstruct"): _empty_array,
     ("numpy", "ndarray"): "ndarray",
     ("numpy", "dtype"): np.dtype,
+    ("_codecs", "encode"): _latin1,
 }
 
 

@@ -63,8 +63,20 @@ def check_arrays(
         DataError: something is missing, is no array of numbers, or is not of the expected type and shape.
         DiskFullError: no room.
     """
-    given = load_arrays(path)
-    _check_counts(given, path.stat().st_size)
+    packed = path.stat().st_size
+    return check_named(load_arrays(path), out_dir, packed=packed, test_share=test_share, progress=progress)
+
+
+def check_named(
+    given: Mapping[str, _Array],
+    out_dir: Path,
+    *,
+    packed: int,
+    test_share: float,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> dict[str, Any]:
+    """As `check_arrays`, of arrays that were read from a file of so many bytes."""
+    _check_counts(given, packed)
     arrays, notes = _named(given, test_share)
     del given
     params = _params(arrays.pop(CLASSES, None))

@@ -14,7 +14,8 @@ from kd_engine.files import write_atomically
 from kd_engine.intake import arrays, folder
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.layout import Layout, lay_out
-from kd_engine.intake.sniff import Format, in_words, sniff
+from kd_engine.intake.publishers import arrays_of
+from kd_engine.intake.sniff import in_words, sniff
 from kd_engine.options import RunOptions
 from kd_engine.progress import ImageProgress
 from kd_engine.spec import CheckSpec
@@ -49,9 +50,14 @@ def _check(
     with path.open("rb") as file:
         found = sniff(file)
         what = in_words(file, found, "data set")
-    about = {"format": found, "sha256": spec.upload_sha256, "bytes": path.stat().st_size}
-    if found in ("zip", "tar", "parquet"):
-        source, layout = _pictures(path, found, spec)
+    about: dict[str, Any] = {"format": found, "sha256": spec.upload_sha256, "bytes": path.stat().st_size}
+    archive = Archive(path, is_tar=found == "tar") if found in ("zip", "tar") else None
+    published = arrays_of(archive) if archive is not None else None
+    if published is not None:
+        manifest = arrays.check_named(published, out_dir, packed=about["bytes"], test_share=spec.test, progress=report)
+        return about | {"layout": "arrays"} | manifest, (PREPARED["arrays"], arrays.SHEET)
+    if archive is not None or found == "parquet":
+        source, layout = _pictures(path, archive, spec)
         manifest = folder.check_pictures(source, layout, out_dir, broken=spec.broken, progress=report)
         return about | {"layout": "image_folder"} | manifest, (PREPARED["image_folder"], folder.SAMPLES, folder.SHEET)
     if found == "npz":
@@ -60,11 +66,10 @@ def _check(
     raise DataError(f"by its content the file is {what}; expected {_READ}.")
 
 
-def _pictures(path: Path, found: Format, spec: CheckSpec) -> tuple[folder.Source, Layout]:
-    if found == "parquet":
+def _pictures(path: Path, archive: Archive | None, spec: CheckSpec) -> tuple[folder.Source, Layout]:
+    if archive is None:
         from kd_engine.intake.table import PictureTable  # only now: pyarrow takes a while to import
 
         table = PictureTable(path)
         return table, table.layout(spec.test)
-    archive = Archive(path, is_tar=found == "tar")
     return archive, lay_out(archive.members, spec.test, keep_going=spec.broken == "skip")

@@ -20,8 +20,8 @@ FORMATS: dict[Format, str] = {
     "safetensors": "a safetensors file, which holds a network",
     "onnx": "an ONNX model",
     "pickle": "pickled Python, which is never read because it may run a program",
-    "packed": "an archive of a kind that is not read here (7z, RAR, cab, zstd): unpack it, and pack the folder as zip or "
-    "tar",
+    "packed": "an archive of a kind that is not read (7z, RAR, cab, zstd): unpack it, and pack the folder as zip "
+    "or tar",
     "empty": "empty",
     "unknown": "of a kind that is not known here",
 }

@@ -15,13 +15,14 @@ import torch
 
 from kd_engine.data.dataset import RawData
 from kd_engine.intake.archive import Archive
-from kd_engine.intake.arrays import check_arrays
+from kd_engine.intake.arrays import check_arrays, check_named
 from kd_engine.intake.folder import check_pictures
 from kd_engine.intake.layout import lay_out
 from kd_engine.intake.logits_file import recorded_logits
 from kd_engine.intake.onnx_file import onnx_network
 from kd_engine.intake.onnx_look import look
 from kd_engine.intake.onnx_zip import in_one
+from kd_engine.intake.publishers import arrays_of
 from kd_engine.intake.sniff import Format, sniff
 from kd_engine.intake.table import PictureTable
 from kd_engine.intake.weights_file import network_of, own_network
@@ -47,6 +48,12 @@ class Reader:
 def _archive(path: Path, out: Path, *, is_tar: bool) -> None:
     archive = Archive(path, is_tar=is_tar)
     check_pictures(archive, lay_out(archive.members, 0.2), out, broken="refuse")
+
+
+def _published(path: Path, out: Path, *, is_tar: bool) -> None:
+    given = arrays_of(Archive(path, is_tar=is_tar))
+    assert given is not None
+    check_named(given, out, packed=path.stat().st_size, test_share=0.2)
 
 
 def _sniffed(path: Path, _: Path) -> None:
@@ -85,6 +92,8 @@ READERS = {
     # of those that are taken here: a pixel costs nine bytes at most, and there may be 100 million
     "picture": Reader("zip", lambda path, out: _archive(path, out, is_tar=False), 256 * MIB),
     "npz": Reader("npz", lambda path, out: check_arrays(path, out, test_share=0.2), 192 * MIB),
+    "idx": Reader("zip", lambda path, out: _published(path, out, is_tar=False), 192 * MIB),
+    "cifar": Reader("tar", lambda path, out: _published(path, out, is_tar=True), 192 * MIB),
     # in a process of its own: beside its limit there are Python and the libraries
     "parquet": Reader("parquet", _table, (512 + 256) * MIB),
     "onnx": Reader("onnx", lambda path, _: _onnx(path), (2048 + 256) * MIB),

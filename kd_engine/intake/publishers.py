@@ -1,0 +1,133 @@
+"""Archives of arrays as their publishers write them: the idx files of the MNIST family, and CIFAR's pickles.
+
+Shapes: N images, H and W pixels.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kd_engine.data.safe_pickle import load_arrays
+from kd_engine.errors import DataError
+from kd_engine.intake.archive import MOST_RATIO, Archive, Member
+from kd_engine.intake.arrays import HARMLESS_BYTES
+
+_Array = NDArray[Any]
+_GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31  # zlib's way of saying: the largest window, with gzip's header and checksum
+_IDX = re.compile(r"(images|labels)[-._]idx[13][-._]ubyte(\.gz)?$")
+_SPLITS = (("train", "train"), ("t10k", "test"), ("test", "test"), ("valid", "validation"), ("val", "validation"))
+_CIFAR_10 = re.compile(r"^data_batch_[1-5]$")
+_SIDE = 32
+
+
+def arrays_of(archive: Archive) -> dict[str, _Array] | None:
+    """The arrays by the names of `check_arrays`; None where the archive is none of these.
+
+    Raises:
+        DataError: it is one, and broken.
+    """
+    plain = [member for member in archive.members if not any(part.startswith(".") for part in member.name.split("/"))]
+    by_name = {member.name.rpartition("/")[2]: member for member in plain}
+    if any(member.is_picture for member in plain):
+        return None
+    idx = {name: member for name, member in by_name.items() if _IDX.search(name.lower())}
+    if idx:
+        return _idx_files(archive, idx)
+    if "test_batch" in by_name and any(map(_CIFAR_10.match, by_name)):
+        return _cifar(archive, by_name, sorted(filter(_CIFAR_10.match, by_name)), "test_batch", "batches.meta")
+    if {"train", "test", "meta"} <= by_name.keys():
+        return _cifar(archive, by_name, ["train"], "test", "meta")
+    return None
+
+
+def _idx_files(archive: Archive, members: Mapping[str, Member]) -> dict[str, _Array]:
+    arrays: dict[str, _Array] = {}
+    for member, content in archive.contents(members.values()):
+        name = member.name.rpartition("/")[2].lower()
+        split = next((ours for theirs, ours in _SPLITS if theirs in name), None)
+        if split is None:
+            raise DataError(f"'{member.name}' does not say which split it is of; expected train or t10k in its name.")
+        key = f"{split}_{'images' if 'images' in name else 'labels'}"
+        if key in arrays:
+            raise DataError(
+                f"the archive holds two files for {key.replace('_', ' ')}; send one data set of the family."
+            )
+        arrays[key] = _idx(content, member.name)
+    return arrays
+
+
+def _idx(content: bytes, name: str) -> _Array:
+    """A header of big-endian 32-bit numbers (a magic number, then the size of each dimension) and the bytes."""
+    most = max(HARMLESS_BYTES, MOST_RATIO * len(content))
+    if content.startswith(_GZIP):
+        size = _size(_unzipped(content, 16, name), name)
+        if size > most:
+            raise DataError(f"'{name}' says that it holds {size:,} bytes; at most {most:,} are taken of its size.")
+        content = _unzipped(content, size + 1, name)
+    size = _size(content, name)
+    if len(content) != size:
+        raise DataError(f"'{name}' says that it holds {size:,} bytes, and has {len(content):,} or more; get it again.")
+    dimensions = content[3]
+    shape = struct.unpack_from(f">{dimensions}I", content, 4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def _size(head: bytes, name: str) -> int:
+    """Of the whole, in bytes, as its header says."""
+    if head[:3] != b"\0\0\x08" or len(head) < 8 or head[3] not in (1, 3) or len(head) < 4 + 4 * head[3]:
+        raise DataError(
+            f"'{name}' is no idx file of bytes, with one dimension or three; get the publisher's file again."
+        )
+    sides: tuple[int, ...] = struct.unpack_from(f">{head[3]}I", head, 4)
+    return 4 + 4 * head[3] + math.prod(sides)
+
+
+def _unzipped(content: bytes, most: int, name: str) -> bytes:
+    try:
+        return zlib.decompressobj(_GZIP_WINDOW).decompress(content, most)
+    except zlib.error as error:
+        raise DataError(f"'{name}' is no gzip file ({error}); get the publisher's file again.") from error
+
+
+def _cifar(
+    archive: Archive, members: Mapping[str, Member], train: list[str], test: str, meta: str
+) -> dict[str, _Array]:
+    wanted = [members[name] for name in (*train, test, meta) if name in members]
+    found = {
+        member.name.rpartition("/")[2]: load_arrays(content, Path(member.name))
+        for member, content in archive.contents(wanted)
+    }
+    arrays: dict[str, _Array] = {}
+    for split, names in (("train", train), ("test", [test])):
+        parts = [_batch(found[name], name) for name in names]
+        arrays[f"{split}_images"] = np.concatenate([images for images, _ in parts])
+        arrays[f"{split}_labels"] = np.concatenate([labels for _, labels in parts])
+    texts = found.get(meta, {})
+    classes = texts.get(b"fine_label_names", texts.get(b"label_names"))
+    most = max(int(arrays[name].max(initial=0)) for name in ("train_labels", "test_labels"))
+    if isinstance(classes, list) and len(classes) > most:
+        arrays["classes"] = np.array([_text(name) for name in classes])
+    return arrays
+
+
+def _batch(batch: Mapping[Any, Any], name: str) -> tuple[_Array, _Array]:
+    images, labels = batch.get(b"data"), batch.get(b"fine_labels", batch.get(b"labels"))
+    if (
+        not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (3 * _SIDE**2,)
+        or not isinstance(labels, list) or not all(type(label) is int and 0 <= label < 2**31 for label in labels)
+    ):  # fmt: skip
+        raise DataError(f"'{name}' is no batch of CIFAR's: expected data, N x {3 * _SIDE**2} bytes, and its labels.")
+    return images.reshape(-1, 3, _SIDE, _SIDE), np.array(labels, np.int64)
+
+
+def _text(name: object) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)[:200]
