@@ -1,7 +1,7 @@
-"""`python -m benchmarks.hostile PORT PATH IDLE HOSTILE`: connections that are open and idle, and others that mean harm.
+"""`python -m benchmarks.hostile PORT PATH IDLE HOSTILE [KEY]`: idle connections, and others that mean harm.
 
 Says "ready" once all have been open, and goes on until its standard input ends: whatever the server closes is opened
-again. PATH is that of an event stream and of a file below a job, as `/jobs/ID`.
+again. PATH is that of an event stream and of a file below a job, as `/jobs/ID`. Those who ask for these send the KEY.
 """
 
 from __future__ import annotations
@@ -49,12 +49,13 @@ async def giant_head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
         await writer.drain()
 
 
-def never_reads(path: str) -> Act:
+def never_reads(path: str, key: str) -> Act:
     """Asks, and takes nothing of the answer."""
+    known = f"Authorization: Bearer {key}\r\n".encode() if key else b""
 
     async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.pause_reading()  # type: ignore[attr-defined]
-        writer.write(f"GET {path} HTTP/1.1\r\n".encode() + _HOST + b"\r\n")
+        writer.write(f"GET {path} HTTP/1.1\r\n".encode() + _HOST + known + b"\r\n")
         while not writer.transport.is_closing():
             await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -84,9 +85,10 @@ async def _again_and_again(port: int, act: Act, opening: asyncio.Semaphore, open
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _run(port: int, path: str, idle_count: int, hostile_count: int) -> None:
+async def _run(port: int, path: str, idle_count: int, hostile_count: int, key: str) -> None:
     opening, opened = asyncio.Semaphore(_AT_ONCE), asyncio.Semaphore(0)
-    kinds = [half_head, slow_body, giant_head, never_reads(f"{path}/events"), never_reads(f"{path}/artifacts/big.bin")]
+    unread = [never_reads(f"{path}/{what}", key) for what in ("events", "artifacts/big.bin")]
+    kinds = [half_head, slow_body, giant_head, *unread]
     acts = [idle] * idle_count + list(itertools.islice(itertools.cycle(kinds), hostile_count))
     tasks = [asyncio.create_task(_again_and_again(port, act, opening, opened)) for act in acts]
     for _ in acts:
@@ -100,4 +102,4 @@ async def _run(port: int, path: str, idle_count: int, hostile_count: int) -> Non
 
 if __name__ == "__main__":
     raise_descriptors()
-    asyncio.run(_run(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    asyncio.run(_run(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), "".join(sys.argv[5:])))

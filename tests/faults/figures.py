@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from kd_engine.spec import parse_spec
 from tests.faults.scene import LONG, SHORT, wait_moving
@@ -156,7 +157,7 @@ def _percentiles(seconds: list[float]) -> str:
 
 
 @contextmanager
-def _stack(kind: DatabaseKind, *, workers: int, **settings: float) -> Iterator[Stack]:
+def _stack(kind: DatabaseKind, *, workers: int, **settings: Any) -> Iterator[Stack]:
     """A stack in a temporary folder."""
     with (
         tempfile.TemporaryDirectory(prefix="distillery-figures-") as folder,

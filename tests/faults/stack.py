@@ -5,11 +5,12 @@ Everything listens on loopback or in a temporary folder; nothing is left behind.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, Literal
 import httpx
 import psutil
 
+from jobs.access import Scope, new_key
 from jobs.artifacts import ArtifactStore, open_store
 from jobs.db import Database
 from jobs.models import Job
@@ -40,6 +42,7 @@ _TIMES: dict[str, float] = {
     "checkpoint_seconds": 0.3,
 }
 _CLIENT_SECONDS = 10.0
+USER = "user"
 
 
 @dataclass
@@ -49,6 +52,7 @@ class Stack:
     Attributes:
         accepted: the ids of all jobs that a POST was answered for with 201.
         faults: what was injected, by kind.
+        keys: of owners, by their name; empty where no key is asked for.
     """
 
     settings: Settings
@@ -61,19 +65,24 @@ class Stack:
     url: str
     accepted: list[str] = field(default_factory=list)
     faults: dict[str, int] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
 
-    def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=_CLIENT_SECONDS, trust_env=False)
+    def headers(self, owner: str = USER) -> dict[str, str]:
+        """What `owner` sends with every request."""
+        return {"Authorization": f"Bearer {self.keys[owner]}"} if self.keys else {}
+
+    def client(self, owner: str = USER) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers=self.headers(owner), timeout=_CLIENT_SECONDS, trust_env=False)
 
     def count(self, fault: str) -> None:
         """Notes that a fault was injected."""
         self.faults[fault] = self.faults.get(fault, 0) + 1
 
-    def submit(self, spec: dict[str, Any], seconds: float = 60.0) -> str:
+    def submit(self, spec: dict[str, Any], seconds: float = 60.0, owner: str = USER) -> str:
         """Posts a job as a careful client does: the same key again until there is an answer."""
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         deadline = time.monotonic() + seconds
-        with self.client() as client:
+        with self.client(owner) as client:
             while True:
                 try:
                     answer = client.post("/jobs", json=spec, headers=headers)
@@ -128,11 +137,19 @@ def quietly(condition: Callable[[], bool]) -> bool:
 
 
 @contextmanager
-def running_stack(folder: Path, kind: DatabaseKind = "sqlite", *, workers: int = 1, **settings: Any) -> Iterator[Stack]:
+def running_stack(
+    folder: Path,
+    kind: DatabaseKind = "sqlite",
+    *,
+    workers: int = 1,
+    owners: Mapping[str, dict[str, int]] | None = None,
+    **settings: Any,
+) -> Iterator[Stack]:
     """The service, ready to take jobs.
 
     Args:
         folder: its home, on a file system with room.
+        owners: who has a key, with their own quotas. Left out: no key is asked for.
         settings: of `Settings`, beside the shortened times.
     """
     with ExitStack() as exits:
@@ -148,7 +165,12 @@ def running_stack(folder: Path, kind: DatabaseKind = "sqlite", *, workers: int =
             "home": folder, "host": "127.0.0.1", "port": free_port("127.0.0.1", 0), "broker_url": redis.url,
             "threads": 1, "download": False, **_TIMES, **settings,
         }  # fmt: skip
-        known = Settings(**chosen)
+        keyed = {owner: new_key(owner, [Scope.READ, Scope.SUBMIT]) for owner in owners or {}}
+        entries = [
+            entry.model_dump(mode="json") | {"quota": (owners or {})[owner]} for owner, (_, entry) in keyed.items()
+        ]
+        known = Settings(**chosen, api_keys=entries)
+        chosen |= {"api_keys": json.dumps(entries)} if entries else {}
         env = _environment(known, chosen)
         database = Database(known.database_url)
         exits.callback(database.dispose)
@@ -171,6 +193,7 @@ def running_stack(folder: Path, kind: DatabaseKind = "sqlite", *, workers: int =
             api=server("api", sys.executable, "-m", "api", ready=lambda: _answers(url)),
             workers=[server(f"worker-{number}", sys.executable, "-m", "worker") for number in range(workers)],
             url=url,
+            keys={owner: key for owner, (key, _) in keyed.items()},
         )
         stack.redis.wait_ready()
         stack.api.wait_ready()
