@@ -17,6 +17,8 @@ from kd_engine.data.dataset import Dataset
 from kd_engine.errors import DataError, EngineError
 from kd_engine.models.ensemble import ENSEMBLE
 from kd_engine.models.foreign import LOGITS, ONNX
+from kd_engine.models.naming import misfit, unprefixed
+from kd_engine.models.timm import TimmNetwork
 from kd_engine.network import METADATA_KEY, Architecture, Network, build, load_network, read_metadata
 from kd_engine.shortage import shortage_behind
 
@@ -34,10 +36,15 @@ def network_of(path: Path, architecture: Architecture) -> Network:
         state = _state(path)
     _check_size(architecture, path)
     network = build(architecture)
-    try:
-        network.module.load_state_dict(state)
-    except RuntimeError as error:
-        raise DataError(f"{_misfit(architecture)}: {error}") from error
+    wanted = network.module.state_dict()
+    ours = unprefixed(state, wanted)
+    wrong = misfit(ours, wanted)
+    if wrong is not None and isinstance(network.module, TimmNetwork):
+        network.module.load_whole(state, len(architecture.classes))
+        return network
+    if wrong is not None:
+        raise DataError(f"{_misfit(architecture)}: {wrong}.")
+    network.module.load_state_dict({name: ours.get(name, tensor) for name, tensor in wanted.items()})
     return network
 
 

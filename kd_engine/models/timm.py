@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from kd_engine.catalog.models.timm import PREFIX, TimmParams
 from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.models.mlp import layers
+from kd_engine.models.naming import misfit, unprefixed
 from kd_engine.models.timm_stages import Feed, Probe, Stage, probe
 from kd_engine.models.weights import WeightsFolder
 from kd_engine.spec.networks import MOST_WEIGHTS
@@ -61,10 +62,49 @@ class TimmNetwork(nn.Module):
             repository = self._maker.repository()
             self._load(folder.published(repository), repository)
 
+    def load_whole(self, tensors: dict[str, Tensor], classes: int) -> None:
+        """Loads a network that was trained to the end, as timm names its parts, with whatever before the names.
+
+        Raises:
+            DataError: they do not fit, or do not make the same network here.
+        """
+        if self._maker.params.head:
+            raise DataError("a network of timm's own has one linear layer after its backbone: leave params.head out.")
+        whole = self._maker.whole(classes)
+        wanted = whole.state_dict()
+        state = unprefixed(tensors, wanted)
+        state |= _classifier_beside(tensors, state, wanted)
+        if wrong := misfit(state, wanted):
+            raise DataError(f"the weights do not fit '{PREFIX}{self._maker.name}' for {classes} classes: {wrong}.")
+        whole.load_state_dict({name: state.get(name, tensor) for name, tensor in wanted.items()})
+        layer, loaded = whole.get_classifier(), whole.state_dict()  # type: ignore[operator]
+        weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
+        last = self.head[-1]  # type: ignore[index]
+        fits = False
+        if isinstance(weight, Tensor) and weight.numel() == last.weight.numel():
+            self.backbone.load_state_dict({name: loaded[name] for name in self.backbone.state_dict()})
+            with torch.no_grad():
+                last.weight.copy_(weight.reshape(last.weight.shape))
+                last.bias.copy_(torch.zeros(classes) if bias is None else bias)
+            fits = self._agrees(whole)
+        if not fits:
+            raise DataError(
+                f"'{PREFIX}{self._maker.name}' names its classes by more than one linear layer, and is not taken as "
+                "weights; send it as ONNX."
+            )
+
+    @torch.no_grad()
+    def _agrees(self, whole: nn.Module) -> bool:
+        images_BCHW = torch.rand(2, *self._maker.shape, generator=torch.Generator().manual_seed(0))
+        was = self.training
+        expected_BK, found_BK = whole.eval()(images_BCHW), self.eval()(images_BCHW)
+        self.train(was)
+        return bool((expected_BK - found_BK).abs().max() <= 1e-3 * expected_BK.abs().max().clamp(min=1e-3))
+
     def _load(self, tensors: dict[str, Tensor], source: str) -> None:
         mine = self.backbone.state_dict()
         try:
-            state = self._maker.filled(tensors).state_dict()
+            state = self._maker.filled(unprefixed(tensors, mine)).state_dict()
             self.backbone.load_state_dict({name: state[name] for name in mine})
         except (RuntimeError, KeyError, ValueError, IndexError) as error:
             raise DataError(
@@ -81,7 +121,7 @@ class BackboneMaker:
     """
 
     def __init__(self, name: str, params: TimmParams, shape: tuple[int, int, int]) -> None:
-        self.name, self.params, self._shape = name, params, shape
+        self.name, self.params, self.shape = name, params, shape
         _check_known(name)
         config = _library().get_pretrained_cfg(name)
         self._config = config
@@ -93,6 +133,10 @@ class BackboneMaker:
         """With weights drawn from torch's global random state."""
         return self._create(num_classes=0)
 
+    def whole(self, classes: int) -> nn.Module:
+        """With timm's own classifier."""
+        return self._create(num_classes=classes)
+
     def probe(self) -> Probe:
         """What the network will be, found without memory for its weights.
 
@@ -101,9 +145,9 @@ class BackboneMaker:
         """
         try:
             with torch.device("meta"):
-                found = probe(self._create(num_classes=0), self._shape)
+                found = probe(self._create(num_classes=0), self.shape)
         except Exception as error:  # each network of timm refuses in its own way, if only by a failed convolution
-            channels, height, width = self._shape
+            channels, height, width = self.shape
             raise InvalidSpecError(
                 f"'{PREFIX}{self.name}' cannot take images of {height}x{width} pixels in {channels} channels "
                 f"({type(error).__name__}: {_short(error)}); try another network or another size of images."
@@ -193,6 +237,22 @@ def _check_known(name: str) -> None:
     hint = nearest(name, known)
     guess = f"did you mean '{PREFIX}{hint}'?" if hint else "look it up in timm.list_models()."
     raise InvalidSpecError(f"timm {library.__version__} knows no {what} '{name}'; {guess}")
+
+
+def _classifier_beside(
+    tensors: dict[str, Tensor], state: dict[str, Tensor], wanted: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """The last layer, where it has a name of its own beside the backbone's (`backbone.conv1.weight`, `head.weight`)."""
+    missing = [name for name in wanted if name not in state and name.endswith((".weight", ".bias"))]
+    found = {}
+    for name in missing:
+        kind = name.rpartition(".")[2]
+        beside = [key for key in tensors if key.rpartition(".")[0].count(".") == 0 and key.endswith(f".{kind}")]
+        alike = [key for key in beside if tensors[key].shape == wanted[name].shape]
+        if len(missing) > 2 or len(alike) != 1:
+            return {}
+        found[name] = tensors[alike[0]]
+    return found
 
 
 def _short(error: Exception) -> str:
