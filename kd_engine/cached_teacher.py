@@ -33,6 +33,21 @@ _TOLERANCE = 0.05  # of the largest logit: far above rounding, far below another
 BATCH_DEPENDENT = "what the teacher says of an image depends on its batch, so its logits are not kept"
 
 
+def kept_views(spec: JobSpec, data: Dataset) -> int | None:
+    """How many views of each image a teacher's logits are kept of; None where the spec or the method rules it out.
+
+    Args:
+        spec: resolved.
+    """
+    recipe, asked = spec.training, spec.teacher_cache
+    views = recipe.fixed_views or count_views(recipe.augmentation, data.shape)
+    plain = not any(loss.uses_features for loss in spec.objective()[0])
+    if asked == "off" or views is None or not plain:
+        return None
+    too_much = len(data.train) * views * len(data.classes) * 2 > _MOST_BYTES
+    return None if asked == "auto" and (data.train.images_NCHW.device.type != "cpu" or too_much) else views
+
+
 def cache_for(
     spec: JobSpec, data: Dataset, teacher: Network, folder: Path, compiler: Compiler | None = None, seed: int = 0
 ) -> CachedTeacher | None:
@@ -46,15 +61,11 @@ def cache_for(
         seed: the student's, on which the views depend where they are fixed.
     """
     recipe, asked = spec.training, spec.teacher_cache
-    views = recipe.fixed_views or count_views(recipe.augmentation, data.shape)
-    plain = not any(loss.uses_features for loss in spec.objective()[0])
-    if asked == "off" or views is None or not plain or teacher.batch_dependent:
+    if (views := kept_views(spec, data)) is None or teacher.batch_dependent:
         return None
     storage = "float16" if asked == "auto" else asked
     samples, classes = len(data.train), len(data.classes)
     device = data.train.images_NCHW.device
-    if asked == "auto" and (device.type != "cpu" or samples * views * classes * 2 > _MOST_BYTES):
-        return None
     identity: dict[str, Any] = {
         "teacher": teacher.weights_sha256(),
         "model": teacher.architecture.to_json(),
@@ -102,6 +113,11 @@ class CachedTeacher:
                 return self._compute(batch.images_BCHW)
             self._store.put(rows_B[missing], fresh)
         return self._store.get(rows_B).to(batch.images_BCHW.device)
+
+    @property
+    def filled(self) -> float:
+        """The share of all rows that is there."""
+        return self._store.share
 
     def flush(self) -> None:
         """Makes what was computed survive this process."""

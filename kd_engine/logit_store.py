@@ -57,6 +57,11 @@ class LogitStore:
         """How many rows are there."""
         return int(self._filled.sum())
 
+    @property
+    def share(self) -> float:
+        """The share of all rows that is there, 0 to 1."""
+        return self.filled / len(self._filled)
+
     def missing(self, rows_R: Tensor) -> Tensor:
         """Positions in `rows_R` whose row is not there yet."""
         return (~self._filled[rows_R]).nonzero().squeeze(1)

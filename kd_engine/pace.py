@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kd_engine.events import Phase
 
@@ -17,14 +17,58 @@ class PlannedPhase:
     epochs: int
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What the epochs of a kind of phase are expected to take.
+
+    Attributes:
+        later: seconds of an epoch when all that can be found is found.
+        more: seconds that the first one takes beyond that.
+        left: the share of those that each epoch leaves to the next.
+    """
+
+    later: float
+    more: float = 0.0
+    left: float = 0.0
+
+    def epochs(self, done: float, end: float) -> float:
+        """Seconds from `done` epochs to `end` epochs; fractions count."""
+        return self.later * (end - done) + self.more * (self._found(end) - self._found(done))
+
+    def _found(self, epochs: float) -> float:
+        """The integral, from 0 to `epochs`, of what an epoch computes anew, in first epochs."""
+        whole = int(epochs)
+        full = whole if self.left == 1 else (1 - self.left**whole) / (1 - self.left)
+        return full + (epochs - whole) * self.left**whole
+
+
+_ONE = Expected(1.0)
+
+
 class Pace:
-    """Measures seconds per epoch for each kind of phase, and estimates from them."""
+    """Estimates what is left from the epochs that were measured, and from what epochs are expected to take.
+
+    What is expected need only be right in proportion: measured epochs say what is to be multiplied. Without
+    expectations, all epochs are alike.
+    """
 
     def __init__(self, plan: Sequence[PlannedPhase]) -> None:
         self._epochs = {(item.phase, item.repeat): item.epochs for item in plan}
         self._done: dict[tuple[Phase, int], float] = dict.fromkeys(self._epochs, 0.0)
-        self._seconds: dict[Phase, float] = {}
+        self._expected: dict[Phase, Expected] = {}
+        self._ratio: dict[Phase, float] = {}  # of measured and expected seconds, the latest phase last
         self._measured: dict[Phase, int] = {}
+        self._end_seconds = 0.0
+
+    def expect(self, expected: dict[Phase, Expected], end_seconds: float = 0.0) -> None:
+        """What the epochs of each kind of phase, and what comes after all of them, are expected to take."""
+        self._expected, self._end_seconds = dict(expected), end_seconds
+
+    def found(self, phase: Phase, share: float) -> None:
+        """Of what its first epoch would compute, so much is there already."""
+        if phase in self._expected and phase not in self._measured:
+            expected = self._expected[phase]
+            self._expected[phase] = replace(expected, more=expected.more * (1 - share))
 
     def skip(self, phase: Phase, repeat: int) -> None:
         """The phase turned out to need no training: it leaves the plan."""
@@ -40,10 +84,13 @@ class Pace:
 
     def measured(self, phase: Phase, seconds: float) -> None:
         """An epoch of such a phase took so long, evaluation included."""
-        self._measured[phase] = self._measured.get(phase, 0) + 1
+        count = self._measured.get(phase, 0)
+        self._measured[phase] = count + 1
+        ratio = seconds / self._expected.get(phase, _ONE).epochs(count, count + 1)
         # the first epoch also warms things up: once there is a second one, it says nothing of the rest
-        known = self._seconds.get(phase) if self._measured[phase] > 2 else None
-        self._seconds[phase] = seconds if known is None else 0.7 * known + 0.3 * seconds
+        known = self._ratio.pop(phase, ratio) if count > 1 else ratio
+        self._ratio.pop(phase, None)
+        self._ratio[phase] = 0.7 * known + 0.3 * ratio
 
     @property
     def fraction(self) -> float:
@@ -54,10 +101,16 @@ class Pace:
 
     @property
     def seconds_remaining(self) -> float | None:
-        """Estimated seconds to the job's end; None before the first epoch. Phases not yet seen take the latest pace."""
-        if not self._seconds:
+        """Estimated seconds to the job's end; None before the first epoch."""
+        if not self._ratio:
             return None
-        latest = next(reversed(self._seconds.values()))
-        left = ((phase, epochs - min(self._done[phase, repeat], epochs))
-                for (phase, repeat), epochs in self._epochs.items())  # fmt: skip
-        return sum(epochs * self._seconds.get(phase, latest) for phase, epochs in left)
+        latest = next(reversed(self._ratio.values()))
+        seconds = self._end_seconds
+        for phase in dict.fromkeys(phase for phase, _ in self._epochs):
+            keys = [key for key in self._epochs if key[0] == phase]
+            end = sum(self._epochs[key] for key in keys)
+            done = sum(min(self._done[key], self._epochs[key]) for key in keys)
+            if end > done:
+                left = self._expected.get(phase, _ONE).epochs(done, end)
+                seconds += left * self._ratio.get(phase, latest)
+        return seconds

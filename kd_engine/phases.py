@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from kd_engine.cached_teacher import BATCH_DEPENDENT, CachedTeacher, cache_for
+from kd_engine.cached_teacher import BATCH_DEPENDENT, CachedTeacher, cache_for, kept_views
 from kd_engine.checkpoint import save_tree
 from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Dataset
 from kd_engine.device import training_dtype
 from kd_engine.distributed import ALONE, World
-from kd_engine.errors import DataError
+from kd_engine.errors import DataError, EngineError
 from kd_engine.evaluate import evaluate
 from kd_engine.evaluation.logits import SplitLogits
 from kd_engine.evaluation.outcomes import Outcomes, look
@@ -23,16 +24,19 @@ from kd_engine.models.weights import WeightsFolder
 from kd_engine.network import Architecture, Network, build
 from kd_engine.objective import Objective
 from kd_engine.options import RunOptions
-from kd_engine.pace import Pace, PlannedPhase
+from kd_engine.pace import Expected, Pace, PlannedPhase
 from kd_engine.report import looks_at
 from kd_engine.result import PhaseResult, Source
+from kd_engine.signs import sign
 from kd_engine.spec import JobSpec, RepeatsUntil, StudentSpec, TeacherSpec, TrainingSpec, alone_hash, teacher_hash
 from kd_engine.streams import seeded
 from kd_engine.teacher import load_given_teacher
 from kd_engine.trained import Trained, TrainedCache
 from kd_engine.trainer import Trainer
+from kd_engine.trial import answering_speed, epoch_seconds, learning_speed, publishing_seconds
 from kd_engine.watch import Watch
 
+log = logging.getLogger(__name__)
 CHECKPOINT_FILE = "checkpoint.safetensors"
 # of the random streams: the student alone and the distilled one start from the same weights and see the same batches
 _ROLES: dict[Phase, str] = {"teacher": "teacher", "baseline": "student", "student": "student"}
@@ -65,6 +69,7 @@ class Phases:
         self._weights = WeightsFolder(options.data_dir, options.download)
         self._plan = _plan(spec)
         self._pace = Pace(self._plan)
+        self._looked_ahead = False
         self._results: list[PhaseResult] = []
         self._unfinished: dict[str, Any] | None = None
         self._logits: CachedTeacher | None = None
@@ -173,9 +178,12 @@ class Phases:
         network = self._build(self._spec.student, recipe, seed, _ROLES[item.phase])
         losses, ce_weight = self._spec.objective()
         teacher = self._teacher_result(item.repeat).network
+        self._look_ahead()
         self._logits = cache_for(self._spec, self._data, teacher, self._options.cache_dir, self.compiler, seed)
         if teacher.batch_dependent and self._spec.teacher_cache != "off":
             self.cache_stats[str(item.repeat)] = {"off": BATCH_DEPENDENT}
+        if self._logits is not None:
+            self._pace.found(item.phase, self._logits.filled)
         with seeded(seed, "student", "losses"):
             objective = Objective(
                 network,
@@ -215,10 +223,46 @@ class Phases:
             trainer.restore(self._unfinished)
             self._unfinished = None
         self._emit(PhaseStarted(phase=item.phase, repeat=item.repeat, epochs=recipe.epochs, first_epoch=trainer.epoch))
+        self._look_ahead()
         best = trainer.fit()
         self._pace.at(item.phase, item.repeat, item.epochs)  # also when it ran out of patience before
         snapshots = {epoch: self._with_state(network, state) for epoch, state in trainer.snapshots.items()}
         return self._finish(item, network, seed, "trained", trainer.series, {"best_epoch": best.epoch}, snapshots)
+
+    def _look_ahead(self) -> None:
+        """Once, before the first training: about how long an epoch of each kind will take."""
+        if self._looked_ahead or not self._world.first:
+            return
+        self._looked_ahead = True
+        try:
+            sign("trying out how fast the networks are")
+            self._pace.expect(*self._expected())
+        except (EngineError, RuntimeError, ValueError):  # what is wrong shows in the training itself
+            log.warning("how long the job will take is estimated from its epochs alone", exc_info=True)
+
+    def _expected(self) -> tuple[dict[Phase, Expected], float]:
+        spec, data = self._spec, self._data
+        student = learning_speed(self._copy(spec.student), data, spec.training)
+        alone = epoch_seconds(student, data)
+        expected: dict[Phase, Expected] = {"baseline": Expected(alone)}
+        if spec.teacher.model is None:
+            answer = answering_speed(self._teacher_result(0).network, data)
+        else:
+            recipe = spec.teacher.training or spec.training
+            teacher = learning_speed(self._copy(spec.teacher, recipe), data, recipe)
+            answer, seconds = teacher.answer, epoch_seconds(teacher, data)
+            expected["teacher"] = Expected(seconds)
+        taught, views = epoch_seconds(student, data, teacher=answer), kept_views(spec, data)
+        found = Expected(alone, taught - alone, 1 - 1 / views) if views else Expected(taught)
+        answers = [answer, student.answer] + ([student.answer] if spec.baseline else [])
+        return expected | {"student": found}, publishing_seconds(answers, len(spec.export))
+
+    def _copy(self, choice: TeacherSpec | StudentSpec, recipe: TrainingSpec | None = None) -> Network:
+        """A network of this kind with any weights, to be thrown away."""
+        assert choice.model is not None, "it is trained here"
+        with seeded(0, "trial", "init"):
+            network = build(self._architecture(choice.model, choice.params))
+        return self._place(network, recipe or self._spec.training)
 
     def _with_state(self, network: Network, state: dict[str, Tensor]) -> Network:
         """A network like this one with other weights, frozen."""
