@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,8 +14,9 @@ from jobs.repository import Repository
 from jobs.settings import Settings
 from jobs.states import JobState
 from kd_engine.explain import FieldProblem, field_problems
-from kd_engine.spec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, Source
+from kd_engine.spec import AnySpec, CheckSpec, DatasetSpec, EvaluateSpec, JobSpec, Source
 
+WEIGHTS = "weights"  # the folder, as `kd_engine.models.weights` has it, which imports torch
 # A teacher taken from a job that took its own from a job, and so on; far more links than anybody builds.
 _LONGEST_CHAIN = 20
 
@@ -24,9 +26,19 @@ def check_data(spec: AnySpec, settings: Settings) -> None:
     if isinstance(spec, CheckSpec):
         return
     absence = spec.dataset.absence(settings.data_dir)
-    if absence is None or (settings.download and spec.dataset.row.download):
-        return
-    raise invalid_spec([FieldProblem("/dataset", absence, "data_set_absent")])
+    if absence is not None and not (settings.download and spec.dataset.row.download):
+        raise invalid_spec([FieldProblem("/dataset", absence, "data_set_absent")])
+    if isinstance(spec, JobSpec):
+        _check_weights(spec, settings.data_dir)
+
+
+def _check_weights(spec: JobSpec, data_dir: Path) -> None:
+    """Raises Problem 422 when a file of weights to start from is not where the data sets are."""
+    for role, choice in (("teacher", spec.teacher), ("student", spec.student)):
+        name = choice.params.get("weights_file")
+        if name is not None and not (data_dir / WEIGHTS / name).is_file():
+            message = f"there is no file '{name}' in the folder '{WEIGHTS}' of KD_DATA_DIR; put it there first."
+            raise invalid_spec([FieldProblem(f"/{role}/params/weights_file", message, "weights_absent")])
 
 
 def check_webhooks(spec: AnySpec, settings: Settings) -> None:
@@ -44,6 +56,7 @@ def check_sources(spec: AnySpec, repository: Repository, owner: str | None) -> N
     """
     for source in spec.sources():
         job = _finished(source, repository, owner)
+        _check_images(spec, job, source)
         _check_snapshot(job, source)
         network = _network(job, source.role, repository)
         if network is not None:
@@ -73,6 +86,34 @@ def _finished(source: Source, repository: Repository, owner: str | None) -> Job:
         message = f"job '{job.id}' did not train the student alone (baseline: false); take its student or teacher."
         raise _unusable(source, "job_without_network", message)
     return job
+
+
+def _check_images(spec: AnySpec, job: Job, source: Source) -> None:
+    """Raises where a teacher is of other images or classes; what is not known of them the run checks."""
+    if not isinstance(spec, JobSpec):
+        return
+    try:
+        facts, others = spec.dataset.facts, DatasetSpec.model_validate(job.spec["dataset"]).facts
+    except (ValidationError, KeyError):
+        return  # a newer version wrote it
+    if facts.shape is not None and others.shape is not None and facts.shape != others.shape:
+        message = f"takes images {_size(others.shape)}, and those of {facts.name} are {_size(facts.shape)}"
+    elif facts.classes is not None and others.classes is not None and facts.classes != others.classes:
+        message = f"tells {_some(others.classes)}, and {facts.name} has {_some(facts.classes)}, in that order"
+    else:
+        return
+    hint = "Take a teacher of this data set, or 'model' to have one trained."
+    raise _unusable(source, "does_not_fit", f"the network of job '{job.id}' {message}. {hint}")
+
+
+def _size(shape: tuple[int, int, int]) -> str:
+    channels, height, width = shape
+    return f"of {height}x{width} pixels in {channels} channel{'s' * (channels > 1)}"
+
+
+def _some(classes: tuple[str, ...]) -> str:
+    more = ", ..." if len(classes) > 5 else ""
+    return f"{len(classes)} classes ({', '.join(classes[:5])}{more})"
 
 
 def _check_snapshot(job: Job, source: Source) -> None:

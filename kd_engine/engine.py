@@ -27,6 +27,7 @@ from kd_engine.launch import launch
 from kd_engine.memory import check_memory
 from kd_engine.options import RunOptions
 from kd_engine.phases import Phases
+from kd_engine.preflight import preflight
 from kd_engine.shortage import shortage_behind
 from kd_engine.signs import signs_to
 from kd_engine.spec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, parse_spec, warnings_of
@@ -232,7 +233,7 @@ def _run_in(
     if world.first:
         write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
     check_memory(spec, data, device, world.size, options.memory)
-    warnings = (*warnings_of(spec, data.facts), *data.warnings)
+    warnings = (*warnings_of(spec, data.facts), *data.warnings, *preflight(spec, data, world, device))
     if warnings:
         emit(Warned(warnings=warnings))
     phases = Phases(spec, data, device, options, emit, should_stop, world)

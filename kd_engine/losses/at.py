@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from kd_engine.losses.base import FeatureLoss, Outputs
+from kd_engine.errors import InvalidSpecError
+from kd_engine.losses.base import FeatureLoss, MapShape, Outputs, Sizes
 from kd_engine.losses.maps import map_pairs
 
 if TYPE_CHECKING:
@@ -23,6 +24,25 @@ class AT(FeatureLoss):
     weight: float = Field(1000.0, ge=0, le=1e6, description="Factor of this term.")
     pairs_stages: ClassVar[bool] = True
     separable: ClassVar[bool] = True
+
+    def check_maps(self, student: tuple[MapShape, ...], teacher: tuple[MapShape, ...]) -> str | None:
+        stages = list(zip(student, teacher, strict=True))
+        bare = [stage for stage, pair in enumerate(stages, start=1) if min(h * w for _, h, w in pair) == 1]
+        if not bare:
+            return None
+        why = "of one pixel, and where a single pixel looks says nothing"
+        if len(bare) == len(stages):
+            raise InvalidSpecError(
+                f"the loss 'at' compares where the maps look, but at every stage a map is {why}: the loss would be 0. "
+                "Take larger images, or a loss such as 'kl' or 'fitnets'."
+            )
+        return (
+            f"'at' learns from {len(stages) - len(bare)} of {len(stages)} stages: at {', '.join(map(str, bare))} a map "
+            f"is {why}. Take larger images for all of them."
+        )
+
+    def build(self, sizes: Sizes) -> None:
+        self.check_maps(sizes.student, sizes.teacher)
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:
         per_stage = [_stage_loss(*pair) for pair in map_pairs(student, teacher)]

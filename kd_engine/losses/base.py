@@ -28,6 +28,10 @@ class Outputs(NamedTuple):
     features: tuple[Tensor, ...] = ()
 
 
+MapShape = tuple[int, int, int]
+"""(C, H, W) of a feature map."""
+
+
 class Sizes(NamedTuple):
     """What a loss with a state of its own is built for.
 
@@ -37,8 +41,8 @@ class Sizes(NamedTuple):
         num_classes: K.
     """
 
-    student: tuple[tuple[int, int, int], ...]
-    teacher: tuple[tuple[int, int, int], ...]
+    student: tuple[MapShape, ...]
+    teacher: tuple[MapShape, ...]
     labels_N: Tensor
     num_classes: int
 
@@ -146,6 +150,14 @@ class FeatureLoss(Loss):
 
     uses_features: ClassVar[bool] = True
     pairs_stages: ClassVar[bool] = False
+
+    def check_maps(self, student: tuple[MapShape, ...], teacher: tuple[MapShape, ...]) -> str | None:
+        """Why some of the maps, each stage's, say nothing to this loss; None where all do.
+
+        Raises:
+            InvalidSpecError: none does, or they cannot be compared.
+        """
+        return None
 
     def misfit(self, student_stages: int, teacher_stages: int) -> str | None:
         counts = f"the student has {student_stages} stages and the teacher {teacher_stages}"

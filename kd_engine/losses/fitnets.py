@@ -38,6 +38,13 @@ class FitNets(FeatureLoss):
             )
         return problem
 
+    def check_maps(self, student: tuple[Shape, ...], teacher: tuple[Shape, ...]) -> str | None:
+        import torch
+
+        with torch.device("meta"):
+            _convolution(student[self.stage - 1], teacher[self.stage - 1])
+        return None
+
     def build(self, sizes: Sizes) -> nn.Module:
         from torch import nn
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from kd_engine.errors import InvalidSpecError
-from kd_engine.losses.base import FeatureLoss, Outputs, Sizes
+from kd_engine.losses.base import FeatureLoss, MapShape, Outputs, Sizes
 from kd_engine.losses.maps import full_precision, map_pairs
 
 if TYPE_CHECKING:
@@ -47,8 +47,12 @@ class FSP(FeatureLoss):
             return "the loss 'fsp' compares consecutive stages, but the networks have one stage."
         return problem
 
+    def check_maps(self, student: tuple[MapShape, ...], teacher: tuple[MapShape, ...]) -> str | None:
+        _check_channels(list(zip(student, teacher, strict=True)))
+        return None
+
     def build(self, sizes: Sizes) -> None:
-        _check_channels(list(zip(sizes.student, sizes.teacher, strict=True)))
+        self.check_maps(sizes.student, sizes.teacher)
 
 
 def _check_channels(shapes: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> None:

@@ -123,7 +123,7 @@ class BackboneMaker:
     def __init__(self, name: str, params: TimmParams, shape: tuple[int, int, int]) -> None:
         self.name, self.params, self.shape = name, params, shape
         _check_known(name)
-        config = _library().get_pretrained_cfg(name)
+        config = library().get_pretrained_cfg(name)
         self._config = config
         self._arguments: dict[str, Any] = {"in_chans": shape[0]}
         if config is not None and config.fixed_input_size:
@@ -186,7 +186,7 @@ class BackboneMaker:
         return self._create(num_classes=classes, pretrained=True, pretrained_cfg_overlay=overlay)
 
     def _create(self, **arguments: Any) -> nn.Module:
-        network: nn.Module = _library().create_model(self.name, **self._arguments, **arguments)
+        network: nn.Module = library().create_model(self.name, **self._arguments, **arguments)
         return network
 
 
@@ -205,7 +205,7 @@ def timm_network(params: TimmParams, shape: tuple[int, int, int], num_classes: i
 
 
 @cache
-def _library() -> ModuleType:
+def library() -> ModuleType:
     """timm itself.
 
     Raises:
@@ -226,17 +226,17 @@ def _library() -> ModuleType:
 
 
 def _check_known(name: str) -> None:
-    library = _library()
+    timm = library()
     architecture, _, tag = name.partition(".")
-    if not library.is_model(architecture):
-        known, what = library.list_models(), "network"
-    elif tag and name not in (known := library.list_pretrained(f"{architecture}.*")):
+    if not timm.is_model(architecture):
+        known, what = timm.list_models(), "network"
+    elif tag and name not in (known := timm.list_pretrained(f"{architecture}.*")):
         what = "set of weights"
     else:
         return
     hint = nearest(name, known)
     guess = f"did you mean '{PREFIX}{hint}'?" if hint else "look it up in timm.list_models()."
-    raise InvalidSpecError(f"timm {library.__version__} knows no {what} '{name}'; {guess}")
+    raise InvalidSpecError(f"timm {timm.__version__} knows no {what} '{name}'; {guess}")
 
 
 def _classifier_beside(

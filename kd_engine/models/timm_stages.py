@@ -84,9 +84,19 @@ def probe(network: nn.Module, shape: tuple[int, int, int]) -> Probe:
 
 def _check_patches(network: nn.Module, shape: tuple[int, int, int]) -> None:
     """timm would leave out the last rows and columns that fill no patch, without a word."""
-    patch = getattr(getattr(network, "patch_embed", None), "patch_size", None)
-    if isinstance(patch, tuple) and any(size % side for size, side in zip(shape[1:], patch, strict=True)):
+    patch = _patch(network)
+    if any(size % side for size, side in zip(shape[1:], patch, strict=True)):
         raise ValueError(f"patches of {patch[0]}x{patch[1]} pixels do not cover it")
+
+
+def patch_side(network: nn.Module) -> int:
+    """Of the patches that an image is cut into, the larger side; 1 where there are none."""
+    return max(_patch(network))
+
+
+def _patch(network: nn.Module) -> tuple[int, int]:
+    patch = getattr(getattr(network, "patch_embed", None), "patch_size", None)
+    return patch if isinstance(patch, tuple) else (1, 1)
 
 
 def _choose(

@@ -133,6 +133,7 @@ class JobSpec(Handled):
         self.student.check_fits(facts, "student")
         if self.teacher.model is not None:
             self.teacher.check_fits(facts, "teacher")
+        self._check_normalisation(facts)
         student, teacher = len(self.student.row.stages), self._teacher_stages()
         for position, loss in enumerate(self.objective()[0]):
             problem = loss.misfit(student, teacher)
@@ -140,6 +141,19 @@ class JobSpec(Handled):
                 problem = loss.useless_on_two_classes()
             if problem is not None:
                 raise wrong("does_not_fit", problem, "losses", str(position))
+
+    def _check_normalisation(self, facts: Facts) -> None:
+        """Raises where a network counts on another mean and std than its images have."""
+        has = (self.dataset.mean or facts.mean, self.dataset.std or facts.std)
+        for choice in (self.teacher, self.student):
+            needs = None if choice.model is None else choice.row.normalisation
+            if needs is not None and has != needs:
+                mean, std = (list(values) for values in needs)
+                message = (
+                    f"'{choice.model}' turns its images back into pixels with a mean and a std of its own, inside, and "
+                    f"would see wrong ones: give the data set's 'mean' as {mean} and its 'std' as {std}."
+                )
+                raise wrong("does_not_fit", message, "dataset", "mean")
 
     def _check_augmentations(self, facts: Facts) -> None:
         recipes = {("training",): self.training, ("teacher", "training"): self.teacher.training}

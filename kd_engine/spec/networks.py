@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from kd_engine.catalog import MODELS, TIMM, Facts, ModelRow
-from kd_engine.catalog.models.timm import PREFIX, timm_row
+from kd_engine.catalog.models.timm import PREFIX, timm_facts, timm_row, unknown_timm
 from kd_engine.spec.training import TrainingSpec
 from kd_engine.spec.wrong import wrong
 from kd_engine.strict import Strict, nearest
@@ -64,7 +64,7 @@ _SEND = "a network of your own is sent with POST /models, and then named by the 
 def _unknown_model(name: str, own: str) -> PydanticCustomError:
     if name.lower().endswith(_SUFFIXES) or name.startswith(("/", "./", "../", "~", "file:", "http:", "https:", "s3:")):
         return wrong("unknown_name", f"'{name}' is a file, and no model of the catalogue: {own}")
-    in_timm = timm_row(f"{PREFIX}{name}")
+    in_timm = timm_row(f"{PREFIX}{name}") if name.partition(".")[0] in timm_facts() else None
     # resnet50 is none of ours with a slip of the pen: numbers are meant as they are written
     digits = re.sub(r"\D", "", name)
     known = [*MODELS, TIMM.name]
@@ -87,6 +87,8 @@ class ModelChoice(Strict):
     def _known(cls, model: str | None) -> str | None:
         if model is not None and model not in MODELS:
             raise _unknown_model(model, cls.own)
+        if model is not None and model.startswith(PREFIX) and (problem := unknown_timm(model)) is not None:
+            raise wrong("unknown_name", problem)
         return model
 
     @field_validator("params")
@@ -125,6 +127,13 @@ class ModelChoice(Strict):
                 "does_not_fit",
                 f"the {role} '{self.model}' needs images of at least {self.row.min_size} pixels a side; "
                 f"those of {dataset} have {min(size)}.",
+                role,
+            )
+        if any(side % self.row.patch for side in size):
+            raise wrong(
+                "does_not_fit",
+                f"the {role} '{self.model}' cuts images into patches of {self.row.patch} pixels a side; those of "
+                f"{dataset} have {size[0]}x{size[1]}, which is no multiple of that.",
                 role,
             )
         # two classes where their number is not known yet: already too many stay too many

@@ -28,6 +28,8 @@ CODES = {
     "nothing_to_compare": "a loss that compares the images of a batch, and batches of one",
     "two_classes": "a part of a loss says nothing on two classes",
     "idle_devices": "a batch has fewer images than there are devices",
+    "maps_of_one_pixel": "some of the feature maps that a loss compares are too small to say anything",
+    "more_devices_than_cores": "more processes train on the worker's CPU than it has cores",
 }
 
 

@@ -178,6 +178,20 @@ def test_only_the_size_is_the_users_to_say(service: Service, archive: bytes, tmp
     assert params["sha256"] != "f" * 64
 
 
+def test_arrays_are_not_resized(service: Service, archive: bytes, tmp_path: Path) -> None:
+    arrays = MANIFEST | {"layout": "arrays", "sizes": {"height": {"median": 28.0}, "width": {"median": 28.0}}}
+    dataset_id = ready(service, archive, tmp_path, arrays, "dataset.npz")
+
+    def post(**params: int) -> dict[str, Any]:
+        body = SPEC | {"dataset": {"name": dataset_id, "params": params}}
+        return dict(service.client.post("/jobs?validate_only=true", json=body).json())
+
+    (error,) = post(height=32)["errors"]
+    assert (error["pointer"], error["code"]) == ("/dataset/params/height", "does_not_fit")
+    assert "28 x 28 pixels" in error["message"]
+    assert post(height=28, width=28)["spec"] == post()["spec"]
+
+
 def test_a_job_on_a_data_set_that_is_not_there_or_not_ready_is_refused(
     service: Service, archive: bytes, tmp_path: Path
 ) -> None:

@@ -38,6 +38,25 @@ BAD_SPECS: list[tuple[dict[str, Any], str, str, str]] = [
         "unknown_name",
         "did you mean 'kl'",
     ),
+    (SPEC | {"student": "resnet18"}, "/student", "unknown_name", "before theirs: 'timm/resnet18'."),
+    (SPEC | {"student": "timm/resnet19"}, "/student", "unknown_name", "timm has no network 'resnet19'; did you mean"),
+    (SPEC | {"student": "timm/banana"}, "/student", "unknown_name", "timm has no network 'banana'"),
+    (SPEC | {"student": "timm/resnet18.a1_in2k"}, "/student", "unknown_name", "did you mean 'timm/resnet18.a1_in1k'?"),
+    (SPEC | {"student": "timm/inception_v3"}, "/student", "does_not_fit", "needs images of at least 75 pixels"),
+    (SPEC | {"teacher": "timm/vit_tiny_patch16_224"}, "/teacher", "does_not_fit", "patches of 16 pixels a side"),
+    (CIFAR_NET | {"student": "timm/csatv2"}, "/student", "does_not_fit", "at least 64 pixels"),
+    (
+        {"dataset": "cifar10", "teacher": "timm/levit_128s", "student": "resnet20", "losses": ["at"]},
+        "/losses/0",
+        "does_not_fit",
+        "the teacher 0",
+    ),
+    (
+        SPEC | {"student": {"model": "timm/test_resnet", "params": {"weights_file": "none.safetensors"}}},
+        "/student/params/weights_file",
+        "weights_absent",
+        "put it there first",
+    ),
     (SPEC | {"losses": [{"kind": "kl"}]}, "", "two_forms", "short form"),
     (SPEC | {"alpha": 0.5, "ce_weight": 1}, "", "two_forms", "long form"),
     (SPEC | {"temperature": 0}, "/temperature", "greater_than", "greater than 0"),
@@ -160,6 +179,17 @@ def test_a_teacher_for_other_images_does_not_fit(downloading: Service) -> None:
     assert (error["pointer"], error["code"]) == ("/teacher/job", "does_not_fit")
     assert teacher in error["message"]
     assert "channels" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "words"), [("mnist", "of 8x8 pixels in 1 channel, and those of mnist are of 28x28")]
+)
+def test_a_teacher_of_another_size_does_not_fit(downloading: Service, dataset: str, words: str) -> None:
+    teacher = downloading.job_in(JobState.SUCCEEDED)
+    body = SPEC | {"dataset": dataset, "teacher": {"job": teacher}}
+    (error,) = downloading.client.post("/jobs", json=body).json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/teacher/job", "does_not_fit")
+    assert words in error["message"]
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,8 @@ class ModelRow:
         stages: names of the submodules whose outputs are the feature maps that feature losses compare, first stage
             first, stem left out.
         min_size: smallest height and width of an image, in pixels.
+        patch: what height and width are multiples of, in pixels.
+        normalisation: the mean and the std of its images, where the network counts on them.
     """
 
     name: str
@@ -45,6 +47,8 @@ class ModelRow:
     options: Mapping[str, Any] = field(default_factory=dict)
     stages: tuple[str, ...] = ()
     min_size: int = 1
+    patch: int = 1
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     def describe(self) -> dict[str, Any]:
         return {

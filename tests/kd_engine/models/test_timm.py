@@ -113,7 +113,7 @@ def test_a_network_with_too_few_maps_refuses_to_be_tapped() -> None:
     network = timm_network("visformer_tiny", {}, (3, 32, 32))
 
     with pytest.raises(InvalidSpecError, match="compares feature maps, but this network has no stage1"):
-        FeatureTap(network, MODELS["timm/visformer_tiny"].stages)
+        FeatureTap(network, MODELS["timm/resnet18"].stages)
 
 
 class TestFrozen:
