@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from kd_engine.progress import ImageProgress
 from kd_engine.spec import CheckSpec
 
 MANIFEST = "manifest.json"
+_ENCODINGS = ("gbk", "shift_jis", "euc_kr", "cp1251", "cp1252")  # of names in zips that say none
 _READ = "a zip or tar archive of pictures in a folder for each class, a parquet table, or numpy arrays as .npz"
 
 
@@ -72,4 +74,22 @@ def _pictures(path: Path, archive: Archive | None, spec: CheckSpec) -> tuple[fol
 
         table = PictureTable(path)
         return table, table.layout(spec.test)
-    return archive, lay_out(archive.members, spec.test, keep_going=spec.broken == "skip")
+    layout = lay_out(archive.members, spec.test, keep_going=spec.broken == "skip")
+    return archive, replace(layout, notes=(*layout.notes, *of_names(archive.guessed)))
+
+
+def of_names(guessed: bytes | None) -> list[str]:
+    """What is to be said where nothing says in which encoding the names are."""
+    if guessed is None:
+        return []
+    looks = []
+    for code in _ENCODINGS:
+        try:
+            looks.append(f"'{guessed.decode(code)[:60]}' in {code}")
+        except UnicodeDecodeError:
+            continue
+    seen = f" '{guessed.decode('cp437')[:60]}' may be {' or '.join(looks)}:" if looks else ""
+    return [
+        f"names are in an encoding that the archive does not say, and were read as cp437;{seen} to have them right, "
+        "pack it again as tar, or as zip with names in UTF-8 (7-Zip: -mcu=on)"
+    ]

@@ -18,6 +18,8 @@ from kd_engine.intake.purpose import Split, purpose_of, split_of
 TEST_SEED = 20_161_028  # arbitrary; a change would change every test split that is made here
 MOST_CLASSES = 100_000
 _SHOWN = 5
+_LISTS = (".csv", ".tsv", ".json", ".jsonl", ".cls")
+_TABLES = (".parquet", ".arrow")
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r")
 
 
@@ -60,12 +62,14 @@ class _Found:
     Attributes:
         foreign: files that are neither pictures nor text.
         aside: pictures in folders of a purpose, by folder.
+        lists: files that may say the classes, which are not read.
     """
 
     pictures: list[Member] = field(default_factory=list)
     foreign: list[Member] = field(default_factory=list)
     aside: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    lists: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
         notes = [f"left out, as '{folder}' names no class: {count:,} pictures" for folder, count in self.aside.items()]
@@ -77,7 +81,13 @@ class _Found:
     def seen(self) -> str:
         """For messages: what else there is."""
         aside = [f"{count:,} pictures in '{folder}'" for folder, count in self.aside.items()]
-        return f" Left out as no class: {', '.join(aside[:_SHOWN])}." if aside else ""
+        left = f" Left out as no class: {', '.join(aside[:_SHOWN])}." if aside else ""
+        if not self.lists:
+            return left
+        return (
+            f"{left} Beside them lies '{self.lists[0]}': such lists are not read here, so put each picture in a folder "
+            "of its class, or write pictures and labels to one parquet table."
+        )
 
 
 def lay_out(members: Sequence[Member], test_share: float, *, keep_going: bool = False) -> Layout:
@@ -92,6 +102,12 @@ def lay_out(members: Sequence[Member], test_share: float, *, keep_going: bool = 
         DataError: the pictures do not lie in one of these ways.
     """
     found = _find(members)
+    tables = [member.name for member in members if member.name.lower().endswith(_TABLES)]
+    if not found.pictures and tables:
+        raise DataError(
+            f"the archive holds {len(tables):,} tables ('{tables[0]}', ...) and no pictures; send one parquet table, "
+            "not packed, with all rows and a column 'split' of train, validation and test."
+        )
     if not found.pictures:
         raise DataError(
             f"the archive holds no pictures, but {len(members):,} other files.{found.seen()} Expected PNG, JPEG and "
@@ -116,6 +132,8 @@ def _find(members: Iterable[Member]) -> _Found:
         if any(part.startswith(".") for part in parts) or parts[0] == "__MACOSX":
             found.left_out["hidden"] += 1
         elif not member.is_picture:
+            if parts[-1].lower().endswith(_LISTS):
+                found.lists.append(member.name)
             found.left_out["not pictures by their content"] += 1
             if not member.is_text and member.size and parts[-1].lower() not in _OF_SYSTEMS:
                 found.foreign.append(member)

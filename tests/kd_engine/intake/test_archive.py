@@ -21,7 +21,8 @@ from kd_engine.errors import DataError
 from kd_engine.intake import archive as module
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.arrays import load_arrays
-from tests.kd_engine.intake.archives import tarred, zipped
+from kd_engine.intake.job import of_names
+from tests.kd_engine.intake.archives import picture, tarred, zipped
 
 FILES = {"a/one.txt": b"1" * 10, "a/b/two.txt": b"22", "three.txt": b""}
 
@@ -160,6 +161,17 @@ def test_utf8_that_does_not_say_so_is_utf8(tmp_path: Path) -> None:
     archive = Archive(path, is_tar=False)
     assert [member.name for member in archive.members] == ["Übung/1.png"]
     assert archive.guessed is None
+
+
+def test_names_of_an_encoding_that_is_not_said_are_told(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "archive", {"cat/1.png": picture(1), "xxxx/1.png": picture(2), "cat/2.png": picture(3),
+                                         "xxxx/2.png": picture(4)})  # fmt: skip
+    path.write_bytes(path.read_bytes().replace(b"xxxx", "玫瑰".encode("gbk")))
+    archive = Archive(path, is_tar=False)
+    assert archive.guessed is not None
+    [note] = of_names(archive.guessed)
+    assert "'玫瑰/1.png' in gbk" in note
+    assert of_names(None) == []
 
 
 def test_what_a_file_is_shows_in_its_first_bytes(tmp_path: Path) -> None:
