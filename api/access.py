@@ -9,8 +9,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.errors import Problem
 from jobs import access
 from jobs.access import ANYBODY, Caller, Keyring
-from jobs.settings import Settings, SettingsError
-from jobs.sites import is_loopback
 
 FREE = frozenset({"/healthz", "/readyz"})
 _READING = frozenset({"GET", "HEAD"})
@@ -52,17 +50,6 @@ def caller_of(request: Request) -> Caller:
     """Who asks, as the door found out."""
     caller: Caller = request.scope[_CALLER]
     return caller
-
-
-def check_reach(settings: Settings) -> None:
-    """Raises SettingsError when others could reach the service and no key is asked for."""
-    if settings.api_keys or settings.allow_open or is_loopback(settings.host):
-        return
-    raise SettingsError(
-        f"KD_HOST is '{settings.host}', which other machines may reach, and there are no API keys. Make one with "
-        "`python -m api new-key --owner NAME --scopes read,submit` and put the entry that it prints into KD_API_KEYS "
-        "or KD_API_KEYS_FILE; or set KD_HOST=127.0.0.1; or KD_ALLOW_OPEN=true behind a proxy that asks for keys itself"
-    )
 
 
 def _key(headers: list[str]) -> str:

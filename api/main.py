@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from api import errors, openapi
-from api.access import Door, check_reach
+from api.access import Door
 from api.deps import Context
 from api.headers import SafeHeaders
 from api.limits import most_connections
@@ -29,6 +29,7 @@ from api.watch import Watcher
 from jobs.access import Keyring
 from jobs.artifacts import open_store
 from jobs.db import Database
+from jobs.reach import check_reach
 from jobs.settings import Settings
 from jobs.spans import open_spans
 

@@ -29,7 +29,9 @@ def main() -> int:
     try:
         if arguments.command == "serve":
             os.umask(0o077)  # for all that it and its programs make, wherever a setting puts it
-            serve(Settings(), Console())
+            settings = Settings()
+            as_objects = settings.log_format == "json"  # then somebody collects them here
+            serve(settings, Console(show_children=as_objects, show_warnings=True))
         else:
             for name in [name for name in os.environ if name.startswith("KD_") and name not in _DEMO_MAY_SEE]:
                 del os.environ[name]

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from typing import TextIO
 
 _NAME_WIDTH = 9
+# a line as jobs.logs writes it, and where it comes from
+_OUR_WARNING = re.compile(r"\S+ \S+ (WARNING|ERROR|CRITICAL) (api|jobs|kd_engine|worker|uvicorn\.error)\b")
 
 
 class Console:
     """Writes to standard output; a terminal that went away is not an error."""
 
-    def __init__(self, stream: TextIO | None = None, *, show_children: bool = True) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, *, show_children: bool = True, show_warnings: bool = False
+    ) -> None:
+        """
+        Args:
+            show_children: shows all that the programs write.
+            show_warnings: if not, shows the warnings and errors of this project; libraries have theirs in the logs.
+        """
         self._stream = sys.stdout if stream is None else stream
-        self._show_children = show_children
+        self._show_children, self._show_warnings = show_children, show_warnings
         self._lock = threading.Lock()
 
     @property
@@ -30,7 +40,7 @@ class Console:
         self._write(f"\r\x1b[2K{text}")
 
     def child_line(self, name: str, text: str) -> None:
-        if self._show_children:
+        if self._show_children or (self._show_warnings and _OUR_WARNING.match(text)):
             self._write(f"{name:<{_NAME_WIDTH}}| {text}\n")
 
     def _write(self, text: str) -> None:
@@ -39,4 +49,4 @@ class Console:
                 self._stream.write(text)
                 self._stream.flush()
             except (OSError, ValueError):  # closed at the other end, or by the interpreter on its way out
-                self._show_children = False
+                self._show_children = self._show_warnings = False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from jobs.db import Database
 from jobs.environment import in_file
 from jobs.errors import JobError
+from jobs.reach import check_reach
 from jobs.settings import Settings
 from standalone.child import Program
 from standalone.console import Console
@@ -37,9 +41,11 @@ def running_service(settings: Settings, console: Console, signals: StopSignals) 
     """The service, ready to take jobs, and its URL; stopped on the way out.
 
     Raises:
+        SettingsError: others could reach it without a key, or nothing can be written into the folder.
         CannotStart: the folder or the port is taken, or a program does not start.
         Stopped: a signal came while it started.
     """
+    check_reach(settings)
     with ExitStack() as stack:
         lock = stack.enter_context(HomeLock(settings.home, say=console.line))
         port = free_port(settings.host, settings.port)
@@ -57,6 +63,9 @@ def running_service(settings: Settings, console: Console, signals: StopSignals) 
         supervisor.start([api_program(env, url), *worker_programs(env, settings)])
         supervisor.wait_ready(_READY_SECONDS, stop_asked=signals.asked)
         signals.check()
+        _, idle = readiness(url)
+        if idle is not None:
+            console.line(f"no job is taken yet: {idle}")
         yield supervisor, url
 
 
@@ -94,7 +103,7 @@ def environment(base: Mapping[str, str], settings: Settings, *, port: int, broke
 
 
 def api_program(env: dict[str, str], url: str) -> Program:
-    return Program("api", (sys.executable, "-m", "api"), env, _answers(f"{url}/readyz"), _API_GRACE_SECONDS)
+    return Program("api", (sys.executable, "-m", "api"), env, lambda: readiness(url)[0], _API_GRACE_SECONDS)
 
 
 def worker_programs(env: dict[str, str], settings: Settings) -> list[Program]:
@@ -140,12 +149,21 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _answers(url: str) -> Callable[[], bool]:
-    def ready() -> bool:
-        try:
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=_PROBE_SECONDS):
-                return True
-        except OSError:
-            return False
+def readiness(url: str) -> tuple[bool, str | None]:
+    """Whether the service has all of its parts; and if it has, but no worker takes a job, why.
 
-    return ready
+    That one waits for something outside, as room on its disk, and goes on by itself: the service is up.
+    """
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url}/readyz", timeout=_PROBE_SECONDS):
+            return True, None
+    except urllib.error.HTTPError as error:
+        with error:
+            said = json.load(error) if error.code == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    except (OSError, ValueError):
+        return False, None
+    parts = said.get("parts", {})
+    missing = [name for name, part in parts.items() if not part["ok"]]
+    heard = missing == ["workers"] and parts["workers"]["detail"].startswith(tuple("123456789"))
+    return heard, parts["workers"]["detail"] if heard else None

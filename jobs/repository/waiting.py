@@ -58,7 +58,10 @@ def why(source: Session | Connection, device: str, owner: str, quota: Quota) -> 
 def _no_worker(device: str) -> Waiting:
     kind = "worker" if device == _ANY else f"worker with device '{device}'"
     start = "python -m worker" if device == _ANY else f"KD_DEVICE={device} python -m worker"
-    return Waiting("no_worker", f"No {kind} was heard in the last {HEARD_SECONDS:g} seconds; start one: {start}")
+    where = " where a GPU is" if device == "cuda" else ""
+    instead = "; or cancel the job, and leave 'device' out of its resources" if device == "cuda" else ""
+    heard = f"No {kind} was heard in the last {HEARD_SECONDS:g} seconds"
+    return Waiting("no_worker", f"{heard}; start one{where}: {start}{instead}")
 
 
 def _over_quota(owner: str, limit: int) -> Waiting:

@@ -15,6 +15,22 @@ def test_children_can_be_kept_off_the_screen() -> None:
     assert screen.getvalue() == "shown\n"
 
 
+def test_of_what_children_write_their_own_warnings_can_be_shown_alone() -> None:
+    screen = io.StringIO()
+    console = Console(screen, show_children=False, show_warnings=True)
+    for line in (
+        "1:M 30 Nov 2026 21:44:19.827 # WARNING Memory overcommit must be enabled!",
+        "You're running the worker with superuser privileges: this is absolutely not recommended!",
+        "2026-11-30 21:44:19,827 WARNING celery.worker: consumer: Connection to broker lost",
+        "2026-11-30 21:44:19,827 INFO worker.execute: job_1 begins",
+    ):
+        console.child_line("worker-1", line)
+    assert screen.getvalue() == ""
+    for level, name in (("WARNING", "worker.room"), ("ERROR", "api.errors"), ("ERROR", "uvicorn.error")):
+        console.child_line("worker-1", f"2026-11-30 21:44:19,827 {level} {name}: look")
+    assert screen.getvalue().count(": look\n") == 3
+
+
 def test_a_terminal_that_went_away_is_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -17,6 +17,7 @@ import pytest
 
 from jobs.home import CONTENTS
 from standalone.client import Client
+from standalone.service import readiness
 from tests.standalone.helpers import ROOT, gone, until
 
 pytestmark = pytest.mark.service
@@ -145,6 +146,34 @@ def test_a_second_service_in_the_same_folder_is_refused(served: Any) -> None:
     second = served()
     assert second.process.wait(30) == 1
     assert f"(process {first.process.pid}) already keeps its jobs in {first.home}" in second.text
+
+
+def test_an_open_host_without_keys_is_refused_once_and_before_anything_starts(served: Any) -> None:
+    service = served(KD_HOST="0.0.0.0")
+    assert service.process.wait(30) == 1
+    assert service.text.count("KD_HOST is '0.0.0.0', which other machines may reach") == 1
+    assert not service.home.exists()
+
+
+def test_a_home_where_nothing_can_be_written_is_told_in_words(served: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    service = served(KD_HOME=str(tmp_path / "file" / "home"))
+    assert service.process.wait(30) == 1
+    assert f"KD_HOME is {tmp_path / 'file' / 'home'}, where nothing can be written" in service.text
+    assert "Traceback" not in service.text
+
+
+@pytest.mark.slow
+def test_workers_without_room_keep_no_service_from_starting_and_its_lines_are_few(served: Any) -> None:
+    service = served(KD_MIN_FREE_BYTES=str(2**60), KD_HEARTBEAT_SECONDS="1")
+    url = service.wait_ready()
+    until(lambda: "WARNING worker.room: no job is taken: " in service.text, "its worker says why")
+    until(lambda: readiness(url)[1] is not None, "the api has heard of it")
+    up, why = readiness(url)
+    assert up
+    assert "takes no job" in str(why)
+    assert len(service.text.splitlines()) <= 6, service.text
+    assert "Redis" in (service.home / "logs" / "redis.log").read_text()
 
 
 def test_a_taken_port_is_refused_before_anything_starts(served: Any) -> None:

@@ -27,6 +27,13 @@ def test_a_worker_for_its_device(database: Database, asked: str, there: str | No
     assert why(database, asked) == code
 
 
+def test_where_no_gpu_is_there_is_another_way(database: Database) -> None:
+    with database.read() as repository:
+        told = {device: repository.why_waiting(device, "local", NO_QUOTA).detail for device in ("auto", "cpu", "cuda")}
+    assert "where a GPU is: KD_DEVICE=cuda python -m worker; or cancel the job" in told["cuda"]
+    assert "GPU" not in told["auto"] + told["cpu"]
+
+
 def test_a_quota_of_running_jobs(database: Database) -> None:
     with database.write() as repository:
         repository.beat("worker-1", "cpu", None)
