@@ -167,7 +167,10 @@ def _pixels_of(image: Image.Image) -> int:
         ValueError: too many. Nothing was decoded yet: a file of 34 bytes may be of 100 million pixels.
     """
     width, height = image.size
-    copies = max(_COPIES.get(image.format or "", 1), {"I": 4}.get(image.mode, 2 if image.mode in _MODES_16 else 1))
+    copies = 2 if image.info.get("progressive") else 1  # of such a JPEG all coefficients are kept until the last scan
+    copies = max(
+        copies, _COPIES.get(image.format or "", 1), {"I": 4}.get(image.mode, 2 if image.mode in _MODES_16 else 1)
+    )
     most = _MOST_PIXELS // copies
     if width * height > most:
         raise ValueError(f"it has {width} x {height} pixels; at most {most:,} are taken of {image.format}")

@@ -68,6 +68,14 @@ def _jpeg() -> bytes:
     return content[:place] + b"\xff\xff\xff\xff" + content[place + 4 :]
 
 
+def _progressive() -> bytes:
+    file = io.BytesIO()
+    Image.new("CMYK", (64, 64)).save(file, "JPEG", progressive=True)
+    content = file.getvalue()
+    place = content.index(b"\xff\xc2") + 5
+    return content[:place] + struct.pack(">HH", 9_000, 9_000) + content[place + 4 :]
+
+
 def _tiles() -> bytes:
     """A TIFF of 8 x 8 pixels in a tile of 65,520 x 65,520."""
     file = io.BytesIO()
@@ -113,6 +121,7 @@ _PICTURES: dict[str, tuple[Callable[[], bytes], str]] = {
     "a WebP of one colour": (lambda: _webp(16_383), _REFUSED),
     "a smaller WebP": (lambda: _webp(9_000), "at most 50,000,000 are taken of WEBP"),
     "a JPEG that says it is huge": (_jpeg, _REFUSED),
+    "a progressive JPEG that says it is large": (_progressive, "at most 50,000,000 are taken of JPEG"),
     "a GIF that says it is huge": (lambda: _said("GIF", 6, b"\xff" * 4), _REFUSED),
     "a BMP that says it is huge": (lambda: _said("BMP", 18, struct.pack("<ii", 2**30, 2**30)), _REFUSED),
     "a TIFF of one large tile": (_tiles, "tiles that are far larger"),
