@@ -9,7 +9,7 @@ from typing import BinaryIO, Literal
 from kd_engine.data import zip_file
 from kd_engine.intake import strange
 
-Format = Literal["zip", "tar", "npz", "parquet", "safetensors", "onnx", "npy", "pickle", "packed", "empty", "unknown"]
+Format = Literal["zip", "tar", "npz", "parquet", "safetensors", "onnx", "npy", "pickle", "empty", "unknown"]
 
 FORMATS: dict[Format, str] = {
     "zip": "a zip archive",
@@ -20,8 +20,6 @@ FORMATS: dict[Format, str] = {
     "safetensors": "a safetensors file, which holds a network",
     "onnx": "an ONNX model",
     "pickle": "pickled Python, which is never read because it may run a program",
-    "packed": "an archive of a kind that is not read (7z, RAR, cab, zstd): unpack it, and pack the folder as zip "
-    "or tar",
     "empty": "empty",
     "unknown": "of a kind that is not known here",
 }
@@ -29,7 +27,6 @@ FORMATS: dict[Format, str] = {
 
 _TAR_MAGIC = 257  # where a tar header says "ustar"
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")  # gzip, bzip2, xz: of those only tar archives are taken
-_NOT_READ = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"MSCF", b"\x28\xb5\x2f\xfd")  # 7z, RAR, cab, zstd
 _LONGEST_HEADER = 100 * 2**20  # bytes of JSON that safetensors allows
 _WITH_A_MODEL = 50  # files and folders of an archive that is sent for the model in it
 _LOOKED_AT = 1000  # names in a zip: what else it is shows in the first ones
@@ -46,8 +43,6 @@ def sniff(file: BinaryIO) -> Format:
         return "unknown"
     if head.startswith(_COMPRESSED) or head[_TAR_MAGIC : _TAR_MAGIC + 5] == b"ustar":
         return "tar"
-    if head.startswith(_NOT_READ):
-        return "packed"
     if head.startswith(b"\x93NUMPY"):
         return "npy"
     if head.startswith(b"PAR1"):

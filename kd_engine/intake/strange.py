@@ -17,6 +17,7 @@ _TO_ONNX = "write the network as ONNX where it was trained"
 _MAGIC: tuple[tuple[int, bytes, str, str, str], ...] = (
     (0, b"Rar!\x1a\x07", "a RAR archive", _REPACK, "unpack it, and send the network that it holds"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _REPACK, "unpack it, and send the network that it holds"),
+    (0, b"MSCF", "a cabinet archive (.cab)", _REPACK, "unpack it, and send the network that it holds"),
     (0, b"\x28\xb5\x2f\xfd", "compressed with zstd", _UNCOMPRESSED, "decompress it"),
     (0, b"\x04\x22\x4d\x18", "compressed with lz4", _UNCOMPRESSED, "decompress it"),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file (.h5, Keras or MATLAB 7.3)", f"with h5py, {_ARRAYS}",

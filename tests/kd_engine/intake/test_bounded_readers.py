@@ -20,7 +20,7 @@ LIES = (
     | lies_tables.LIES
     | lies_networks.LIES
 )
-_NOT_READ = {"npy", "pickle", "packed", "empty"}  # by anything: they are told what they are
+_NOT_READ = {"npy", "pickle", "empty"}  # by anything: they are told what they are
 _MOST_KILOBYTES = 1500
 
 
