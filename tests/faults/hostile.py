@@ -22,7 +22,7 @@ import psutil
 
 from jobs.states import JobState
 from tests.faults import leftovers, strangers
-from tests.faults.lies import LIES, Lie
+from tests.faults.lies import GREEDY_MEMORY, LIES, Lie
 from tests.faults.outcome import Outcome
 from tests.faults.scene import SHORT, student_of
 from tests.faults.stack import USER, DatabaseKind, Stack
@@ -33,7 +33,7 @@ from tests.worker.hooks import Hook, listening
 
 WORKERS = 3
 SETTINGS: dict[str, Any] = {
-    "trainer_memory": "640MiB",
+    "trainer_memory": GREEDY_MEMORY,
     "stall_seconds": 30,
     "check_seconds": 90,
     "max_lost_attempts": 10,  # or a job that is often killed ends, as it is promised to

@@ -18,6 +18,10 @@ def _honest(*what: str) -> _Cell:
     return lambda outcome: " / ".join(f"{outcome.honest.counts[name]:,}" for name in what)
 
 
+def _kinds(outcome: Outcome) -> int:
+    return sum(f"lie: {lie.reader}, {lie.name}" in outcome.tally.counts for lie in LIES)
+
+
 def _memory(samples: Samples) -> str:
     return f"{samples.early:.0f}, {samples.late:.0f} MiB ({samples.late / max(samples.early, 1):.2f}x)"
 
@@ -44,9 +48,8 @@ _ROWS: dict[str, _Cell] = {
     ),
     "trainers stopped (SIGSTOP)": _done("SIGSTOP of a trainer"),
     "lying files refused, for the right reason": _done("lying file, refused"),
-    "kinds of them": lambda outcome: (
-        f"{sum(what.startswith('lie: ') for what in outcome.tally.counts)} of {len(LIES)}"
-    ),
+    "kinds of them": lambda outcome: f"{_kinds(outcome)} of {len(LIES)}",
+    "checks over `KD_TRAINER_MEMORY`, ended": _done("greedy check, ended"),
     "slow bodies cut off": _done("slow body, cut off"),
     "files begun and left; refused by quota": lambda outcome: "; ".join(
         f"{outcome.tally.counts[what]:,}" for what in ("file begun and left", "file begun, refused: too many")

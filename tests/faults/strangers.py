@@ -20,7 +20,7 @@ import psutil
 from jobs.artifacts import ArtifactInfo
 from jobs.states import EndReason, JobState
 from kd_engine.spec import parse_spec
-from tests.faults.lies import Lie, send
+from tests.faults.lies import GREEDY, Lie, send
 from tests.faults.scene import ENDLESS, SHORT
 from tests.faults.stack import ROOT, Stack
 from tests.worker.hooks import silent
@@ -114,7 +114,7 @@ def liar(stack: Stack, lies: list[Lie], tally: Tally) -> Callable[[], None]:
         if wrong is not None:
             tally.wrong.append(wrong)
             return
-        tally.count("lying file, refused")
+        tally.count("greedy check, ended" if lie is GREEDY else "lying file, refused")
         tally.count(f"lie: {lie.reader}, {lie.name}")
 
     return act
@@ -251,6 +251,7 @@ def all_of_it(
     return [
         (lying, 1.0),
         (lying, 1.0),
+        (liar(stack, [GREEDY], tally), 20.0),
         (unfinished.act, 2.0),
         (partial(slow_upload, stack, tally, done), 2.0),
         (partial(page, stack, tally), 1.0),

@@ -19,13 +19,14 @@ def test_honest_users_beside_strangers(tmp_path: Path) -> None:
     lies = [lie for lie in LIES if lie.name in _SOME]
     impatient = SETTINGS | {"stall_seconds": 5, "max_lost_attempts": 3}
     with running_stack(tmp_path / "home", workers=2, **impatient) as stack:
-        outcome = hostile(stack, 5, lies=lies, idle=20, crowd=10, kills=(2, 4))
+        # no kills: a stopped trainer outlives its worker, see docs/reliability.md
+        outcome = hostile(stack, 5, lies=lies, idle=20, crowd=10, kills=(60, 60))
     assert not outcome.wrong
     assert outcome.verdict.clean
     assert outcome.succeeded == outcome.honest_jobs > 0
     assert outcome.health
     for what in (
-        "lying file, refused", "file begun and left", "request of a page elsewhere, refused",
+        "lying file, refused", "greedy check, ended", "file begun and left", "request of a page elsewhere, refused",
         "webhook to a dead address", "SIGSTOP of a trainer",
     ):  # fmt: skip
         assert outcome.tally.counts[what] > 0, what
