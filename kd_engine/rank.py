@@ -18,6 +18,7 @@ import threading
 from pathlib import Path
 
 from kd_engine.options import RunOptions
+from kd_engine.parent_death import die_with_parent
 from kd_engine.spec import parse_spec
 
 REQUEST_FILE = "request.json"
@@ -26,6 +27,7 @@ STOP = b"s"
 
 def main(folder: Path, rank: int, size: int, reports: int) -> int:
     """Does this process's part of the request; 0 when it reported how that ended, whatever it says."""
+    die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     stop = threading.Event()

@@ -3,7 +3,8 @@
     python -m worker.process FOLDER
 
 reads `request.json` in FOLDER and appends events to `events.jsonl`. SIGTERM asks it to write a checkpoint and end. Its
-standard input is a lifeline: when the supervisor's end closes, for whatever reason, the whole group dies at once.
+standard input is a lifeline: when the supervisor's end closes, for whatever reason, the whole group dies at once. One
+that is stopped cannot read it; the kernel then kills it with its supervisor.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from kd_engine.files import DISK_FULL
 from kd_engine.options import RunOptions
+from kd_engine.parent_death import die_with_parent
 from kd_engine.spec import AnySpec, parse_spec
 from worker.narrator import narrate
 
@@ -39,6 +41,7 @@ def read_request(folder: Path) -> tuple[AnySpec, RunOptions]:
 
 def main(folder: Path) -> int:
     """Runs the request; 0 when a `Finished` event was written, whatever it says."""
+    die_with_parent()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the supervisor's to handle

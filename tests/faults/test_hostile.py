@@ -17,10 +17,9 @@ _SOME = {"a shape that is not there", "a header of exabytes"}
 @pytest.mark.timeout(600)
 def test_honest_users_beside_strangers(tmp_path: Path) -> None:
     lies = [lie for lie in LIES if lie.name in _SOME]
-    impatient = SETTINGS | {"stall_seconds": 5, "max_lost_attempts": 3}
+    impatient = SETTINGS | {"stall_seconds": 5, "max_lost_attempts": 10}
     with running_stack(tmp_path / "home", workers=2, **impatient) as stack:
-        # no kills: a stopped trainer outlives its worker, see docs/reliability.md
-        outcome = hostile(stack, 5, lies=lies, idle=20, crowd=10, kills=(60, 60))
+        outcome = hostile(stack, 5, lies=lies, idle=20, crowd=10, kills=(2, 4))
     assert not outcome.wrong
     assert outcome.verdict.clean
     assert outcome.succeeded == outcome.honest_jobs > 0
