@@ -344,8 +344,11 @@ def _explain(error: ValidationError) -> str:
     return "; ".join(_line(detail) for detail in error.errors() if detail["type"] != "default_factory_not_called")
 
 
+_SIZE = "expected a number of bytes, or one with a unit, as 4GiB or 500MB"
+
+
 def _line(detail: ErrorDetails) -> str:
-    message = detail["msg"].removeprefix("Value error, ")
+    message = _SIZE if detail["type"].startswith("byte_size") else detail["msg"].removeprefix("Value error, ")
     if not detail["loc"]:
         return message
     field = str(detail["loc"][0])
