@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from kd_engine.errors import DataError
+from kd_engine.parent_death import die_with_parent
 
 _ROOT = Path(__file__).parents[2]
 _ANSWER, _END, _REFUSED, _TOO_MUCH, _BROKEN = b"a", b"e", b"r", b"m", b"b"
@@ -134,6 +135,7 @@ def _limit(memory: int) -> None:
 
 
 def _serve(reader: str, memory: int) -> None:
+    die_with_parent()  # who is killed can end nobody, and a library that never answers hears of nothing
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is no answer
     module, _, name = reader.partition(":")

@@ -60,7 +60,7 @@ class Lie:
         if job.end_reason is EndReason.OUT_OF_MEMORY:
             return self.message == _TRUE or self.reader.startswith(_CONFINED)
         if self.name == _ENDLESS:
-            return job.end_reason is EndReason.TIMEOUT
+            return job.reason in (EndReason.TIMEOUT, EndReason.STALLED)  # whichever limit comes first
         if self.message == _TRUE:
             return job.state is JobState.SUCCEEDED
         return job.end_reason is EndReason.DATA_ERROR and self.message in (job.end_detail or "")

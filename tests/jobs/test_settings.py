@@ -51,7 +51,11 @@ def test_relative_folders_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_p
         ("KD_DEVICE", "tpu", "KD_DEVICE is 'tpu': .* 'auto', 'cpu' or 'cuda'"),
         ("KD_LEASE_SECONDS", "nan", "KD_LEASE_SECONDS is 'nan'"),
         ("KD_WORKERS", "0", "KD_WORKERS is '0'"),
-        ("KD_TRAINER_MEMORY", "4 bags", "KD_TRAINER_MEMORY is '4 bags': expected a number of bytes, or one with a unit"),
+        (
+            "KD_TRAINER_MEMORY",
+            "4 bags",
+            "KD_TRAINER_MEMORY is '4 bags': expected a number of bytes, or one with a unit",
+        ),
         ("KD_TRAINER_MEMORY", "-1", "KD_TRAINER_MEMORY is '-1': expected a number of bytes, or one with a unit"),
         ("KD_TRAINER_MEMORY", "100MiB", "KD_TRAINER_MEMORY is '100MiB': .* greater than or equal to 268435456"),
         ("KD_DOWNLOAD", "perhaps", "KD_DOWNLOAD is 'perhaps'"),

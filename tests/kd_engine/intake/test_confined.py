@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from kd_engine.errors import DataError
 from kd_engine.intake.confined import Confines, confined
+from tests.standalone.helpers import ROOT
 
 _CONFINES = Confines(2**26, 60, "the file", "send another")
 
@@ -31,6 +36,8 @@ def reader(content: bytes, *, kind: str) -> Iterator[bytes]:
         os._exit(3)
     if kind == "eats":
         yield bytes(2**28)
+    while kind == "never answers":
+        pass
     while kind == "goes on":
         yield b"more"
     yield content
@@ -58,3 +65,24 @@ def test_who_wants_no_more_ends_the_process() -> None:
     assert Path(f"/proc/{process}").exists()
     answers.close()
     assert not Path(f"/proc/{process}").exists()
+
+
+_KILLED = """
+import os, signal
+from tests.kd_engine.intake.test_confined import _answers
+answers = _answers("never answers")
+print(next(answers).decode(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own way, which other systems do not have")
+def test_it_does_not_outlive_who_was_killed_while_it_works() -> None:
+    done = subprocess.run([sys.executable, "-c", _KILLED], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    with suppress(psutil.NoSuchProcess):
+        reader_process = psutil.Process(int(done.stdout))
+        try:
+            reader_process.wait(timeout=30)
+        except psutil.TimeoutExpired:
+            reader_process.kill()
+            raise
