@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -76,7 +77,7 @@ def test_a_network_of_other_classes_is_told_by_their_numbers(service: Service) -
     for body in (_evaluation(job) | {"dataset": two}, SPEC | {"dataset": two, "teacher": {"job": job}}):
         [error] = service.client.post("/jobs", json=body).json()["errors"]
         assert error["code"] == "does_not_fit"
-        assert "for images of 10 classes, and arrays has 2" in error["message"]
+        assert re.search("10 classes.*, and arrays has 2", error["message"])
         assert "leave it out" not in error["message"]
 
 

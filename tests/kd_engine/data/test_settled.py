@@ -88,7 +88,11 @@ class TestBeforeTheDataIsRead:
             ({"name": "arrays"}, "/dataset", "needs 'params' with path."),
             ({"name": "mnist", "params": {"folder": "x"}}, "/dataset/params/folder", "unknown key 'folder'"),
             ({"name": "arrays", "params": {"pth": "x.npz"}}, "/dataset/params/pth", "did you mean 'path'?"),
-            ({"name": "arrays", "params": {"path": "../x"}}, "/dataset/params/path", "match pattern"),
+            (
+                {"name": "arrays", "params": {"path": "../x"}},
+                "/dataset/params/path",
+                "expected a place below KD_DATA_DIR",
+            ),
             (
                 {"name": "image_folder", "params": {"folder": "a", "height": 0, "width": 2}},
                 "/dataset/params/height",
