@@ -5,20 +5,18 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
 from email.utils import format_datetime
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
-from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from api.access import caller_of
 from api.conditional import check_expected, quoted, unchanged
 from api.deps import Context
 from api.errors import Problem
+from api.places import PlacedResponse
 from api.ranges import parse_ranges
 from jobs.artifacts import ArtifactStore
 from jobs.errors import ArtifactNotFound
@@ -58,13 +56,13 @@ def send_artifact(request: Request, artifact: Artifact, context: Context, *, inl
     ranges = _asked(request, headers, artifact.size)
     if len(ranges) > 1:
         body = _several(artifact, store, ranges, headers)
-        return _Sent(body, headers, 206, context, caller_of(request).owner)
+        return _sent(body, headers, 206, context, caller_of(request).owner)
     if not ranges:
         body = store.read(artifact.key, 0, artifact.size)
-        return _Sent(body, headers, 200, context, caller_of(request).owner)
+        return _sent(body, headers, 200, context, caller_of(request).owner)
     [(start, end)] = ranges
     headers |= {"Content-Range": f"bytes {start}-{end - 1}/{artifact.size}", "Content-Length": str(end - start)}
-    return _Sent(store.read(artifact.key, start, end), headers, 206, context, caller_of(request).owner)
+    return _sent(store.read(artifact.key, start, end), headers, 206, context, caller_of(request).owner)
 
 
 def _asked(request: Request, headers: dict[str, str], size: int) -> Ranges:
@@ -118,23 +116,11 @@ def _several(artifact: Artifact, store: ArtifactStore, ranges: Ranges, headers: 
     return body()
 
 
-class _Sent(StreamingResponse):
-    """The pieces of a file, which holds a place of its caller's until all are taken. 503 when there is none."""
-
-    def __init__(
-        self, pieces: Iterator[bytes], headers: dict[str, str], status: int, context: Context, owner: str
-    ) -> None:
-        super().__init__(_read(pieces, context.file_threads), status, headers)
-        self._places, self._owner = context.downloads, owner
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with ExitStack() as place:
-            try:
-                place.enter_context(self._places.place(self._owner))
-            except Problem as problem:
-                await problem.response()(scope, receive, send)
-                return
-            await super().__call__(scope, receive, send)
+def _sent(
+    pieces: Iterator[bytes], headers: dict[str, str], status: int, context: Context, owner: str
+) -> PlacedResponse:
+    """The pieces of a file, which holds a place of its caller's until all are taken."""
+    return PlacedResponse(_read(pieces, context.file_threads), context.downloads, owner, status, headers)
 
 
 async def _read(pieces: Iterator[bytes], threads: CapacityLimiter) -> AsyncIterator[bytes]:

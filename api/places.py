@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from api.errors import Problem
 
@@ -48,3 +51,27 @@ class Places:
             self._held[owner] -= 1
             if not self._held[owner]:
                 del self._held[owner]
+
+
+class PlacedResponse(StreamingResponse):
+    """What is sent bit by bit, and holds a place of its caller's until all is sent. 503 when there is none.
+
+    The place is taken when the answer begins, not in the endpoint, so that it is given back whatever becomes of the
+    caller.
+    """
+
+    def __init__(
+        self, pieces: AsyncIterator[bytes], places: Places, owner: str, status: int = 200,
+        headers: Mapping[str, str] | None = None, media_type: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(pieces, status, headers, media_type)
+        self._places, self._owner = places, owner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with ExitStack() as place:
+            try:
+                place.enter_context(self._places.place(self._owner))
+            except Problem as problem:
+                await problem.response()(scope, receive, send)
+                return
+            await super().__call__(scope, receive, send)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from api.deps import Context
-from api.errors import Problem
+from api.places import PlacedResponse
 from api.views import event_view
 from api.watch import GONE
 from jobs.models import Job, JobEvent
@@ -37,26 +34,14 @@ class _Batch:
     ended: bool
 
 
-class EventStream(StreamingResponse):
+def event_stream(context: Context, job: Job, after: int, owner: str) -> PlacedResponse:
     """All events of `job` above `after`, then each new one, until the one that ends it. 503 when too many are open.
 
     Args:
         owner: who asks.
     """
-
-    def __init__(self, context: Context, job: Job, after: int, owner: str) -> None:
-        super().__init__(_send(context, job.id, job.version, after), headers=_HEADERS, media_type="text/event-stream")
-        self._places, self._owner = context.watcher.places, owner
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # the place is taken here, not in the endpoint, so that it is given back whatever becomes of the caller
-        with ExitStack() as place:
-            try:
-                place.enter_context(self._places.place(self._owner))
-            except Problem as problem:
-                await problem.response()(scope, receive, send)
-                return
-            await super().__call__(scope, receive, send)
+    pieces = _send(context, job.id, job.version, after)
+    return PlacedResponse(pieces, context.watcher.places, owner, headers=_HEADERS, media_type="text/event-stream")
 
 
 async def _send(context: Context, job_id: str, version: int, after: int) -> AsyncIterator[bytes]:

@@ -14,7 +14,7 @@ from api.deps import Context, ContextDep
 from api.errors import Problem
 from api.query import EventsQuery
 from api.schemas import EventPage
-from api.stream import EventStream
+from api.stream import event_stream
 from api.views import event_view
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
@@ -73,7 +73,7 @@ async def read_events(job_id: str, request: Request, context: ContextDep) -> Res
     job, _ = await run_in_threadpool(context.database.look, job_id, caller.sees)
     if job.state.terminal and after >= job.last_event:
         return Response(status_code=204)  # what tells an EventSource not to come again
-    return EventStream(context, job, after, caller.owner)
+    return event_stream(context, job, after, caller.owner)
 
 
 def _wants_json(request: Request) -> bool:
