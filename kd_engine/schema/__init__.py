@@ -1,0 +1,1 @@
+"""The documents that engine, service and clients exchange, as versioned pydantic models. Nothing here imports torch."""
