@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import closing
 from email.utils import format_datetime
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -92,7 +93,7 @@ def _disposition(name: str, inline: bool) -> str:
     return f"{'inline' if inline else 'attachment'}; {written}"
 
 
-def _several(artifact: Artifact, store: ArtifactStore, ranges: Ranges, headers: dict[str, str]) -> Iterator[bytes]:
+def _several(artifact: Artifact, store: ArtifactStore, ranges: Ranges, headers: dict[str, str]) -> Generator[bytes]:
     """The ranges as the parts of one body (RFC 9110, section 14.6), and its headers."""
     boundary = secrets.token_hex(13)
     heads = [
@@ -102,7 +103,7 @@ def _several(artifact: Artifact, store: ArtifactStore, ranges: Ranges, headers: 
     ]
     last = f"--{boundary}--".encode("latin-1")
 
-    def body() -> Iterator[bytes]:
+    def body() -> Generator[bytes]:
         for head, (start, end) in zip(heads, ranges, strict=True):
             yield head
             yield from store.read(artifact.key, start, end)
@@ -117,12 +118,13 @@ def _several(artifact: Artifact, store: ArtifactStore, ranges: Ranges, headers: 
 
 
 def _sent(
-    pieces: Iterator[bytes], headers: dict[str, str], status: int, context: Context, owner: str
+    pieces: Generator[bytes], headers: dict[str, str], status: int, context: Context, owner: str
 ) -> PlacedResponse:
     """The pieces of a file, which holds a place of its caller's until all are taken."""
     return PlacedResponse(_read(pieces, context.file_threads), context.downloads, owner, status, headers)
 
 
-async def _read(pieces: Iterator[bytes], threads: CapacityLimiter) -> AsyncIterator[bytes]:
-    while (piece := await to_thread.run_sync(next, pieces, None, limiter=threads)) is not None:
-        yield piece
+async def _read(pieces: Generator[bytes], threads: CapacityLimiter) -> AsyncGenerator[bytes]:
+    with closing(pieces):
+        while (piece := await to_thread.run_sync(next, pieces, None, limiter=threads)) is not None:
+            yield piece

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -44,7 +44,7 @@ def event_stream(context: Context, job: Job, after: int, owner: str) -> PlacedRe
     return PlacedResponse(pieces, context.watcher.places, owner, headers=_HEADERS, media_type="text/event-stream")
 
 
-async def _send(context: Context, job_id: str, version: int, after: int) -> AsyncIterator[bytes]:
+async def _send(context: Context, job_id: str, version: int, after: int) -> AsyncGenerator[bytes]:
     watcher = context.watcher
     yield f"retry: {_RETRY_MS}\n\n".encode()
     while not watcher.closing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,8 +118,11 @@ class ArtifactStore(Protocol):
     def size(self, key: str) -> int:
         """The size of the file, in bytes."""
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` up to `end`, which is not among them, in pieces of at most `PIECE_BYTES`."""
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Generator[bytes]:
+        """The bytes from `start` up to `end`, which is not among them, in pieces of at most `PIECE_BYTES`.
+
+        Who does not take them all closes it: it holds the file open.
+        """
 
     def open(self, key: str) -> BinaryIO:
         """The file, to look at here and there; `read` is faster where all of it is wanted."""

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -59,7 +59,7 @@ class LocalStore:
         except FileNotFoundError:
             raise no_file(key) from None
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Generator[bytes]:
         with self.open(key) as file:
             file.seek(start)
             while piece := file.read(PIECE_BYTES if end is None else min(PIECE_BYTES, end - start)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -61,7 +61,7 @@ class S3Store:
         with asking(key):
             return self._bucket.head(key)["size"]
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Generator[bytes]:
         end = self.size(key) if end is None else end
         for begins in range(start, end, _READ_BYTES):
             content = self._range(key, begins, min(end, begins + _READ_BYTES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -141,3 +142,28 @@ def test_downloads(two: Two, tmp_path: Path) -> None:
         assert two.greedy.head(url).status_code == 200
     until(lambda: two.service.context.downloads.taken == 0)
     assert two.greedy.get(url).content == bytes(20_000_000)
+
+
+@pytest.mark.parametrize("ranges", ["bytes=0-", "bytes=0-9999999,10000000-"])
+def test_a_download_that_is_given_up_leaves_no_open_file(two: Two, tmp_path: Path, ranges: str) -> None:
+    """Also before the garbage collector comes by, which would tell of a file that nobody closed."""
+    job_id = _create(two.greedy)
+    token = two.service.start(job_id)
+    two.service.publish(job_id, token, "report.json", bytes(20_000_000), tmp_path)
+    gc.disable()
+    try:
+        with two.greedy.stream("GET", f"/jobs/{job_id}/artifacts/report.json", headers={"Range": ranges}) as answer:
+            assert len(next(answer.iter_bytes())) > 0
+            assert _open_files(job_id) == 1
+        until(lambda: _open_files(job_id) == 0)
+    finally:
+        gc.enable()
+
+
+def _open_files(part: str) -> int:
+    """How many files of this process are open whose path holds `part`."""
+    names = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            names.append(str(link.readlink()))
+    return sum(part in name for name in names)
