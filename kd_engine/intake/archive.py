@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import stat
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,13 +19,15 @@ from kd_engine.data import kinds, zip_file
 from kd_engine.data.names import has_controls, one_spelling
 from kd_engine.data.pictures import SUFFIXES
 from kd_engine.errors import DataError
+from kd_engine.files import atomic_file
 from kd_engine.intake import tar_file
 from kd_engine.signs import sign
 
 MOST_ENTRIES = 2_000_000  # folders too; ImageNet has 1.4 million pictures
 MOST_NAME_BYTES = 256 * 2**20  # of all names, which are kept
 MOST_BYTES = 1 << 40  # unpacked
-MOST_FILE_BYTES = 256 * 2**20  # of one file: it is read whole
+MOST_FILE_BYTES = 256 * 2**20  # of one file that is read whole
+UNPACKED = (".parquet", ".arrow")  # what is not: it is unpacked to a disk and read there
 # Pictures hardly shrink; text shrinks ten times. Above this, and beyond a size that could not hurt, it is a bomb.
 MOST_RATIO = 100
 HARMLESS_BYTES = 256 * 2**20
@@ -84,9 +86,26 @@ class Archive:
         Raises:
             DataError: the archive is broken at one of them.
         """
-        by_name = {member.name: member for member in wanted}
         with _told():
-            yield from self._tar_contents(by_name) if self._is_tar else self._zip_contents(by_name)
+            for member, pieces in self._pieces(wanted):
+                yield member, b"".join(pieces)
+
+    def unpack(self, wanted: Mapping[Member, Path]) -> None:
+        """Writes each of the wanted members to its path; they may be larger than memory.
+
+        Raises:
+            DataError: the archive is broken at one of them.
+            DiskFullError: no room.
+        """
+        with _told():
+            for member, pieces in self._pieces(wanted):
+                with atomic_file(wanted[member]) as file:
+                    for piece in pieces:
+                        file.write(piece)
+
+    def _pieces(self, wanted: Iterable[Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
+        by_name = {member.name: member for member in wanted}
+        return self._tar_contents(by_name) if self._is_tar else self._zip_contents(by_name)
 
     def _zip_members(self) -> Iterator[Member | None]:
         left = self._path.stat().st_size
@@ -109,12 +128,12 @@ class Archive:
                     )
                 yield Member.of(entry.name, entry.size, partial(zip_file.head, contents, entry, kinds.HEAD))
 
-    def _zip_contents(self, by_name: dict[str, Member]) -> Iterator[tuple[Member, bytes]]:
+    def _zip_contents(self, by_name: dict[str, Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
         with self._path.open("rb") as directory, self._path.open("rb") as file:
             for entry in zip_file.entries(directory):
                 member = None if entry.is_folder else by_name.get(_plain(entry.name))
                 if member is not None:
-                    yield member, b"".join(zip_file.pieces(file, entry))
+                    yield member, zip_file.pieces(file, entry)
 
     def _tar(self) -> tar_file.Tar:
         came, packed = 0, self._path.stat().st_size
@@ -136,12 +155,12 @@ class Archive:
                 head = partial(tar.head, entry, kinds.HEAD)
                 yield None if entry.is_folder else Member.of(entry.name, entry.size, head)
 
-    def _tar_contents(self, by_name: dict[str, Member]) -> Iterator[tuple[Member, bytes]]:
+    def _tar_contents(self, by_name: dict[str, Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
         with self._tar() as tar:
             for entry in tar:
                 member = by_name.get(_plain(entry.name)) if entry.is_plain else None
                 if member is not None:
-                    yield member, tar.read(entry)
+                    yield member, tar.pieces(entry)
 
 
 def _checked(members: Iterable[Member | None], packed: int) -> tuple[Member, ...]:
@@ -161,7 +180,7 @@ def _checked(members: Iterable[Member | None], packed: int) -> tuple[Member, ...
         names += len(name)
         if names > MOST_NAME_BYTES:
             raise DataError(f"the names in the archive take more than {MOST_NAME_BYTES:,} bytes; shorten them.")
-        if member.size > MOST_FILE_BYTES:
+        if member.size > MOST_FILE_BYTES and not member.name.lower().endswith(UNPACKED):
             raise DataError(
                 f"'{_shown(member.name)}' has {member.size:,} bytes; at most {MOST_FILE_BYTES:,} are taken in one file."
             )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,15 @@ from kd_engine.intake.archive import Archive
 from kd_engine.intake.layout import Layout, lay_out
 from kd_engine.intake.publishers import arrays_of
 from kd_engine.intake.sniff import in_words, sniff
+from kd_engine.intake.table import PictureTable
+from kd_engine.intake.table_shards import tables_of
 from kd_engine.options import RunOptions
 from kd_engine.progress import ImageProgress
 from kd_engine.spec import CheckSpec
 
 MANIFEST = "manifest.json"
 _ENCODINGS = ("gbk", "shift_jis", "euc_kr", "cp1251", "cp1252")  # of names in zips that say none
-_READ = "a zip or tar archive of pictures in a folder for each class, a parquet table, or numpy arrays as .npz"
+_READ = "a zip or tar archive of pictures in a folder for each class or of tables, a parquet table, or arrays as .npz"
 
 
 def run_check(
@@ -59,8 +62,8 @@ def _check(
         manifest = arrays.check_named(published, out_dir, packed=about["bytes"], test_share=spec.test, progress=report)
         return about | {"layout": "arrays"} | manifest, (PREPARED["arrays"], arrays.SHEET)
     if archive is not None or found == "parquet":
-        source, layout = _pictures(path, archive, spec)
-        manifest = folder.check_pictures(source, layout, out_dir, broken=spec.broken, progress=report)
+        with _pictures(path, archive, spec, out_dir) as (source, layout):
+            manifest = folder.check_pictures(source, layout, out_dir, broken=spec.broken, progress=report)
         return about | {"layout": "image_folder"} | manifest, (PREPARED["image_folder"], folder.SAMPLES, folder.SHEET)
     if found == "npz":
         manifest = arrays.check_arrays(path, out_dir, test_share=spec.test, progress=report)
@@ -68,14 +71,24 @@ def _check(
     raise DataError(f"by its content the file is {what}; expected {_READ}.")
 
 
-def _pictures(path: Path, archive: Archive | None, spec: CheckSpec) -> tuple[folder.Source, Layout]:
+@contextmanager
+def _pictures(
+    path: Path, archive: Archive | None, spec: CheckSpec, scratch: Path
+) -> Iterator[tuple[folder.Source, Layout]]:
     if archive is None:
-        from kd_engine.intake.table import PictureTable  # only now: pyarrow takes a while to import
+        table = PictureTable.alone(path)
+        yield table, table.layout(spec.test)
+    elif (tables := tables_of(archive)) is not None:
+        with tables.unpacked(scratch) as shards:
+            table = PictureTable(shards, path.stat().st_size)
+            yield table, _noted(table.layout(spec.test), tables.notes)
+    else:
+        layout = lay_out(archive.members, spec.test, keep_going=spec.broken == "skip")
+        yield archive, _noted(layout, of_names(archive.guessed))
 
-        table = PictureTable(path)
-        return table, table.layout(spec.test)
-    layout = lay_out(archive.members, spec.test, keep_going=spec.broken == "skip")
-    return archive, replace(layout, notes=(*layout.notes, *of_names(archive.guessed)))
+
+def _noted(layout: Layout, notes: Iterable[str]) -> Layout:
+    return replace(layout, notes=(*layout.notes, *notes))
 
 
 def of_names(guessed: bytes | None) -> list[str]:

@@ -19,7 +19,6 @@ TEST_SEED = 20_161_028  # arbitrary; a change would change every test split that
 MOST_CLASSES = 100_000
 _SHOWN = 5
 _LISTS = (".csv", ".tsv", ".json", ".jsonl", ".cls")
-_TABLES = (".parquet", ".arrow")
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r")
 
 
@@ -102,12 +101,6 @@ def lay_out(members: Sequence[Member], test_share: float, *, keep_going: bool = 
         DataError: the pictures do not lie in one of these ways.
     """
     found = _find(members)
-    tables = [member.name for member in members if member.name.lower().endswith(_TABLES)]
-    if not found.pictures and tables:
-        raise DataError(
-            f"the archive holds {len(tables):,} tables ('{tables[0]}', ...) and no pictures; send one parquet table, "
-            "not packed, with all rows and a column 'split' of train, validation and test."
-        )
     if not found.pictures:
         raise DataError(
             f"the archive holds no pictures, but {len(members):,} other files.{found.seen()} Expected PNG, JPEG and "

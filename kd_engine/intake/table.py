@@ -1,9 +1,10 @@
-"""A parquet table with a picture and its label in each row, as data hubs publish them."""
+"""A table with a picture and its label in each row, as data hubs publish them: parquet or Arrow, in a file or more."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from kd_engine.intake.archive import HARMLESS_BYTES, MOST_FILE_BYTES, MOST_RATIO
 from kd_engine.intake.confined import Confines, confined
 from kd_engine.intake.layout import MOST_CLASSES, Layout, Placed, draw_test, joined_splits
 from kd_engine.intake.purpose import Split
+from kd_engine.intake.shard import Shard
 
 _ROWS = "kd_engine.intake.table_rows"
 _MEMORY, _MEMORY_OF_A_BYTE, _MOST_MEMORY = 2**29, 4, 2**32
@@ -22,32 +24,45 @@ _SECONDS = 300  # for the next rows
 class PictureTable:
     """A table whose columns and labels were looked at.
 
+    Args:
+        packed: bytes that were sent; its pictures and rows are bounded by them.
+
     Raises:
         DataError: it is broken, or has no column of pictures or of labels.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        answers = self._confined("labels", most_rows=most_entries(path.stat().st_size))
+    def __init__(self, shards: Sequence[Shard], packed: int) -> None:
+        self._shards, self._packed = shards, packed
+        answers = self._confined("labels", most_rows=most_entries(packed))
         self._column, self._names = json.loads(next(answers))
         self._labels: list[Any] = []
+        self._rows = [0] * len(shards)
         splits: list[Split] = []
         kept: dict[Any, Any] = {}  # the same text in many rows is held once
         for answer in answers:
-            found, split = json.loads(answer)
+            number, found, split = json.loads(answer)
+            self._rows[number] += len(found)
             self._labels += [kept.setdefault(value, value) for value in found]
             splits += split or ()
             _check_classes(len(kept))
+        if 0 < len(splits) < len(self._labels):
+            raise DataError("some of the tables say the splits of their rows and others do not; say them in all.")
         self._splits = splits or None
 
+    @classmethod
+    def alone(cls, path: Path) -> PictureTable:
+        """Of a single file that was sent."""
+        return cls([Shard(str(path.absolute()))], path.stat().st_size)
+
     def layout(self, test_share: float) -> Layout:
-        """Where each row's picture goes: by its label, and by the column `split` where there is one.
+        """Where each row's picture goes: by its label, and by the column `split` or the file's name where they say it.
 
         Raises:
             DataError: labels are missing, are no classes, or there is only one.
         """
         classes, labels = self._classes(self._labels)
-        names = [f"row {number}" for number in range(len(labels))]
+        names = [f"{shard.name} row {number}".lstrip() for shard, rows in zip(self._shards, self._rows, strict=True)
+                 for number in range(rows)]  # fmt: skip
         if self._splits is not None:
             joined, notes = joined_splits(set(self._splits))
             splits, share = [joined[split] for split in self._splits], None
@@ -58,7 +73,7 @@ class PictureTable:
         else:
             tested = draw_test([f"{number:012}" for number in range(len(labels))], labels, test_share)
             splits = ["test" if test else "train" for test in tested]
-            notes, share = [f"the table has no column 'split': {test_share:.0%} of each class are test"], test_share
+            notes, share = [f"the table says no splits: {test_share:.0%} of each class are test"], test_share
         # no file has a name here: its suffix says that it is a picture, and the content says of which kind
         members = [Member(f"{name}.png", 0) for name in names]
         placed = tuple(Placed(*row) for row in zip(members, splits, labels, strict=True))
@@ -70,7 +85,7 @@ class PictureTable:
         Raises:
             DataError: the table is broken there, or holds far more than its size allows.
         """
-        members, total, packed = list(wanted), 0, self._path.stat().st_size
+        members, total, packed = list(wanted), 0, self._packed
         rows = 0
         for content in self._confined("pictures"):
             total += len(content)
@@ -83,9 +98,11 @@ class PictureTable:
             raise DataError(f"the table has {rows:,} pictures and {len(members):,} labels; expected as many of each.")
 
     def _confined(self, what: str, **request: Any) -> Iterator[bytes]:
-        memory = min(_MEMORY + _MEMORY_OF_A_BYTE * self._path.stat().st_size, _MOST_MEMORY)
-        confines = Confines(memory, _SECONDS, "the parquet file", "write it with fewer rows in each row group")
-        return confined(f"{_ROWS}:{what}", {"path": str(self._path.absolute()), **request}, b"", confines)
+        largest = max(Path(shard.path).stat().st_size for shard in self._shards)
+        memory = min(_MEMORY + _MEMORY_OF_A_BYTE * largest, _MOST_MEMORY)
+        confines = Confines(memory, _SECONDS, "the table", "write it with fewer rows in each row group")
+        request["shards"] = [asdict(shard) for shard in self._shards]
+        return confined(f"{_ROWS}:{what}", request, b"", confines)
 
     def _classes(self, values: list[Any]) -> tuple[tuple[str, ...], list[int]]:
         missing = sum(value is None for value in values)

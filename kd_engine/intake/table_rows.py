@@ -1,4 +1,4 @@
-"""The rows of a parquet table from outside, as they are read in a process of their own (`confined`). No torch.
+"""The rows of tables from outside, as they are read in a process of their own (`confined`). No torch.
 
 What a page of a few bytes stands for is known once it is unpacked: values that are kept once, runs, differences.
 """
@@ -11,68 +11,91 @@ from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kd_engine.errors import DataError
 from kd_engine.intake.purpose import Split, split_of
+from kd_engine.intake.shard import LABELS, SPLIT, Shard
+from kd_engine.intake.table_file import opened
 
-_LABELS = ("label", "labels", "class", "target", "fine_label")
-_SPLIT = "split"
 _LONGEST_LABEL = 1000
 _LABELS_AT_A_TIME = 1024
 _PICTURES_AT_A_TIME = 16
 _MOST_SHOWN = 20
 
 
-def labels(_: bytes, *, path: str, most_rows: int) -> Iterator[bytes]:
-    """JSON: first the label's column and the classes' names (or None); then labels and splits (or None) of some rows
-    each.
+def labels(_: bytes, *, shards: list[dict[str, Any]], most_rows: int) -> Iterator[bytes]:
+    """JSON: first the label's column and the classes' names (or None); then, of some rows each, the number of their
+    shard, their labels, and their splits (or None).
 
     Raises:
-        DataError: the table is broken, or has no column of pictures or of labels, or too many rows.
+        DataError: a table is broken, or has no column of pictures or of labels, or there are too many rows.
     """
     with _told():
-        yield from _labels(_opened(path), most_rows)
+        yield from _labels([Shard(**shard) for shard in shards], most_rows)
 
 
-def pictures(_: bytes, *, path: str) -> Iterator[bytes]:
+def pictures(_: bytes, *, shards: list[dict[str, Any]]) -> Iterator[bytes]:
     """The files of the pictures, row by row."""
     with _told():
-        file = _opened(path)
-        for batch in _batches(file, _PICTURES_AT_A_TIME, [_picture_column(file.schema_arrow)]):
-            for value in batch.column(0):
-                yield _bytes_of(value.as_py())
+        for shard in shards:
+            file = opened(shard["path"])
+            for batch in file.batches(_PICTURES_AT_A_TIME, [_picture_column(file.schema)]):
+                for value in batch.column(0):
+                    yield _bytes_of(value.as_py())
 
 
-def _labels(file: pq.ParquetFile, most_rows: int) -> Iterator[bytes]:
-    schema = file.schema_arrow
-    column = _label_column(schema, _picture_column(schema))
-    _check_rows(file.metadata.num_rows, most_rows)
-    yield json.dumps([column, _published_names(schema, column)]).encode()
-    columns = [column, *([_SPLIT] if _SPLIT in schema.names else [])]
+def _labels(shards: list[Shard], most_rows: int) -> Iterator[bytes]:
+    columns = [_columns(shard) for shard in shards]
+    for shard, found in zip(shards, columns, strict=True):
+        if found != columns[0]:
+            raise DataError(
+                f"'{shard.name}' has another column of labels than '{shards[0].name}', or names other classes; send "
+                "the tables of one data set."
+            )
+    column, _ = columns[0]
+    _check_rows(sum(opened(shard.path).said_rows for shard in shards), most_rows)
+    yield json.dumps(columns[0]).encode()
     rows = 0
-    for batch in _batches(file, _LABELS_AT_A_TIME, columns):
-        rows += batch.num_rows
-        _check_rows(rows, most_rows)
-        found = [_checked(value, column) for value in batch.column(column).to_pylist()]
-        splits = [_split_of(value) for value in batch.column(_SPLIT).to_pylist()] if _SPLIT in columns else None
-        yield json.dumps([found, splits]).encode()
+    for number, shard in enumerate(shards):
+        for values, splits in _rows_of(shard, column):
+            rows += len(values)
+            _check_rows(rows, most_rows)
+            yield json.dumps([number, values, splits]).encode()
+    if not rows:
+        raise DataError("the table has 0 rows; expected a row for each picture.")
 
 
-def _opened(path: str) -> pq.ParquetFile:
-    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve more than they use
-    pa.set_cpu_count(1)
-    return pq.ParquetFile(path, memory_map=True)
+def _columns(shard: Shard) -> tuple[str, list[str] | None]:
+    schema = opened(shard.path).schema
+    picture = _picture_column(schema)
+    if shard.label is not None:
+        return "label", None
+    column = _label_column(schema, picture)
+    return column, _published_names(schema, column)
 
 
-def _batches(file: pq.ParquetFile, rows: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    batches: Iterator[pa.RecordBatch] = file.iter_batches(rows, columns=columns, use_threads=False)
-    return batches
+def _rows_of(shard: Shard, column: str) -> Iterator[tuple[list[Any], list[Split] | None]]:
+    """Labels and splits, of some rows at a time."""
+    file = opened(shard.path)
+    columns = ([] if shard.label is not None else [column]) + ([SPLIT] if SPLIT in file.schema.names else [])
+    for batch in file.batches(_LABELS_AT_A_TIME, columns or [_picture_column(file.schema)]):
+        found = (
+            [shard.label] * batch.num_rows
+            if shard.label is not None
+            else [_checked(value, column) for value in batch.column(column).to_pylist()]
+        )
+        splits = [_split_of(value) for value in batch.column(SPLIT).to_pylist()] if SPLIT in columns else None
+        if shard.split is not None:
+            other = next((split for split in splits or () if split != shard.split), None)
+            if other is not None:
+                raise DataError(f"'{shard.name}' is called {shard.split}, and its column '{SPLIT}' says {other}.")
+            splits = [shard.split] * batch.num_rows
+        yield found, splits
 
 
 def _check_rows(rows: int, most: int) -> None:
-    if not 0 < rows <= most:
-        raise DataError(f"the table has {rows:,} rows; expected 1 to {most:,}.")
+    if rows > most:
+        raise DataError(f"the table has {rows:,} rows; at most {most:,} are taken of a file of its size.")
 
 
 def _checked(value: Any, column: str) -> Any:
@@ -101,9 +124,9 @@ def _holds_pictures(kind: pa.DataType) -> bool:
 def _label_column(schema: pa.Schema, picture: str) -> str:
     usable = [
         field.name for field in schema
-        if field.name not in (picture, _SPLIT) and (pa.types.is_integer(field.type) or _is_text(field.type))
+        if field.name not in (picture, SPLIT) and (pa.types.is_integer(field.type) or _is_text(field.type))
     ]  # fmt: skip
-    named = [name for name in _LABELS if name in usable]
+    named = [name for name in LABELS if name in usable]
     if named:
         return named[0]
     if len(usable) != 1:
@@ -157,4 +180,4 @@ def _told() -> Iterator[None]:
         Exception
     ) as error:  # pyarrow's own, and what Python says of texts that are none and names that are there twice
         said = str(error).partition("\n")[0][:500]
-        raise DataError(f"the parquet file cannot be read: {said}.") from error
+        raise DataError(f"the table cannot be read: {said}.") from error

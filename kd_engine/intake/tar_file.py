@@ -85,12 +85,16 @@ class Tar:
 
     def read(self, entry: Entry) -> bytes:
         """The content of the entry that was given last."""
-        parts, left = [], entry.size
+        return b"".join(self.pieces(entry))
+
+    def pieces(self, entry: Entry) -> Iterator[bytes]:
+        """The same, a piece at a time."""
+        left = entry.size
         while left:
-            parts.append(self._take(min(left, _PIECE_BYTES)))
-            left -= len(parts[-1])
-        self._left -= entry.size
-        return b"".join(parts)
+            piece = self._take(min(left, _PIECE_BYTES))
+            left -= len(piece)
+            self._left -= len(piece)
+            yield piece
 
     def head(self, entry: Entry, most: int) -> bytes:
         """The first bytes of the entry that was given last; what is read after them lacks these."""

@@ -55,9 +55,9 @@ def _no_footer() -> bytes:
 
 LIES: dict[str, dict[str, tuple[Callable[[], bytes], str]]] = {
     "parquet": {
-        "a footer that is not there": (_no_footer, "the parquet file cannot be read"),
-        "rows of nothing": (lambda: _rows(3_000_000), "has 3,000,000 rows; expected 1 to 200,000"),
-        "fewer rows of nothing": (lambda: _names(999, 1_900_000), "rows; expected 1 to 200,000"),
+        "a footer that is not there": (_no_footer, "the table cannot be read"),
+        "rows of nothing": (lambda: _rows(3_000_000), "has 3,000,000 rows; at most 200,000"),
+        "fewer rows of nothing": (lambda: _names(999, 1_900_000), "rows; at most 200,000"),
         "one picture many times": (lambda: _pictures(4, 80), "unpack to more than"),
         "a class with a name of a book": (lambda: _texts(2**19), "takes more than 512 MiB of memory"),
     },

@@ -25,6 +25,7 @@ from kd_engine.intake.onnx_zip import in_one
 from kd_engine.intake.publishers import arrays_of
 from kd_engine.intake.sniff import Format, sniff
 from kd_engine.intake.table import PictureTable
+from kd_engine.intake.table_shards import tables_of
 from kd_engine.intake.weights_file import network_of, own_network
 from kd_engine.network import Architecture
 
@@ -62,8 +63,16 @@ def _sniffed(path: Path, _: Path) -> None:
 
 
 def _table(path: Path, out: Path) -> None:
-    table = PictureTable(path)
+    table = PictureTable.alone(path)
     check_pictures(table, table.layout(0.2), out, broken="refuse")
+
+
+def _shards(path: Path, out: Path) -> None:
+    tables = tables_of(Archive(path, is_tar=False))
+    assert tables is not None
+    with tables.unpacked(out) as shards:
+        table = PictureTable(shards, path.stat().st_size)
+        check_pictures(table, table.layout(0.2), out, broken="refuse")
 
 
 CLASSES = tuple(str(label) for label in range(10))
@@ -96,6 +105,7 @@ READERS = {
     "cifar": Reader("tar", lambda path, out: _published(path, out, is_tar=True), 192 * MIB),
     # in a process of its own: beside its limit there are Python and the libraries
     "parquet": Reader("parquet", _table, (512 + 256) * MIB),
+    "tables in an archive": Reader("zip", _shards, (512 + 256) * MIB),
     "onnx": Reader("onnx", lambda path, _: _onnx(path), (2048 + 256) * MIB),
     "onnx, for a second": Reader("onnx", lambda path, _: _onnx(path, seconds=1), (2048 + 256) * MIB),
     "onnx, with its weights": Reader("onnx", lambda path, _: in_one(path), 64 * MIB),

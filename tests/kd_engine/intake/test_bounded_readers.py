@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from kd_engine.intake.sniff import FORMATS
-from tests.kd_engine.intake import lies_archives, lies_arrays, lies_networks, lies_pictures, lies_published, lies_tables
+from tests.kd_engine.intake import (
+    lies_archives,
+    lies_arrays,
+    lies_networks,
+    lies_pictures,
+    lies_published,
+    lies_shards,
+    lies_tables,
+)
 from tests.kd_engine.intake.measured import Measuring, measuring
 from tests.kd_engine.intake.readers import READERS
 
@@ -18,6 +26,7 @@ LIES = (
     | lies_arrays.LIES
     | lies_pictures.LIES
     | lies_tables.LIES
+    | lies_shards.LIES
     | lies_networks.LIES
 )
 _NOT_READ = {"npy", "pickle", "empty"}  # by anything: they are told what they are

@@ -31,7 +31,7 @@ def _write(path: Path, columns: dict[str, Any], names: list[str] | None = None) 
 
 
 def _check(path: Path, out: Path, broken: WhatOfBroken = "refuse") -> dict[str, Any]:
-    table = PictureTable(path)
+    table = PictureTable.alone(path)
     out.mkdir(exist_ok=True)
     return check_pictures(table, table.layout(0.2), out, broken=broken)
 
@@ -44,7 +44,7 @@ def test_a_table_as_hubs_publish_it(tmp_path: Path) -> None:
     assert manifest["splits"] == {
         "train": {"images": 16, "by_class": [8, 8]}, "test": {"images": 4, "by_class": [2, 2]},
     }  # fmt: skip
-    assert "no column 'split'" in manifest["notes"][0]
+    assert "says no splits" in manifest["notes"][0]
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
@@ -78,7 +78,7 @@ def test_a_name_that_many_rows_have_is_held_once(tmp_path: Path) -> None:
     names = ["x" * 999 + end for end in "ab"]
     path = _write(tmp_path / "a.parquet", {"image": pa.nulls(20_000, pa.binary()), "label": names * 10_000})
     tracemalloc.start()
-    PictureTable(path)
+    PictureTable.alone(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10_000_000
@@ -106,8 +106,8 @@ def test_what_is_no_data_set_is_told(
 def test_a_table_that_breaks_off_is_told(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.parquet", {"image": PICTURES, "label": LABELS})
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(DataError, match="parquet file cannot be read"):
-        PictureTable(path)
+    with pytest.raises(DataError, match="table cannot be read"):
+        PictureTable.alone(path)
 
 
 def test_one_picture_a_million_times_is_a_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
