@@ -41,6 +41,7 @@ class Lease:
         self.cancel_requested = False
         self.pause_requested = False
         self._taken = False
+        self._ending = False
 
     @property
     def lost(self) -> bool:
@@ -53,6 +54,21 @@ class Lease:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._done.set()
         self._thread.join()
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Around the write that ends the attempt; nothing is renewed once it is done.
+
+        A renewal that comes in between finds the job in nobody's hands: that is the end, and no other attempt. If there
+        is one, the write itself hears of it.
+        """
+        self._ending = True
+        try:
+            yield
+        except BaseException:
+            self._ending = False
+            raise
+        self._done.set()
 
     @contextmanager
     def watchdog(self, stop: Callable[[], object]) -> Iterator[None]:
@@ -89,6 +105,8 @@ class Lease:
                 with self._database.write() as repository:
                     renewal = repository.renew(self._job_id, self._token, self._settings.lease_seconds)
             except LeaseLost:
+                if self._ending:
+                    continue
                 log.warning("job %s: the lease was lost to another attempt", self._job_id)
                 self._taken = True
             except SQLAlchemyError as error:

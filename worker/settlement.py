@@ -115,7 +115,7 @@ class Settlement:
 
     def _finish(self, reason: EndReason, detail: str, infos: Sequence[ArtifactInfo] = ()) -> str:
         def end() -> list[str]:
-            with self._services.database.write() as repository:
+            with self._lease.ending(), self._services.database.write() as repository:
                 return repository.finish(self._job_id, self._token, reason, detail, infos)
 
         self._attempt.drop(self.persist(end))
@@ -125,7 +125,7 @@ class Settlement:
         """Queued again; paused or cancelled if somebody wished it, perhaps just now (the repository knows)."""
 
         def end() -> None:
-            with self._services.database.write() as repository:
+            with self._lease.ending(), self._services.database.write() as repository:
                 repository.hand_back(self._job_id, self._token, f"worker '{self._services.worker_id}': {why}")
 
         self.persist(end)
@@ -158,7 +158,7 @@ class Settlement:
 
     def _lose(self, why: str, reason: EndReason = EndReason.WORKER_LOST) -> str:
         def end() -> None:
-            with self._services.database.write() as repository:
+            with self._lease.ending(), self._services.database.write() as repository:
                 repository.lose(self._job_id, self._token, self._services.settings.max_lost_attempts, why, reason)
 
         self.persist(end)

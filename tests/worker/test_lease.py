@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from jobs.settings import Settings
+from jobs.states import EndReason
 from tests.kd_engine.runs import DIGITS
 from worker.lease import Lease
 from worker.services import Services
@@ -24,6 +27,24 @@ def test_a_lease_that_another_attempt_took_is_lost(services: Services, submit: C
     with Lease(services.database, services.settings, job_id, token) as lease, lease.watchdog(stopped.set):
         assert stopped.wait(10)
         assert lease.lost
+
+
+def test_a_renewal_after_the_attempts_own_end_is_no_loss(
+    services: Services, submit: Callable[[dict[str, Any]], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = submit(DIGITS)
+    with services.database.write() as repository:
+        job = repository.claim(job_id, "me", 60)
+        assert job is not None
+    quick = services.settings.model_copy(update={"heartbeat_seconds": 0.02})
+    with Lease(services.database, quick, job_id, job.token) as lease:
+        with lease.ending():
+            with services.database.write() as repository:
+                repository.finish(job_id, job.token, EndReason.COMPLETED, "", [])
+            time.sleep(0.3)  # renewals come before the writer knows that it is through
+        time.sleep(0.1)
+        assert not lease.lost
+    assert "lost to another attempt" not in caplog.text
 
 
 def test_a_frozen_database_ends_the_trainer(
