@@ -1,8 +1,7 @@
-"""Names to objects: the one place where a name in a spec or a catalogue row becomes code."""
+"""Builds the networks of the catalogue: from a name and parameters to a module with fresh weights."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,18 +10,13 @@ from pydantic import ValidationError
 from kd_engine.catalog import MODELS, TIMM, ModelRow
 from kd_engine.errors import InvalidSpecError
 from kd_engine.explain import field_problems
+from kd_engine.importing import load_object
 from kd_engine.strict import unknown_name
 
 if TYPE_CHECKING:
     from torch import nn
 
     from kd_engine.models.weights import WeightsFolder
-
-
-def load_object(path: str) -> Any:
-    """The object behind `module:name`, as catalogue rows write it. Never call this with a name from a user."""
-    module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def build_network(

@@ -17,13 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kd_engine.build import load_object
 from kd_engine.catalog import UPLOADED, DatasetRow, Facts
 from kd_engine.data.files import hash_in_parts
 from kd_engine.data.normalisation import measure
 from kd_engine.data.splits import VALIDATION_SEED, held_out
 from kd_engine.data.twins import Duplicates, count, groups_of
 from kd_engine.errors import DataError, InvalidSpecError
+from kd_engine.importing import load_object
 from kd_engine.spec import DatasetSpec, SpecWarning
 from kd_engine.spec.wrong import as_invalid_spec
 

@@ -5,14 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from torch import nn
 
-from kd_engine.build import build_network, load_object
+from kd_engine.build import build_network
 from kd_engine.errors import InvalidSpecError
-
-
-def test_load_object() -> None:
-    assert load_object("torch.nn:Linear") is nn.Linear
 
 
 def test_parameters_reach_the_network() -> None:
