@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.models import DeliveryState
 from jobs.quota import Quota
 from jobs.states import EndReason, JobState
-from kd_engine.spec import SpecWarning
+from kd_engine.spec_warning import SpecWarning
 
 
 class _View(BaseModel):

@@ -37,7 +37,8 @@ from jobs.models import (
 from jobs.quota import Quota
 from jobs.repository import Sent, Usage, Waiting
 from jobs.states import JobState
-from kd_engine.spec import AnySpec, SpecWarning, parse_spec, warnings_of
+from kd_engine.spec import AnySpec, parse_spec, warnings_of
+from kd_engine.spec_warning import SpecWarning
 
 
 def job_summary(job: Job) -> JobSummary:

@@ -20,7 +20,7 @@ from kd_engine.spec.networks import NetworkOfJob, Source, StudentSpec, TeacherSp
 from kd_engine.spec.register import RegisterSpec
 from kd_engine.spec.repeats import RepeatsUntil
 from kd_engine.spec.training import TrainingSpec
-from kd_engine.spec.warnings import SpecWarning, warnings_of
+from kd_engine.spec.warnings import warnings_of
 
 __all__ = [
     "AnySpec",
@@ -34,7 +34,6 @@ __all__ = [
     "RepeatsUntil",
     "Resources",
     "Source",
-    "SpecWarning",
     "StudentSpec",
     "TeacherSpec",
     "TrainingSpec",

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from kd_engine.catalog import Facts
 from kd_engine.schedules import MultiStep
 from kd_engine.spec.job import JobSpec
 from kd_engine.spec.kinds import AnySpec
 from kd_engine.spec.training import TrainingSpec
+from kd_engine.spec_warning import SpecWarning
 
 # what each code says, as the table in docs/spec.md has it
 CODES = {
@@ -31,15 +30,6 @@ CODES = {
     "maps_of_one_pixel": "some of the feature maps that a loss compares are too small to say anything",
     "more_devices_than_cores": "more processes train on the worker's CPU than it has cores",
 }
-
-
-class SpecWarning(BaseModel):
-    """One thing to look at before the job has run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    code: str = Field(description="Its kind, for programs.")
-    pointer: str = Field(description="Where in the resolved spec: a JSON pointer (RFC 6901).")
-    message: str = Field(description="What will happen, and what to try, for a person.")
 
 
 def warnings_of(spec: AnySpec, facts: Facts | None = None) -> tuple[SpecWarning, ...]:
