@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
-from kd_engine.evaluation.measures import BINS, bin_of
+from kd_engine.calibration import BINS, bin_of
 
 CONFIDENCE = 0.95
 _Z = 1.959963984540054  # 97.5 % point of the normal distribution

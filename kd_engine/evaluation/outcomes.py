@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kd_engine.calibration import calibration_error
 from kd_engine.errors import DivergedError
 from kd_engine.evaluation.logits import SplitLogits
-from kd_engine.evaluation.measures import calibration_error
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The class table and the confusions against scikit-learn; calibration at the edges of its bins."""
+"""The class table and the confusions against scikit-learn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix as reference_matrix
 from sklearn.metrics import precision_recall_fscore_support
 
-from kd_engine.evaluation.measures import bin_of, calibration_error, class_table, confusion_matrix, most_confused
+from kd_engine.evaluation.measures import class_table, confusion_matrix, most_confused
 
 NAMES = tuple("abcdefg")
 _labels = st.integers(0, len(NAMES) - 1)
@@ -43,17 +43,3 @@ def test_confusions_are_counted_and_sorted(pairs: list[tuple[int, int]]) -> None
     counted = Counter((NAMES[label], NAMES[predicted]) for label, predicted in pairs if label != predicted)
     assert [row["images"] for row in found] == sorted(counted.values(), reverse=True)[:10]
     assert all(counted[row["label"], row["predicted"]] == row["images"] for row in found)
-
-
-def test_a_bin_holds_its_upper_edge() -> None:
-    edges = [0.0, 1 / 15, 1 / 15 + 1e-6, 0.5, 14 / 15 + 1e-6, 1.0]
-    assert bin_of(torch.tensor(edges, dtype=torch.float64)).tolist() == [0, 0, 1, 7, 14, 14]
-
-
-def test_calibration_of_networks_worked_by_hand() -> None:
-    sure_N = torch.ones(4)
-    assert calibration_error(sure_N, torch.tensor([True, True, True, False])) == pytest.approx(0.25)
-    assert calibration_error(torch.full((4,), 0.75), torch.tensor([True, True, True, False])) == pytest.approx(0)
-    # two bins that are off in opposite directions do not cancel
-    mixed_N, right_N = torch.tensor([1.0, 1.0, 0.5, 0.5]), torch.tensor([False, True, True, True])
-    assert calibration_error(mixed_N, right_N) == pytest.approx(0.5 * 0.5 + 0.5 * 0.5)
