@@ -36,7 +36,7 @@ from jobs.errors import (
     WrongState,
 )  # fmt: skip
 from kd_engine.errors import DiskFullError
-from kd_engine.explain import FieldProblem, field_problems
+from kd_engine.spec.problems import FieldProblem, field_problems
 
 log = logging.getLogger(__name__)
 

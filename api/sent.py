@@ -15,7 +15,7 @@ from jobs.repository import Repository, Sent
 from jobs.states import JobState
 from kd_engine.catalog import PREPARED, UPLOADED
 from kd_engine.errors import sentence
-from kd_engine.explain import FieldProblem
+from kd_engine.spec.problems import FieldProblem
 
 MANIFEST = "manifest.json"
 _FREE = ("height", "width")

@@ -22,8 +22,8 @@ from pydantic import ValidationError
 
 from kd_engine.errors import EngineError
 from kd_engine.events import EpochEnd, Event, PhaseEnded, Warned
-from kd_engine.explain import field_problems
 from kd_engine.spec import AnySpec, DatasetSpec, parse_spec
+from kd_engine.spec.problems import field_problems
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from kd_engine.catalog import MODELS, TIMM, ModelRow
 from kd_engine.errors import InvalidSpecError
-from kd_engine.explain import field_problems
 from kd_engine.importing import load_object
+from kd_engine.spec.problems import field_problems
 from kd_engine.strict import unknown_name
 
 if TYPE_CHECKING:

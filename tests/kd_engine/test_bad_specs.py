@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from kd_engine.explain import FieldProblem, field_problems
 from kd_engine.spec import JobSpec
+from kd_engine.spec.problems import FieldProblem, field_problems
 
 Body = Callable[..., dict[str, Any]]
 NAN, INFINITY = float("nan"), float("inf")

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ValidationError
 
 from kd_engine.augmentations import AUGMENTATIONS
 from kd_engine.catalog import MODELS
-from kd_engine.explain import field_problems
 from kd_engine.losses import LOSSES
 from kd_engine.optimizers import OPTIMIZERS
 from kd_engine.schedules import SCHEDULES
 from kd_engine.spec import JobSpec
+from kd_engine.spec.problems import field_problems
 
 Body = Callable[..., dict[str, Any]]
 NAMED: dict[str, type[BaseModel]] = {

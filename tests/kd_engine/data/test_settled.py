@@ -13,8 +13,8 @@ from safetensors.numpy import load_file
 
 from kd_engine.catalog import Facts
 from kd_engine.errors import InvalidSpecError
-from kd_engine.explain import field_problems
 from kd_engine.spec import DatasetSpec, JobSpec, teacher_hash
+from kd_engine.spec.problems import field_problems
 from tests.kd_engine.runs import Recorder, run_spec
 
 FOLDER = {"name": "image_folder", "params": {"folder": "pets", "height": 16, "width": 12}}

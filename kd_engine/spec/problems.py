@@ -11,6 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from kd_engine.spec.places import elsewhere, is_inside
+
 _SCALARS = frozenset({"float_type", "int_type", "bool_type", "string_type", "literal_error"})
 _ONE_VALUE = " A job takes one value here: post a job for each, and compare their reports; 'repeats' tries more seeds."
 _MOST_KNOWN = 10  # a body of nothing but unknown keys is not answered with a list for each
@@ -49,8 +51,6 @@ def field_problems(error: ValidationError, body: Any) -> list[FieldProblem]:
 
 def _unknown_keys(detail: ErrorDetails, path: list[int | str]) -> list[FieldProblem]:
     """One problem a key: what is meant instead, or where it belongs."""
-    from kd_engine.spec.places import elsewhere, is_inside  # only now: specs are explained by those who also make them
-
     context, found = detail["ctx"], []
     for place, (key, message) in enumerate(zip(context["keys"], context["each"], strict=True)):
         shown = place < _MOST_KNOWN
