@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kd_engine.engine import run as run_job
+from kd_engine.entry import run as run_job
 from kd_engine.options import RunOptions
 from kd_engine.spec import parse_spec
 from kd_engine.statistics import of_accuracy_differences

@@ -1,5 +1,5 @@
 """kd_engine: a job spec in, a trained student out.
 
 The library knows nothing of the web, of queues or of databases. Start at `spec.JobSpec` (what is asked),
-`engine.run` (what happens), `trainer` (the one training loop) and `losses/kl.py` (what a method looks like).
+`entry.run` (what happens), `trainer` (the one training loop) and `losses/kl.py` (what a method looks like).
 """

@@ -78,7 +78,7 @@ def _run(asked: argparse.Namespace) -> int:
     spec = parse_spec(asked.body)
     if _files_differ(spec, {"teacher": len(asked.teacher), "model": int(asked.model is not None)}):
         return 2
-    from kd_engine.engine import run
+    from kd_engine.entry import run
     from kd_engine.options import RunOptions
     from kd_engine.phases import CHECKPOINT_FILE
 

@@ -37,7 +37,7 @@ _ROOT = Path(kd_engine.__file__).resolve().parent.parent
 def launch(
     spec: AnySpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
 ) -> Finished:
-    """Runs `spec` in `spec.resources.devices` processes; arguments and result as of `engine.run`."""
+    """Runs `spec` in `spec.resources.devices` processes; arguments and result as of `entry.run`."""
     # A private folder: the request, and the file by which they find each other without listening on any port for it.
     folder = options.out_dir / _FOLDER
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed here

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from kd_engine.engine import run
+from kd_engine.entry import run
 from kd_engine.events import Event, Finished
 from kd_engine.options import RunOptions
 from kd_engine.spec import parse_spec

@@ -1,9 +1,4 @@
-"""Runs a job: data, teacher, student alone, distilled student, report; or data and an evaluation.
-
-The one entry for the service and the command.
-
-`run` never raises for what a user, a disk or a device did: it ends with a `Finished` event that says what happened.
-"""
+"""What one process of a run does: it reads the data and takes the job through its phases to the report."""
 
 from __future__ import annotations
 
@@ -18,12 +13,11 @@ import torch
 from kd_engine.checkpoint import load_tree
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.device import choose_device, set_up
-from kd_engine.distributed import Seat, World, joined, torchrun_seat
+from kd_engine.distributed import Seat, World, joined
 from kd_engine.environment import describe
 from kd_engine.errors import DataError, DiskFullError, EngineError, InvalidSpecError, OutOfMemoryError
-from kd_engine.events import Event, Finished, RunStarted, Warned, Working
+from kd_engine.events import Event, Finished, RunStarted, Warned
 from kd_engine.files import write_atomically
-from kd_engine.launch import launch
 from kd_engine.memory import check_memory
 from kd_engine.options import RunOptions
 from kd_engine.phases import Phases
@@ -33,51 +27,8 @@ from kd_engine.signs import signs_to
 from kd_engine.spec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, parse_spec, warnings_of
 
 log = logging.getLogger(__name__)
-EVENTS_FILE = "events.jsonl"
 # What a checkpoint's spec may have otherwise: it is not of the training.
 _FREE = dict.fromkeys(("name", "labels", "priority", "keep_days", "webhooks", "export"))
-
-
-def run(
-    spec: AnySpec,
-    options: RunOptions,
-    *,
-    emit: Callable[[Event], None] = lambda event: None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> Finished:
-    """Trains (or evaluates) what `spec` asks for and writes the artifacts into `options.out_dir`.
-
-    On several devices it starts a process for each, unless torchrun started this one among as many: then each of them
-    is to call this, and the first one writes and tells.
-
-    Args:
-        emit: hears every event; they are also appended to `events.jsonl`, and signs of life to that alone.
-        should_stop: asked after each step; once true, a checkpoint is written and the run ends `interrupted`.
-
-    Returns:
-        The last event: `completed` with the names of the artifacts, or why not.
-    """
-    options.out_dir.mkdir(parents=True, exist_ok=True)
-    seat = torchrun_seat()
-    if seat is not None and seat.rank > 0:
-        return work(spec, options, seat, should_stop=should_stop)
-    with (options.out_dir / EVENTS_FILE).open("a", buffering=1) as lines:
-
-        def tell(event: Event) -> None:
-            try:
-                lines.write(event.model_dump_json() + "\n")
-            except OSError:
-                if not isinstance(event, Working):  # a sign that cannot be given is no reason to end
-                    raise
-            if not isinstance(event, Working):
-                emit(event)
-
-        if seat is None and spec.resources.devices > 1:
-            finished = _guarded(lambda: _launched(spec, options, tell, should_stop))
-        else:
-            finished = work(spec, options, seat or Seat(), emit=tell, should_stop=should_stop)
-        tell(finished)
-    return finished
 
 
 def work(
@@ -102,14 +53,7 @@ def work(
         return Finished(reason="completed", artifacts=_run(_seated(spec, seat), options, seat, tell, should_stop))
 
     with signs_to(emit):
-        return _guarded(run_all)
-
-
-def _launched(
-    spec: AnySpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
-) -> Finished:
-    choose_device(_asked(spec, options), spec.resources.devices)  # too few are noticed before any process is started
-    return launch(spec, options, emit, should_stop)
+        return guarded(run_all)
 
 
 def _checkpoint(spec: AnySpec, options: RunOptions) -> dict[str, Any] | None:
@@ -161,11 +105,13 @@ def _seated(spec: AnySpec, seat: Seat) -> AnySpec:
     return spec.model_copy(update={"resources": spec.resources.model_copy(update={"devices": seat.size})})
 
 
-def _asked(spec: AnySpec, options: RunOptions) -> str:
+def requested_device(spec: AnySpec, options: RunOptions) -> str:
+    """`auto`, `cpu` or `cuda`: the spec's own wish comes before that of the run."""
     return options.device if spec.resources.device == "auto" else spec.resources.device
 
 
-def _guarded(do: Callable[[], Finished]) -> Finished:
+def guarded(do: Callable[[], Finished]) -> Finished:
+    """What `do` returns; whatever it raises becomes the reason for which the job failed."""
     try:
         return do()
     except Exception as error:  # the last line of defence: whatever happened becomes the job's reason
@@ -193,7 +139,7 @@ def _run(
     emit: Callable[[Event], None],
     should_stop: Callable[[], bool],
 ) -> tuple[str, ...]:
-    device = choose_device(_asked(spec, options), seat.size, seat.rank)
+    device = choose_device(requested_device(spec, options), seat.size, seat.rank)
     threads = set_up(device, options.threads, seat.size)
     with joined(seat, device) as world:
         return _run_in(world, spec, device, threads, options, emit, should_stop)

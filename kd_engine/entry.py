@@ -1,0 +1,71 @@
+"""Runs a job: data, teacher, student alone, distilled student, report; or data and an evaluation.
+
+The one entry for the service and the command.
+
+`run` never raises for what a user, a disk or a device did: it ends with a `Finished` event that says what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kd_engine.device import choose_device
+from kd_engine.distributed import Seat, torchrun_seat
+from kd_engine.events import Event, Finished, Working
+from kd_engine.launch import launch
+from kd_engine.options import RunOptions
+from kd_engine.spec import AnySpec
+from kd_engine.work import guarded, requested_device, work
+
+EVENTS_FILE = "events.jsonl"
+
+
+def run(
+    spec: AnySpec,
+    options: RunOptions,
+    *,
+    emit: Callable[[Event], None] = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Finished:
+    """Trains (or evaluates) what `spec` asks for and writes the artifacts into `options.out_dir`.
+
+    On several devices it starts a process for each, unless torchrun started this one among as many: then each of them
+    is to call this, and the first one writes and tells.
+
+    Args:
+        emit: hears every event; they are also appended to `events.jsonl`, and signs of life to that alone.
+        should_stop: asked after each step; once true, a checkpoint is written and the run ends `interrupted`.
+
+    Returns:
+        The last event: `completed` with the names of the artifacts, or why not.
+    """
+    options.out_dir.mkdir(parents=True, exist_ok=True)
+    seat = torchrun_seat()
+    if seat is not None and seat.rank > 0:
+        return work(spec, options, seat, should_stop=should_stop)
+    with (options.out_dir / EVENTS_FILE).open("a", buffering=1) as lines:
+
+        def tell(event: Event) -> None:
+            try:
+                lines.write(event.model_dump_json() + "\n")
+            except OSError:
+                if not isinstance(event, Working):  # a sign that cannot be given is no reason to end
+                    raise
+            if not isinstance(event, Working):
+                emit(event)
+
+        if seat is None and spec.resources.devices > 1:
+            finished = guarded(lambda: _launched(spec, options, tell, should_stop))
+        else:
+            finished = work(spec, options, seat or Seat(), emit=tell, should_stop=should_stop)
+        tell(finished)
+    return finished
+
+
+def _launched(
+    spec: AnySpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
+) -> Finished:
+    choose_device(
+        requested_device(spec, options), spec.resources.devices
+    )  # too few are noticed before any process is started
+    return launch(spec, options, emit, should_stop)
