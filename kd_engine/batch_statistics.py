@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import batch_norm
 from torch.overrides import TorchFunctionMode
 
-from kd_engine.distributed import Joined
+from kd_engine.distributed import World
 
 
 class BatchStatistics(TorchFunctionMode):
@@ -23,7 +23,7 @@ class BatchStatistics(TorchFunctionMode):
     run the same layers in the same order, forward and backward.
     """
 
-    def __init__(self, world: Joined) -> None:
+    def __init__(self, world: World) -> None:
         super().__init__()
         self._world = world
 
@@ -59,7 +59,7 @@ class BatchStatistics(TorchFunctionMode):
 
 
 @torch.no_grad()
-def _statistics(x_PC: Tensor, world: Joined) -> tuple[Tensor, Tensor, Tensor]:
+def _statistics(x_PC: Tensor, world: World) -> tuple[Tensor, Tensor, Tensor]:
     """Numbers a channel, and their mean and (biased) variance, over all processes; at least float32."""
     channels = x_PC.shape[1]
     mean_C = x_PC.new_zeros(channels, dtype=torch.promote_types(x_PC.dtype, torch.float32))
@@ -92,7 +92,7 @@ class _Normed(torch.autograd.Function):
         mean_C: Tensor,
         var_C: Tensor,
         eps: float,
-        world: Joined,
+        world: World,
     ) -> Tensor:
         ctx.save_for_backward(x_PC, weight_C, count, mean_C, var_C)
         ctx.eps, ctx.world = eps, world

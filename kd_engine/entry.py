@@ -65,7 +65,5 @@ def run(
 def _launched(
     spec: AnySpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
 ) -> Finished:
-    choose_device(
-        requested_device(spec, options), spec.resources.devices
-    )  # too few are noticed before any process is started
+    choose_device(requested_device(spec, options), spec.resources.devices)  # too few are noticed before any starts
     return launch(spec, options, emit, should_stop)

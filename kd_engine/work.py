@@ -13,11 +13,12 @@ import torch
 from kd_engine.checkpoint import load_tree
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.device import choose_device, set_up
-from kd_engine.distributed import Seat, World, joined
+from kd_engine.distributed import Seat, World
 from kd_engine.environment import describe
 from kd_engine.errors import DataError, DiskFullError, EngineError, InvalidSpecError, OutOfMemoryError
 from kd_engine.events import Event, Finished, RunStarted, Warned
 from kd_engine.files import write_atomically
+from kd_engine.joined import joined
 from kd_engine.memory import check_memory
 from kd_engine.options import RunOptions
 from kd_engine.phases import Phases
