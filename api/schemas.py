@@ -10,9 +10,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.models import DeliveryState
 from jobs.quota import Quota
-from jobs.states import EndReason, JobState
+from jobs.states import DeliveryState, EndReason, JobState
 from kd_engine.spec_warning import SpecWarning
 
 

@@ -22,21 +22,10 @@ from api.schemas import (
     UsageView,
     WaitingFor,
 )
-from jobs.models import (
-    Artifact,
-    Delivery,
-    DeliveryState,
-    Job,
-    JobEvent,
-    LogLine,
-    Metric,
-    SentDataset,
-    SentModel,
-    Worker,
-)
+from jobs.models import Artifact, Delivery, Job, JobEvent, LogLine, Metric, SentDataset, SentModel, Worker
 from jobs.quota import Quota
 from jobs.repository import Sent, Usage, Waiting
-from jobs.states import JobState
+from jobs.states import DeliveryState, JobState
 from kd_engine.spec import AnySpec, parse_spec, warnings_of
 from kd_engine.spec_warning import SpecWarning
 

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from jobs.models import LOCAL
+from jobs.ids import LOCAL
 from jobs.quota import NO_QUOTA, Quota
 
 _KEY_BYTES = 32

@@ -7,6 +7,9 @@ import secrets
 import threading
 import time
 
+LOCAL = "local"
+"""The owner of all jobs where there are no API keys."""
+
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
 _RANDOM_BITS = 80
 _ULID_DIGITS = 26

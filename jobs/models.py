@@ -10,11 +10,9 @@ from sqlalchemy import JSON, BigInteger, Boolean, Dialect, ForeignKey, Index, In
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from jobs.states import EndReason, JobState
+from jobs.ids import LOCAL
+from jobs.states import DeliveryState, EndReason, JobState
 from jobs.trace import TraceContext
-
-LOCAL = "local"
-"""The owner of all jobs where there are no API keys."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -309,12 +307,6 @@ class LogLine(Base):
     attempt: Mapped[int] = mapped_column(Integer)
     line: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]
-
-
-class DeliveryState(StrEnum):
-    DUE = "due"
-    DELIVERED = "delivered"
-    GIVEN_UP = "given_up"
 
 
 class Delivery(Base):

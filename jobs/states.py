@@ -82,3 +82,11 @@ def check_transition(source: JobState, target: JobState) -> None:
     """Raises ValueError when the table has no edge from `source` to `target`."""
     if target not in TRANSITIONS.get(source, frozenset()):
         raise ValueError(f"a job does not go from {source} to {target}")
+
+
+class DeliveryState(StrEnum):
+    """What became of a message to a webhook."""
+
+    DUE = "due"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"

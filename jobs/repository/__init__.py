@@ -29,7 +29,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from jobs.artifacts import ArtifactInfo
-from jobs.models import LOCAL, Artifact, Delivery, Job, JobEvent, LogLine, Metric, Worker
+from jobs.ids import LOCAL
+from jobs.models import Artifact, Delivery, Job, JobEvent, LogLine, Metric, Worker
 from jobs.quota import NO_QUOTA, Quota
 from jobs.repository import (
     attempts,

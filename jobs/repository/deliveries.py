@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from jobs.clock import now
 from jobs.ids import new_id
-from jobs.models import Delivery, DeliveryState, Job, Owner, exact_reason
+from jobs.models import Delivery, Job, Owner, exact_reason
+from jobs.states import DeliveryState
 
 # A webhook that answers at once gets a message once. Who delivers it and dies has its message delivered again.
 _CLAIM_SECONDS = 60.0

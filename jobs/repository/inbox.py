@@ -7,7 +7,8 @@ from collections.abc import Collection
 from sqlalchemy.orm import Session
 
 from jobs.artifacts import ArtifactInfo
-from jobs.models import LOCAL, Job, SentDataset, SentModel, Upload
+from jobs.ids import LOCAL
+from jobs.models import Job, SentDataset, SentModel, Upload
 from jobs.quota import NO_QUOTA, Quota
 from jobs.repository import sent, uploads
 from jobs.repository.sent import Sent

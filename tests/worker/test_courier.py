@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from jobs.models import Delivery, DeliveryState
-from jobs.states import EndReason
+from jobs.models import Delivery
+from jobs.states import DeliveryState, EndReason
 from kd_engine.spec import parse_spec
 from tests.kd_engine.runs import DIGITS
 from tests.worker.hooks import Hook, listening, silent, slow_names

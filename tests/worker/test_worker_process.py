@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from jobs.models import DeliveryState
-from jobs.states import JobState
+from jobs.states import DeliveryState, JobState
 from standalone.errors import CannotStart
 from standalone.redis_server import RedisServer
 from tests.conftest import skip_unless_ci

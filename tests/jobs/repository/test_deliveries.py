@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from jobs.db import Database
-from jobs.models import DeliveryState
-from jobs.states import EndReason
+from jobs.states import DeliveryState, EndReason
 from tests.jobs.samples import a_spec, all_at_once, create, read, running
 
 HOOKS = {"webhooks": [{"url": "https://example.org/a"}, {"url": "https://example.org/b"}]}
