@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-from worker.trainer_process import trainer_environment
+from worker.trainer_environment import trainer_environment
 
 
 def cores() -> int:

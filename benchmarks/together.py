@@ -19,7 +19,7 @@ from benchmarks.engine_loop import CPU, EngineLoop
 from benchmarks.turns import ROUNDS, Measured, in_turns
 from benchmarks.work import BATCH, Work, cifar
 from kd_engine.device import set_up
-from worker.trainer_process import trainer_environment
+from worker.trainer_environment import trainer_environment
 
 FLOOR = 0.95
 WORK = cifar("resnet56", "resnet20", 10)

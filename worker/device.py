@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from jobs.settings import SettingsError
-from worker.trainer_process import ROOT, trainer_environment
+from worker.trainer_environment import ROOT, trainer_environment
 
 DeviceKind = Literal["cpu", "cuda"]
 """What jobs may ask for."""
