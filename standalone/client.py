@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from standalone.errors import DemoFailed
+from standalone.request_error import RequestFailed
 
 _SECONDS = 30.0
 _CHUNK = 2**20
@@ -18,7 +18,7 @@ _CHUNK = 2**20
 class Client:
     """Speaks to the service at `url`.
 
-    Every method raises DemoFailed with the service's own words when it refuses, and when it does not answer.
+    Every method raises RequestFailed with the service's own words when it refuses, and when it does not answer.
     """
 
     def __init__(self, url: str) -> None:
@@ -45,13 +45,13 @@ class Client:
         """Downloads an artifact to `target`, and returns its sha256, which was compared with the listed one.
 
         Raises:
-            DemoFailed: the file is not listed, or is not what was listed; nothing is left at `target` then.
+            RequestFailed: the file is not listed, or is not what was listed; nothing is left at `target` then.
         """
         listed: dict[str, str] = {
             row["name"]: row["sha256"] for row in self._json(f"/jobs/{job_id}/artifacts")["artifacts"]
         }
         if name not in listed:
-            raise DemoFailed(f"the job has no artifact '{name}'; it has: {', '.join(sorted(listed)) or 'none'}")
+            raise RequestFailed(f"the job has no artifact '{name}'; it has: {', '.join(sorted(listed)) or 'none'}")
         partial = target.with_name(target.name + ".part")
         digest = hashlib.sha256()
         with self._open(f"/jobs/{job_id}/artifacts/{name}") as answer, partial.open("wb") as file:
@@ -60,7 +60,7 @@ class Client:
                 file.write(chunk)
         if digest.hexdigest() != listed[name]:
             partial.unlink()
-            raise DemoFailed(f"{name} arrived with sha256 {digest.hexdigest()}; {listed[name]} was listed")
+            raise RequestFailed(f"{name} arrived with sha256 {digest.hexdigest()}; {listed[name]} was listed")
         partial.replace(target)
         return listed[name]
 
@@ -77,6 +77,6 @@ class Client:
         except urllib.error.HTTPError as error:
             with error:
                 said = error.read().decode(errors="replace")
-            raise DemoFailed(f"{request.get_method()} {path} was answered with {error.code}: {said}") from None
+            raise RequestFailed(f"{request.get_method()} {path} was answered with {error.code}: {said}") from None
         except OSError as error:
-            raise DemoFailed(f"{request.get_method()} {path} was not answered: {error}") from error
+            raise RequestFailed(f"{request.get_method()} {path} was not answered: {error}") from error

@@ -17,6 +17,7 @@ from standalone.console import Console
 from standalone.errors import DemoFailed
 from standalone.progress import ProgressLines
 from standalone.report_table import published_accuracy, report_table
+from standalone.request_error import RequestFailed
 from standalone.service import running_service
 from standalone.signals import StopSignals
 from standalone.supervisor import Supervisor
@@ -46,9 +47,9 @@ def demo(output: Path) -> None:
             with running_service(settings, console, signals) as (supervisor, url):
                 console.line(f"ready at {url} after {time.monotonic() - started:.1f} s\n")
                 _one_job(Client(url), console, supervisor, signals, output)
-        except DemoFailed:
+        except (DemoFailed, RequestFailed) as error:
             _keep_logs(settings.home / "logs", output / "logs", console)
-            raise
+            raise DemoFailed(str(error)) from error
     console.line(f"\nall stopped; the demo took {time.monotonic() - started:.0f} s")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from standalone.client import Client
-from standalone.errors import DemoFailed
+from standalone.request_error import RequestFailed
 
 WEIGHTS = b"weights" * 1000
 LISTED = {
@@ -76,21 +76,21 @@ def test_a_download_is_whole_and_has_the_listed_checksum(client: Client, tmp_pat
 
 
 def test_a_download_with_another_checksum_leaves_no_file(client: Client, tmp_path: Path) -> None:
-    with pytest.raises(DemoFailed, match="sha256"):
+    with pytest.raises(RequestFailed, match="sha256"):
         client.download("job_1", "tampered.safetensors", tmp_path / "tampered.safetensors")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_artifact_that_is_not_listed_is_named_with_those_that_are(client: Client, tmp_path: Path) -> None:
-    with pytest.raises(DemoFailed, match=r"no artifact 'x'.*student\.safetensors"):
+    with pytest.raises(RequestFailed, match=r"no artifact 'x'.*student\.safetensors"):
         client.download("job_1", "x", tmp_path / "x")
 
 
 def test_a_refusal_carries_the_service_s_own_words(client: Client) -> None:
-    with pytest.raises(DemoFailed, match=r"GET /jobs/job_2 was answered with 404.*there is no job"):
+    with pytest.raises(RequestFailed, match=r"GET /jobs/job_2 was answered with 404.*there is no job"):
         client.job("job_2")
 
 
 def test_no_answer_is_said() -> None:
-    with pytest.raises(DemoFailed, match="was not answered"):
+    with pytest.raises(RequestFailed, match="was not answered"):
         Client("http://127.0.0.1:1").job("job_1")
