@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.quota import Quota
 from jobs.states import DeliveryState, EndReason, JobState
-from kd_engine.spec_warning import SpecWarning
+from kd_engine.schema.warnings import SpecWarning
 
 
 class _View(BaseModel):

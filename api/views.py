@@ -26,8 +26,8 @@ from jobs.models import Artifact, Delivery, Job, JobEvent, LogLine, Metric, Sent
 from jobs.quota import Quota
 from jobs.repository import Sent, Usage, Waiting
 from jobs.states import DeliveryState, JobState
+from kd_engine.schema.warnings import SpecWarning
 from kd_engine.spec import AnySpec, parse_spec, warnings_of
-from kd_engine.spec_warning import SpecWarning
 
 
 def job_summary(job: Job) -> JobSummary:

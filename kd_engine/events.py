@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from kd_engine.spec_warning import SpecWarning
+from kd_engine.schema.warnings import SpecWarning
 
 Phase = Literal["teacher", "baseline", "student", "evaluate", "check", "register"]
 # those of a training, in order

@@ -19,8 +19,8 @@ from kd_engine.distributed import World
 from kd_engine.errors import InvalidSpecError
 from kd_engine.features import FeatureTap
 from kd_engine.losses.base import FeatureLoss, MapShape
+from kd_engine.schema.warnings import SpecWarning
 from kd_engine.spec import JobSpec, StudentSpec, TeacherSpec
-from kd_engine.spec_warning import SpecWarning
 
 
 def preflight(spec: JobSpec, data: Dataset, world: World, device: torch.device) -> Iterator[SpecWarning]:

@@ -19,9 +19,9 @@ from kd_engine.network import save_network
 from kd_engine.report import NAMES, make_report, published
 from kd_engine.report_file import report_text
 from kd_engine.result import PhaseResult
+from kd_engine.schema.warnings import SpecWarning
 from kd_engine.seed_spread import SeedSpreads
 from kd_engine.spec import JobSpec, RepeatsUntil, canonical_hash, network_file
-from kd_engine.spec_warning import SpecWarning
 
 _WEIGHTS: dict[Phase, str] = {phase: network_file(phase) for phase in ("student", "teacher", "baseline")}
 _NOT_OF_THE_TRAINING = {"name", "labels", "priority", "keep_days", "webhooks", "resources", "export"}

@@ -24,9 +24,9 @@ from kd_engine.data.splits import VALIDATION_SEED, held_out
 from kd_engine.data.twins import Duplicates, count, groups_of
 from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.importing import load_object
+from kd_engine.schema.warnings import SpecWarning
 from kd_engine.spec import DatasetSpec
 from kd_engine.spec.wrong import as_invalid_spec
-from kd_engine.spec_warning import SpecWarning
 
 _MANY_SEEN = 0.01  # of the test images: more that were trained on move a result
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from kd_engine.catalog import Facts
 from kd_engine.schedules import MultiStep
+from kd_engine.schema.warnings import SpecWarning
 from kd_engine.spec.job import JobSpec
 from kd_engine.spec.kinds import AnySpec
 from kd_engine.spec.training import TrainingSpec
-from kd_engine.spec_warning import SpecWarning
 
 # what each code says, as the table in docs/spec.md has it
 CODES = {

@@ -1,4 +1,4 @@
-"""A warning about a spec, as events, reports and answers carry it."""
+"""What is to be said of a spec that can be run."""
 
 from __future__ import annotations
 
