@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from kd_engine.data import kinds, zip_file
 from kd_engine.data.names import has_controls, one_spelling
@@ -27,7 +28,9 @@ MOST_ENTRIES = 2_000_000  # folders too; ImageNet has 1.4 million pictures
 MOST_NAME_BYTES = 256 * 2**20  # of all names, which are kept
 MOST_BYTES = 1 << 40  # unpacked
 MOST_FILE_BYTES = 256 * 2**20  # of one file that is read whole
-UNPACKED = (".parquet", ".arrow")  # what is not: it is unpacked to a disk and read there
+TABLES = (".parquet", ".arrow")
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
+_UNPACKED = (*TABLES, *ARCHIVES)  # these are not: they are unpacked to a disk and read there
 # Pictures hardly shrink; text shrinks ten times. Above this, and beyond a size that could not hurt, it is a bomb.
 MOST_RATIO = 100
 HARMLESS_BYTES = 256 * 2**20
@@ -67,36 +70,58 @@ def most_entries(packed: int) -> int:
     return min(MOST_ENTRIES, max(_HARMLESS_ENTRIES, MOST_RATIO * packed // _KEPT_BYTES))
 
 
-class Archive:
-    """An archive whose members were all looked at.
+class Packed(Protocol):
+    """What files come in.
 
-    Raises:
-        DataError: it is broken, or holds what is not taken.
+    Attributes:
+        guessed: a name of which nothing says the encoding.
     """
 
-    def __init__(self, path: Path, *, is_tar: bool) -> None:
-        self._path, self._is_tar = path, is_tar
-        self.guessed: bytes | None = None  # a name of which nothing says the encoding
-        with _told():
-            self.members = _checked(self._tar_members() if is_tar else self._zip_members(), path.stat().st_size)
+    members: tuple[Member, ...]
+    guessed: bytes | None
 
     def contents(self, wanted: Iterable[Member]) -> Iterator[tuple[Member, bytes]]:
-        """The wanted members and their bytes, in the archive's order (a packed tar can be read in no other).
+        """The wanted members and their bytes, in an order of its own.
 
         Raises:
-            DataError: the archive is broken at one of them.
+            DataError: it is broken at one of them.
         """
-        with _told():
-            for member, pieces in self._pieces(wanted):
-                yield member, b"".join(pieces)
 
     def unpack(self, wanted: Mapping[Member, Path]) -> None:
         """Writes each of the wanted members to its path; they may be larger than memory.
 
         Raises:
-            DataError: the archive is broken at one of them.
+            DataError: it is broken at one of them.
             DiskFullError: no room.
         """
+
+
+class Archive:
+    """An archive whose members were all looked at.
+
+    Args:
+        sent: bytes that were sent, where the archive came in another one: they bound what comes out of it.
+
+    Raises:
+        DataError: it is broken, or holds what is not taken.
+    """
+
+    def __init__(self, path: Path, *, is_tar: bool, sent: int | None = None) -> None:
+        self._path, self._is_tar = path, is_tar
+        size = path.stat().st_size
+        self._sent = size if sent is None else min(size, sent)
+        self.guessed: bytes | None = None
+        with _told():
+            self.members = _checked(self._tar_members() if is_tar else self._zip_members(), self._sent)
+
+    def contents(self, wanted: Iterable[Member]) -> Iterator[tuple[Member, bytes]]:
+        """As `Packed`; in the archive's order (a packed tar can be read in no other)."""
+        with _told():
+            for member, pieces in self._pieces(wanted):
+                yield member, b"".join(pieces)
+
+    def unpack(self, wanted: Mapping[Member, Path]) -> None:
+        """As `Packed`."""
         with _told():
             for member, pieces in self._pieces(wanted):
                 with atomic_file(wanted[member]) as file:
@@ -136,13 +161,13 @@ class Archive:
                     yield member, zip_file.pieces(file, entry)
 
     def _tar(self) -> tar_file.Tar:
-        came, packed = 0, self._path.stat().st_size
+        came = 0
 
         def heard(count: int) -> None:
             nonlocal came
             sign("unpacking")
             came += count
-            _check_total(came, packed)
+            check_total(came, self._sent)
 
         return tar_file.Tar(self._path, heard)
 
@@ -167,11 +192,9 @@ def _checked(members: Iterable[Member | None], packed: int) -> tuple[Member, ...
     """The members with plain names (None: a folder); raises as soon as there is too much."""
     found: dict[str, Member] = {}
     total = names = 0
-    most = most_entries(packed)
     for count, member in enumerate(members, start=1):
         sign("listing the archive")
-        if count > most:
-            raise DataError(f"the archive holds more than {most:,} files, the most that are taken of {packed:,} bytes.")
+        check_count(count, packed)
         if member is None:
             continue
         name = _plain(member.name)
@@ -180,17 +203,25 @@ def _checked(members: Iterable[Member | None], packed: int) -> tuple[Member, ...
         names += len(name)
         if names > MOST_NAME_BYTES:
             raise DataError(f"the names in the archive take more than {MOST_NAME_BYTES:,} bytes; shorten them.")
-        if member.size > MOST_FILE_BYTES and not member.name.lower().endswith(UNPACKED):
+        if member.size > MOST_FILE_BYTES and not member.name.lower().endswith(_UNPACKED):
             raise DataError(
                 f"'{_shown(member.name)}' has {member.size:,} bytes; at most {MOST_FILE_BYTES:,} are taken in one file."
             )
         total += member.size
-        _check_total(total, packed)
+        check_total(total, packed)
         found[name] = replace(member, name=name)
     return tuple(found.values())
 
 
-def _check_total(total: int, packed: int) -> None:
+def check_count(count: int, packed: int) -> None:
+    """Raises DataError where there are more files and folders than are taken of so many packed bytes."""
+    most = most_entries(packed)
+    if count > most:
+        raise DataError(f"the archive holds more than {most:,} files, the most that are taken of {packed:,} bytes.")
+
+
+def check_total(total: int, packed: int) -> None:
+    """Raises DataError where more came out of so many packed bytes than is taken."""
     if total > MOST_BYTES or (total > HARMLESS_BYTES and total > MOST_RATIO * packed):
         raise DataError(
             f"the archive unpacks to more than {total:,} bytes from {packed:,}; at most {MOST_RATIO} times its size "

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,14 @@ from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.events import Event, PhaseEnded, PhaseStarted
 from kd_engine.files import write_atomically
 from kd_engine.intake import arrays, folder
-from kd_engine.intake.archive import Archive
+from kd_engine.intake.archive import Packed
 from kd_engine.intake.layout import Layout, lay_out
+from kd_engine.intake.nested import opened
 from kd_engine.intake.publishers import arrays_of
 from kd_engine.intake.sniff import in_words, sniff
 from kd_engine.intake.table import PictureTable
 from kd_engine.intake.table_shards import tables_of
+from kd_engine.intake.webdataset import lay_out_samples
 from kd_engine.options import RunOptions
 from kd_engine.progress import ImageProgress
 from kd_engine.spec import CheckSpec
@@ -56,35 +57,42 @@ def _check(
         found = sniff(file)
         what = in_words(file, found, "data set")
     about: dict[str, Any] = {"format": found, "sha256": spec.upload_sha256, "bytes": path.stat().st_size}
-    archive = Archive(path, is_tar=found == "tar") if found in ("zip", "tar") else None
-    published = arrays_of(archive) if archive is not None else None
-    if published is not None:
-        manifest = arrays.check_named(published, out_dir, packed=about["bytes"], test_share=spec.test, progress=report)
-        return about | {"layout": "arrays"} | manifest, (PREPARED["arrays"], arrays.SHEET)
-    if archive is not None or found == "parquet":
-        with _pictures(path, archive, spec, out_dir) as (source, layout):
-            manifest = folder.check_pictures(source, layout, out_dir, broken=spec.broken, progress=report)
-        return about | {"layout": "image_folder"} | manifest, (PREPARED["image_folder"], folder.SAMPLES, folder.SHEET)
+    if found in ("zip", "tar"):
+        with opened(path, out_dir, is_tar=found == "tar") as archive:
+            return _check_archive(archive, about, spec, out_dir, report)
+    if found == "parquet":
+        table = PictureTable.alone(path)
+        return _check_pictures(table, table.layout(spec.test), about, spec, out_dir, report)
     if found == "npz":
         manifest = arrays.check_arrays(path, out_dir, test_share=spec.test, progress=report)
         return about | {"layout": "arrays"} | manifest, (PREPARED["arrays"], arrays.SHEET)
     raise DataError(f"by its content the file is {what}; expected {_READ}.")
 
 
-@contextmanager
-def _pictures(
-    path: Path, archive: Archive | None, spec: CheckSpec, scratch: Path
-) -> Iterator[tuple[folder.Source, Layout]]:
-    if archive is None:
-        table = PictureTable.alone(path)
-        yield table, table.layout(spec.test)
-    elif (tables := tables_of(archive)) is not None:
-        with tables.unpacked(scratch) as shards:
-            table = PictureTable(shards, path.stat().st_size)
-            yield table, _noted(table.layout(spec.test), tables.notes)
-    else:
-        layout = lay_out(archive.members, spec.test, keep_going=spec.broken == "skip")
-        yield archive, _noted(layout, of_names(archive.guessed))
+def _check_archive(
+    archive: Packed, about: dict[str, Any], spec: CheckSpec, out_dir: Path, report: Callable[[int, int], None]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    published = arrays_of(archive)
+    if published is not None:
+        manifest = arrays.check_named(published, out_dir, packed=about["bytes"], test_share=spec.test, progress=report)
+        return about | {"layout": "arrays"} | manifest, (PREPARED["arrays"], arrays.SHEET)
+    if (tables := tables_of(archive)) is not None:
+        with tables.unpacked(out_dir) as shards:
+            table = PictureTable(shards, about["bytes"])
+            layout = _noted(table.layout(spec.test), tables.notes)
+            return _check_pictures(table, layout, about, spec, out_dir, report)
+    layout = lay_out_samples(archive, spec.test) or lay_out(
+        archive.members, spec.test, keep_going=spec.broken == "skip"
+    )
+    return _check_pictures(archive, _noted(layout, of_names(archive.guessed)), about, spec, out_dir, report)
+
+
+def _check_pictures(
+    source: folder.Source, layout: Layout, about: dict[str, Any], spec: CheckSpec, out_dir: Path,
+    report: Callable[[int, int], None],
+) -> tuple[dict[str, Any], tuple[str, ...]]:  # fmt: skip
+    manifest = folder.check_pictures(source, layout, out_dir, broken=spec.broken, progress=report)
+    return about | {"layout": "image_folder"} | manifest, (PREPARED["image_folder"], folder.SAMPLES, folder.SHEET)
 
 
 def _noted(layout: Layout, notes: Iterable[str]) -> Layout:

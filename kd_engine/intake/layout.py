@@ -55,7 +55,7 @@ class Layout:
 
 
 @dataclass
-class _Found:
+class Found:
     """What an archive holds.
 
     Attributes:
@@ -100,7 +100,7 @@ def lay_out(members: Sequence[Member], test_share: float, *, keep_going: bool = 
     Raises:
         DataError: the pictures do not lie in one of these ways.
     """
-    found = _find(members)
+    found = find(members)
     if not found.pictures:
         raise DataError(
             f"the archive holds no pictures, but {len(members):,} other files.{found.seen()} Expected PNG, JPEG and "
@@ -114,12 +114,12 @@ def lay_out(members: Sequence[Member], test_share: float, *, keep_going: bool = 
     if not keep_going:
         _check_lost(found, names)
     if any(splits):
-        return _by_split(found, splits, names)
-    return _by_class(found, names, test_share)
+        return by_split(found, splits, names)
+    return by_class(found, names, test_share)
 
 
-def _find(members: Iterable[Member]) -> _Found:
-    found = _Found()
+def find(members: Iterable[Member]) -> Found:
+    found = Found()
     for member in members:
         parts = member.name.split("/")
         if any(part.startswith(".") for part in parts) or parts[0] == "__MACOSX":
@@ -149,7 +149,7 @@ def _place(member: Member) -> tuple[Split | None, tuple[str, ...]]:
     return next(iter(splits), None), others
 
 
-def _classes_of(folders: list[tuple[str, ...]], found: _Found) -> list[str]:
+def _classes_of(folders: list[tuple[str, ...]], found: Found) -> list[str]:
     """The class of each picture.
 
     Raises:
@@ -200,7 +200,7 @@ def _check_lower(folders: list[tuple[str, ...]]) -> None:
             )
 
 
-def _check_lost(found: _Found, names: Sequence[str]) -> None:
+def _check_lost(found: Found, names: Sequence[str]) -> None:
     """Raises where many files of a class are of a kind that is no picture: a class is not lost without a word."""
     lost: dict[str, list[Member]] = defaultdict(list)
     for member in found.foreign:
@@ -216,7 +216,7 @@ def _check_lost(found: _Found, names: Sequence[str]) -> None:
             )
 
 
-def _check_split(found: _Found, splits: Sequence[Split | None]) -> None:
+def _check_split(found: Found, splits: Sequence[Split | None]) -> None:
     for member, split in zip(found.pictures, splits, strict=True):
         if split is None:
             raise DataError(
@@ -225,7 +225,7 @@ def _check_split(found: _Found, splits: Sequence[Split | None]) -> None:
             )
 
 
-def _by_split(found: _Found, splits: Sequence[Split | None], names: Sequence[str]) -> Layout:
+def by_split(found: Found, splits: Sequence[Split | None], names: Sequence[str]) -> Layout:
     joined, notes = joined_splits({split for split in splits if split})
     classes = check_classes({name for split, name in zip(splits, names, strict=True) if split == "train"})
     strange = in_order(set(names) - set(classes))
@@ -259,7 +259,7 @@ def joined_splits(given: set[Split]) -> tuple[dict[Split, str], list[str]]:
     return {"train": "train", "validation": "test"}, [note]
 
 
-def _by_class(found: _Found, names: Sequence[str], test_share: float) -> Layout:
+def by_class(found: Found, names: Sequence[str], test_share: float) -> Layout:
     classes = check_classes(set(names), found.seen())
     index = {name: label for label, name in enumerate(classes)}
     labels = [index[name] for name in names]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kd_engine.data.safe_pickle import load_arrays
 from kd_engine.errors import DataError
-from kd_engine.intake.archive import MOST_RATIO, Archive, Member
+from kd_engine.intake.archive import MOST_RATIO, Member, Packed
 from kd_engine.intake.arrays import HARMLESS_BYTES
 
 _Array = NDArray[Any]
@@ -29,7 +29,7 @@ _CIFAR_10 = re.compile(r"^data_batch_[1-5]$")
 _SIDE = 32
 
 
-def arrays_of(archive: Archive) -> dict[str, _Array] | None:
+def arrays_of(archive: Packed) -> dict[str, _Array] | None:
     """The arrays by the names of `check_arrays`; None where the archive is none of these.
 
     Raises:
@@ -49,7 +49,7 @@ def arrays_of(archive: Archive) -> dict[str, _Array] | None:
     return None
 
 
-def _idx_files(archive: Archive, members: Mapping[str, Member]) -> dict[str, _Array]:
+def _idx_files(archive: Packed, members: Mapping[str, Member]) -> dict[str, _Array]:
     arrays: dict[str, _Array] = {}
     for member, content in archive.contents(members.values()):
         name = member.name.rpartition("/")[2].lower()
@@ -98,9 +98,7 @@ def _unzipped(content: bytes, most: int, name: str) -> bytes:
         raise DataError(f"'{name}' is no gzip file ({error}); get the publisher's file again.") from error
 
 
-def _cifar(
-    archive: Archive, members: Mapping[str, Member], train: list[str], test: str, meta: str
-) -> dict[str, _Array]:
+def _cifar(archive: Packed, members: Mapping[str, Member], train: list[str], test: str, meta: str) -> dict[str, _Array]:
     wanted = [members[name] for name in (*train, test, meta) if name in members]
     found = {
         member.name.rpartition("/")[2]: load_arrays(content, Path(member.name))

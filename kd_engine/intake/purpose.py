@@ -38,6 +38,16 @@ def split_of(folder: str) -> Split | None:
     return SPLITS.get(left[0]) if len(left) == 1 else None
 
 
+PART = re.compile(r"[-_.](\d{1,9})-of-(\d{1,9})(?!\d)")
+"""In names of files: which part of how many."""
+
+
+def splits_in(stem: str) -> list[Split]:
+    """The splits that the words of a name of a file say, without its suffix: `imagenet1k-train-0000`."""
+    words = re.split(r"[\W\d_]+", PART.sub("", stem).casefold())
+    return list(dict.fromkeys(SPLITS[word] for word in words if word in SPLITS))
+
+
 def purpose_of(folder: str) -> Purpose | None:
     """The purpose that a folder's name says, where it names neither a split nor, perhaps, a class."""
     plain = folder.casefold()

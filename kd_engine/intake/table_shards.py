@@ -7,7 +7,6 @@ As data hubs publish them (`data/train-00000-of-00002.parquet`), as `datasets.sa
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,12 +17,10 @@ from urllib.parse import unquote
 
 from kd_engine.data.names import in_order, one_spelling
 from kd_engine.errors import DataError
-from kd_engine.intake.archive import Archive, Member
-from kd_engine.intake.purpose import SPLITS, Split, purpose_of, split_of
+from kd_engine.intake.archive import TABLES, Member, Packed
+from kd_engine.intake.purpose import PART, Split, purpose_of, split_of, splits_in
 from kd_engine.intake.shard import LABELS, SPLIT, Shard
 
-_TABLES = (".parquet", ".arrow")
-_PART = re.compile(r"[-_.](\d{1,9})-of-(\d{1,9})(?!\d)")  # of how many
 _SAVED = "state.json"
 _MOST_SAVED_BYTES = 2**20
 _HALF_OF_A_HUB = "partial-"  # of the first rows of a large split, which hubs convert by themselves
@@ -39,7 +36,7 @@ class Tables:
         notes: what their sender should know.
     """
 
-    archive: Archive
+    archive: Packed
     shards: dict[Member, Shard]
     notes: tuple[str, ...]
 
@@ -52,14 +49,14 @@ class Tables:
             yield [replace(shard, path=str(paths[member])) for member, shard in self.shards.items()]
 
 
-def tables_of(archive: Archive) -> Tables | None:
+def tables_of(archive: Packed) -> Tables | None:
     """The table that an archive of tables holds; None where it holds pictures, or no tables.
 
     Raises:
         DataError: a file of it is missing, or it is open what belongs to it.
     """
     plain = [member for member in archive.members if not _is_hidden(member.name)]
-    tables = {member.name: member for member in plain if member.name.lower().endswith(_TABLES)}
+    tables = {member.name: member for member in plain if member.name.lower().endswith(TABLES)}
     if not tables or any(member.is_picture for member in plain):
         return None
     aside = _not_saved(archive, plain, tables)
@@ -88,10 +85,10 @@ def _is_hidden(name: str) -> bool:
 
 
 def _stem(name: str) -> str:
-    return _PART.sub("", name.rpartition("/")[2].rpartition(".")[0])
+    return PART.sub("", name.rpartition("/")[2].rpartition(".")[0])
 
 
-def _not_saved(archive: Archive, members: list[Member], tables: dict[str, Member]) -> list[str]:
+def _not_saved(archive: Packed, members: list[Member], tables: dict[str, Member]) -> list[str]:
     """Tables that lie in a folder of `save_to_disk` and are none of its own: caches of what was computed there.
 
     Raises:
@@ -147,9 +144,8 @@ def _shard(name: str) -> tuple[Shard, tuple[str, ...]]:
             label = one_spelling(unquote(value))
         elif not is_hive:
             rest.append(folder)
-    for word in re.split(r"[\W\d_]+", _stem(name).casefold()):
-        if word in SPLITS:
-            splits.setdefault(SPLITS[word], word)
+    for split in splits_in(_stem(name)):
+        splits.setdefault(split, split)
     if len(splits) > 1:
         raise DataError(f"'{name}' names the splits {' and '.join(splits.values())} at once; which is its own?")
     return Shard("", name, next(iter(splits), None), label), tuple(rest)
@@ -159,7 +155,7 @@ def _check_whole(found: dict[str, tuple[Shard, tuple[str, ...]]]) -> None:
     """Raises where a table is said to be in so many files and some are not there."""
     parts: dict[tuple[str, int], set[int]] = defaultdict(set)
     for name in found:
-        if part := _PART.search(name.rpartition("/")[2]):
+        if part := PART.search(name.rpartition("/")[2]):
             folder, _, file = name.rpartition("/")
             parts[f"{folder}/{file[: part.start()]}".lstrip("/"), int(part[2])].add(int(part[1]))
     for (table, count), numbers in parts.items():

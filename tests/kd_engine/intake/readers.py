@@ -19,6 +19,7 @@ from kd_engine.intake.arrays import check_arrays, check_named
 from kd_engine.intake.folder import check_pictures
 from kd_engine.intake.layout import lay_out
 from kd_engine.intake.logits_file import recorded_logits
+from kd_engine.intake.nested import opened
 from kd_engine.intake.onnx_file import onnx_network
 from kd_engine.intake.onnx_look import look
 from kd_engine.intake.onnx_zip import in_one
@@ -26,6 +27,7 @@ from kd_engine.intake.publishers import arrays_of
 from kd_engine.intake.sniff import Format, sniff
 from kd_engine.intake.table import PictureTable
 from kd_engine.intake.table_shards import tables_of
+from kd_engine.intake.webdataset import lay_out_samples
 from kd_engine.intake.weights_file import network_of, own_network
 from kd_engine.network import Architecture
 
@@ -67,6 +69,12 @@ def _table(path: Path, out: Path) -> None:
     check_pictures(table, table.layout(0.2), out, broken="refuse")
 
 
+def _nested(path: Path, out: Path) -> None:
+    with opened(path, out, is_tar=False) as archive:
+        layout = lay_out_samples(archive, 0.2) or lay_out(archive.members, 0.2)
+        check_pictures(archive, layout, out, broken="refuse")
+
+
 def _shards(path: Path, out: Path) -> None:
     tables = tables_of(Archive(path, is_tar=False))
     assert tables is not None
@@ -105,6 +113,8 @@ READERS = {
     "cifar": Reader("tar", lambda path, out: _published(path, out, is_tar=True), 192 * MIB),
     # in a process of its own: beside its limit there are Python and the libraries
     "parquet": Reader("parquet", _table, (512 + 256) * MIB),
+    # with labels beside pictures: objects of JSON take sixty times their text, of which there is 1 MiB
+    "archives in an archive": Reader("zip", _nested, 80 * MIB),
     "tables in an archive": Reader("zip", _shards, (512 + 256) * MIB),
     "onnx": Reader("onnx", lambda path, _: _onnx(path), (2048 + 256) * MIB),
     "onnx, for a second": Reader("onnx", lambda path, _: _onnx(path, seconds=1), (2048 + 256) * MIB),

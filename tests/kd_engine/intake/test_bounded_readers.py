@@ -11,6 +11,7 @@ from kd_engine.intake.sniff import FORMATS
 from tests.kd_engine.intake import (
     lies_archives,
     lies_arrays,
+    lies_nested,
     lies_networks,
     lies_pictures,
     lies_published,
@@ -27,6 +28,7 @@ LIES = (
     | lies_pictures.LIES
     | lies_tables.LIES
     | lies_shards.LIES
+    | lies_nested.LIES
     | lies_networks.LIES
 )
 _NOT_READ = {"npy", "pickle", "empty"}  # by anything: they are told what they are
