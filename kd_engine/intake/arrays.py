@@ -6,7 +6,7 @@ Shapes: N images, C channels (1 or 3), H and W pixels, 3 channels of a thumbnail
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +73,12 @@ def check_named(
     *,
     packed: int,
     test_share: float,
+    notes: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> dict[str, Any]:
     """As `check_arrays`, of arrays that were read from a file of so many bytes."""
     _check_counts(given, packed)
-    arrays, notes = _named(given, test_share)
+    arrays, said = _named(given, test_share)
     del given
     params = _params(arrays.pop(CLASSES, None))
     size = sum(array.nbytes for array in arrays.values())
@@ -87,7 +88,7 @@ def check_named(
     raw = read(out_dir, params, None)
     assert raw.classes is not None, "a reader names the classes"
     _check_labels(raw)
-    findings = Findings(raw.classes, notes=notes)
+    findings = Findings(raw.classes, notes=[*notes, *said])
     thumbnails = _survey(raw, findings, progress)
     draw_sheet(raw.classes, thumbnails, out_dir / SHEET)
     return findings.manifest()

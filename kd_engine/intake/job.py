@@ -74,7 +74,10 @@ def _check_archive(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     published = arrays_of(archive)
     if published is not None:
-        manifest = arrays.check_named(published, out_dir, packed=about["bytes"], test_share=spec.test, progress=report)
+        manifest = arrays.check_named(
+            published.arrays, out_dir, packed=about["bytes"], test_share=spec.test, notes=published.notes,
+            progress=report,
+        )  # fmt: skip
         return about | {"layout": "arrays"} | manifest, (PREPARED["arrays"], arrays.SHEET)
     if (tables := tables_of(archive)) is not None:
         with tables.unpacked(out_dir) as shards:

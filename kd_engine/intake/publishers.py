@@ -1,4 +1,5 @@
-"""Archives of arrays as their publishers write them: the idx files of the MNIST family, and CIFAR's pickles.
+"""Archives of arrays as their publishers write them: the idx files of the MNIST family (and of EMNIST, which lie on
+their side), CIFAR's pickles, and SVHN's MATLAB files.
 
 Shapes: N images, H and W pixels.
 """
@@ -11,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,9 @@ from numpy.typing import NDArray
 from kd_engine.data.safe_pickle import load_arrays
 from kd_engine.errors import DataError
 from kd_engine.intake.archive import MOST_RATIO, Member, Packed
-from kd_engine.intake.arrays import HARMLESS_BYTES
+from kd_engine.intake.arrays import CLASSES, HARMLESS_BYTES
+from kd_engine.intake.mat_file import BadMat, read_mat
+from kd_engine.intake.purpose import splits_in
 
 _Array = NDArray[Any]
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31  # zlib's way of saying: the largest window, with gzip's header and checksum
@@ -27,10 +30,23 @@ _IDX = re.compile(r"(images|labels)[-._]idx[13][-._]ubyte(\.gz)?$")
 _SPLITS = (("train", "train"), ("t10k", "test"), ("test", "test"), ("valid", "validation"), ("val", "validation"))
 _CIFAR_10 = re.compile(r"^data_batch_[1-5]$")
 _SIDE = 32
+_EMNIST, _MAPPING, _MOST_MAPPING_BYTES = "emnist-", "-mapping.txt", 10_000
+_MAT = ".mat"
 
 
-def arrays_of(archive: Packed) -> dict[str, _Array] | None:
-    """The arrays by the names of `check_arrays`; None where the archive is none of these.
+class Published(NamedTuple):
+    """
+    Attributes:
+        arrays: by the names of `check_arrays`.
+        notes: what was done to them that their sender should know.
+    """
+
+    arrays: dict[str, _Array]
+    notes: list[str]
+
+
+def arrays_of(archive: Packed) -> Published | None:
+    """What the archive holds; None where it is none of these.
 
     Raises:
         DataError: it is one, and broken.
@@ -41,11 +57,16 @@ def arrays_of(archive: Packed) -> dict[str, _Array] | None:
         return None
     idx = {name: member for name, member in by_name.items() if _IDX.search(name.lower())}
     if idx:
-        return _idx_files(archive, idx)
+        arrays = _idx_files(archive, idx)
+        return _set_right(archive, arrays, by_name) if any(map(_is_of_emnist, idx)) else Published(arrays, [])
+    mats = {name: member for name, member in by_name.items() if name.lower().endswith(_MAT)}
+    if mats and any(splits_in(name[: -len(_MAT)]) for name in mats):
+        return _svhn(archive, mats)
     if "test_batch" in by_name and any(map(_CIFAR_10.match, by_name)):
-        return _cifar(archive, by_name, sorted(filter(_CIFAR_10.match, by_name)), "test_batch", "batches.meta")
+        train = sorted(filter(_CIFAR_10.match, by_name))
+        return Published(_cifar(archive, by_name, train, "test_batch", "batches.meta"), [])
     if {"train", "test", "meta"} <= by_name.keys():
-        return _cifar(archive, by_name, ["train"], "test", "meta")
+        return Published(_cifar(archive, by_name, ["train"], "test", "meta"), [])
     return None
 
 
@@ -96,6 +117,64 @@ def _unzipped(content: bytes, most: int, name: str) -> bytes:
         return zlib.decompressobj(_GZIP_WINDOW).decompress(content, most)
     except zlib.error as error:
         raise DataError(f"'{name}' is no gzip file ({error}); get the publisher's file again.") from error
+
+
+def _is_of_emnist(name: str) -> bool:
+    return name.lower().startswith(_EMNIST)
+
+
+def _set_right(archive: Packed, arrays: dict[str, _Array], by_name: Mapping[str, Member]) -> Published:
+    """EMNIST's pictures lie on their side, mirrored: rows and columns are exchanged. Its letters count from 1."""
+    notes = ["EMNIST's files hold their pictures with rows and columns exchanged: they were set upright"]
+    arrays = {name: array.swapaxes(1, 2) if array.ndim == 3 else array for name, array in arrays.items()}
+    labels = [name for name, array in arrays.items() if array.ndim == 1 and array.size]
+    first = int(bool(labels) and all(arrays[name].min() == 1 for name in labels))
+    if first:
+        notes.append("labels were counted from 1, and are from 0")
+        arrays |= {name: arrays[name] - 1 for name in labels}
+    mappings = [member for name, member in by_name.items() if _is_of_emnist(name) and name.lower().endswith(_MAPPING)]
+    if len(mappings) == 1 and mappings[0].size <= _MOST_MAPPING_BYTES:
+        for _, content in archive.contents(mappings):
+            if names := _mapped(content, first):
+                arrays[CLASSES] = np.array(names)
+    return Published(arrays, notes)
+
+
+def _mapped(content: bytes, first: int) -> list[str]:
+    """The classes of a mapping: a line a label, with the codes of its letters; empty where it is another file."""
+    rows = [line.split() for line in content.splitlines()]
+    fits = all(len(row) > 1 and row[0] == b"%d" % label and row[1].isdigit() for label, row in enumerate(rows, first))
+    return [chr(int(row[1][:3])) for row in rows] if fits else []
+
+
+def _svhn(archive: Packed, members: Mapping[str, Member]) -> Published:
+    """X is H x W x C x N, and a label of 10 is a zero."""
+    arrays: dict[str, _Array] = {}
+    notes: list[str] = []
+    wanted: dict[Member, str] = {}
+    for name, member in members.items():
+        splits = splits_in(name[: -len(_MAT)])
+        if len(splits) == 1 and splits[0] not in wanted.values():
+            wanted[member] = splits[0]
+        else:
+            notes.append(f"left out, as it names no split, or one that is there already: {member.name}")
+    for member, content in archive.contents(wanted):
+        most = max(HARMLESS_BYTES, MOST_RATIO * len(content))
+        try:
+            found = read_mat(content, ("X", "y"), most)
+        except BadMat as error:
+            raise DataError(f"'{member.name}' cannot be read: {error}.") from error
+        images, labels = found.get("X"), found.get("y")
+        if images is None or labels is None or images.ndim != 4 or labels.size != images.shape[3]:
+            raise DataError(f"'{member.name}' is none of SVHN's: expected X, H x W x C x N, and y with N labels.")
+        arrays[f"{wanted[member]}_images"] = images.transpose(3, 0, 1, 2)
+        arrays[f"{wanted[member]}_labels"] = labels.reshape(-1)
+    labelled = [name for name in arrays if name.endswith("labels") and arrays[name].size]
+    lowest, highest = (np.array([end(arrays[name]) for name in labelled]) for end in (np.min, np.max))
+    if labelled and lowest.min() == 1 and highest.max() == 10:
+        notes.append("a label of 10 was taken for 0, as in SVHN")
+        arrays |= {name: np.where(arrays[name] == 10, 0, arrays[name]) for name in labelled}
+    return Published(arrays, notes)
 
 
 def _cifar(archive: Packed, members: Mapping[str, Member], train: list[str], test: str, meta: str) -> dict[str, _Array]:

@@ -56,7 +56,7 @@ def _archive(path: Path, out: Path, *, is_tar: bool) -> None:
 def _published(path: Path, out: Path, *, is_tar: bool) -> None:
     given = arrays_of(Archive(path, is_tar=is_tar))
     assert given is not None
-    check_named(given, out, packed=path.stat().st_size, test_share=0.2)
+    check_named(given.arrays, out, packed=path.stat().st_size, test_share=0.2)
 
 
 def _sniffed(path: Path, _: Path) -> None:
@@ -110,6 +110,7 @@ READERS = {
     "picture": Reader("zip", lambda path, out: _archive(path, out, is_tar=False), 256 * MIB),
     "npz": Reader("npz", lambda path, out: check_arrays(path, out, test_share=0.2), 192 * MIB),
     "idx": Reader("zip", lambda path, out: _published(path, out, is_tar=False), 192 * MIB),
+    "svhn": Reader("zip", lambda path, out: _published(path, out, is_tar=False), 192 * MIB),
     "cifar": Reader("tar", lambda path, out: _published(path, out, is_tar=True), 192 * MIB),
     # in a process of its own: beside its limit there are Python and the libraries
     "parquet": Reader("parquet", _table, (512 + 256) * MIB),
