@@ -7,11 +7,22 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 from starlette.datastructures import QueryParams
 
 from api.errors import Problem
+from api.names import own_name
 from jobs.states import JobState
+from kd_engine.catalog import DATASETS, MODELS
 from kd_engine.strict import nearest
 
 Q = TypeVar("Q", bound="Query")
@@ -118,13 +129,18 @@ class PageQuery(Query):
     page_size: PageSize = DEFAULT_PAGE_SIZE
 
 
+_NAME = "Specs may call it so; of several of one name, the newest is meant. No name of the catalogue."
+
+
 class DatasetQuery(Query):
     """Of POST /datasets."""
 
     upload: str | None = Field(
         None, max_length=40, description="The id of a file that came in parts, in place of a body."
     )
-    name: str = Field("", max_length=200, description="For people; need not be unique.")
+    name: Annotated[str, AfterValidator(lambda name: own_name(name, DATASETS, "data set"))] = Field(
+        "", max_length=200, description=_NAME
+    )
     test: float = Field(
         0.2, gt=0, lt=1, allow_inf_nan=False,
         description="Share of each class to test on, where the file has no splits.",
@@ -153,8 +169,10 @@ class ModelQuery(Query):
     upload: str | None = Field(
         None, max_length=40, description="The id of a file that came in parts, in place of a body."
     )
-    name: str = Field("", max_length=200, description="For people; need not be unique.")
-    dataset: str = Field(max_length=200, description="What the network is for: a data set's name, or the id of yours.")
+    name: Annotated[str, AfterValidator(lambda name: own_name(name, MODELS, "network"))] = Field(
+        "", max_length=200, description=_NAME
+    )
+    dataset: str = Field(max_length=200, description="What the network is for: a data set, by its name or id.")
     height: int | None = Field(None, ge=1, le=1024, description="Of pictures that you sent: as the network takes them.")
     width: int | None = Field(None, ge=1, le=1024, description="As `height`.")
     model: str | None = Field(None, max_length=200, description="Of weights: the network of the catalogue.")

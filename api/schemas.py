@@ -62,6 +62,13 @@ class Links(_View):
         return cls.model_validate(below | {"self": path})
 
 
+class SentName(_View):
+    """What was sent, or kept of a job: its id, and the name that it had when the job was made."""
+
+    id: str
+    name: str
+
+
 class JobSummary(_View):
     """A job in a list."""
 
@@ -84,6 +91,10 @@ class JobSummary(_View):
     detail: str | None = Field(description="More on that, for a person.")
     times: Times
     labels: dict[str, str]
+    names: dict[str, SentName] = Field(
+        description="Of what was sent and the spec asks for, by its place there: `dataset`, `teacher`, "
+        "`teacher/ensemble/0`, `model`. What was sent without a name is left out."
+    )
     links: Links
 
 
@@ -189,6 +200,7 @@ class Resolved(_View):
 
     spec: dict[str, Any]
     warnings: list[SpecWarning]
+    names: dict[str, SentName] = Field(description="Of what was sent: what the names in the body stand for.")
 
 
 class EventView(_View):

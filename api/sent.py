@@ -83,11 +83,11 @@ def _ready(dataset_id: str, repository: Repository, owner: str | None) -> Sent[S
         dataset = repository.dataset(dataset_id, owner)
     except DatasetNotFound as error:
         raise _unusable("dataset_not_found", f"{error}; GET /datasets lists those to use.") from None
-    _check_ready(dataset_id, "data set", dataset.job, "/dataset")
+    _check_ready(dataset.row, "data set", dataset.job, "/dataset")
     return dataset
 
 
-def _check_ready(sent_id: str, what: str, job: Job, pointer: str) -> None:
+def _check_ready(row: SentDataset | SentModel, what: str, job: Job, pointer: str) -> None:
     if job.state is JobState.SUCCEEDED:
         return
     hint = (
@@ -96,7 +96,8 @@ def _check_ready(sent_id: str, what: str, job: Job, pointer: str) -> None:
         else f"its check is {job.state}; wait until it has succeeded (GET /jobs/{job.id}?wait=30)"
     )
     code = "dataset_not_ready" if what == "data set" else "model_not_ready"
-    raise _unusable(code, f"the {what} '{sent_id}' is not ready: {sentence(hint)}", pointer)
+    called = f"'{row.name}' ({row.id})" if row.name else f"'{row.id}'"
+    raise _unusable(code, f"the {what} {called} is not ready: {sentence(hint)}", pointer)
 
 
 def _known(
@@ -152,6 +153,6 @@ def _with_model(entry: Any, pointer: str, find: Callable[[str], Sent[SentModel]]
         sent = find(name)
     except ModelNotFound as error:
         raise _unusable("model_not_found", f"{error}; GET /models lists those to use.", pointer) from None
-    _check_ready(name, "model", sent.job, pointer)
+    _check_ready(sent.row, "model", sent.job, pointer)
     others = {key: value for key, value in entry.items() if key != "model"} if isinstance(entry, dict) else {}
     return others | {"job": sent.job.id, "role": sent.row.role or "model"}

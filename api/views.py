@@ -18,6 +18,7 @@ from api.schemas import (
     ModelView,
     Part,
     Resolved,
+    SentName,
     Times,
     UsageView,
     WaitingFor,
@@ -25,6 +26,7 @@ from api.schemas import (
 from jobs.models import Artifact, Delivery, Job, JobEvent, LogLine, Metric, SentDataset, SentModel, Worker
 from jobs.quota import Quota
 from jobs.repository import Sent, Usage, Waiting
+from jobs.repository.names import Names
 from jobs.states import DeliveryState, JobState
 from kd_engine.schema.warnings import SpecWarning
 from kd_engine.spec import AnySpec, parse_spec, warnings_of
@@ -86,6 +88,7 @@ def _summary(job: Job) -> dict[str, Any]:
         "reason": job.reason,
         "detail": job.end_detail,
         "times": Times(created=job.created_at, queued=job.queued_at, started=job.started_at, finished=job.finished_at),
+        "names": _names(job.names or {}),
         "links": Links.of(job.id),
     }
 
@@ -132,8 +135,12 @@ def model_view(sent: Sent[SentModel]) -> ModelView:
     )
 
 
-def resolved_view(spec: AnySpec) -> Resolved:
-    return Resolved(spec=spec.to_json(), warnings=list(warnings_of(spec)))
+def resolved_view(spec: AnySpec, names: Names) -> Resolved:
+    return Resolved(spec=spec.to_json(), warnings=list(warnings_of(spec)), names=_names(names))
+
+
+def _names(names: Names) -> dict[str, SentName]:
+    return {key: SentName(**named) for key, named in names.items()}
 
 
 def event_view(event: JobEvent) -> EventView:

@@ -72,7 +72,8 @@ class Job(Base):
     carries an older one changes nothing. `last_event` is the number of the newest event. `ran_ms` is how long its ended
     attempts ran; `claimed_at` when the present one began. `stalled_since` is when the trainer of a running job was last
     known to get on, if that is long ago. `end_reason` is for programs of every version; `reason` says it exactly.
-    `warnings` are those of `kd_engine.spec.warnings`; None of a job that an earlier version made.
+    `warnings` are those of `kd_engine.spec.warnings`; None of a job that an earlier version made. `names` are those of
+    what was sent and the spec asks for, as `jobs.repository.names.of_spec` has them.
     """
 
     __tablename__ = "jobs"
@@ -114,6 +115,7 @@ class Job(Base):
     claimed_at: Mapped[datetime | None]
     stalled_since: Mapped[datetime | None]
     warnings: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    names: Mapped[dict[str, Any] | None]
     ran_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     traceparent: Mapped[str | None] = mapped_column(String(55))
@@ -213,7 +215,10 @@ class Artifact(Base):
 
 
 class SentDataset(Base):
-    """A data set that somebody sent. All that is known of it stands with the job that checks it, and its artifacts."""
+    """A data set that somebody sent. All that is known of it stands with the job that checks it, and its artifacts.
+
+    `named_at` is when it got its name, where that was after `created_at`.
+    """
 
     __tablename__ = "datasets"
     prefix: ClassVar[str] = "ds"
@@ -223,6 +228,7 @@ class SentDataset(Base):
     name: Mapped[str] = mapped_column(String(200))
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
     created_at: Mapped[datetime]
+    named_at: Mapped[datetime | None]
 
     __table_args__ = (Index("datasets_owner", "owner", "id"),)
 
@@ -230,7 +236,8 @@ class SentDataset(Base):
 class SentModel(Base):
     """A network that somebody sent, or wants to keep. All that is known of it stands with the job that looked at it.
 
-    `role` is None for what was sent; otherwise it says which network of a training job is kept.
+    `role` is None for what was sent; otherwise it says which network of a training job is kept. `named_at` is when it
+    got its name, where that was after `created_at`.
     """
 
     __tablename__ = "models"
@@ -242,6 +249,7 @@ class SentModel(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
     role: Mapped[str | None] = mapped_column(String(16))
     created_at: Mapped[datetime]
+    named_at: Mapped[datetime | None]
 
     __table_args__ = (Index("models_owner", "owner", "id"),)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ class RunOptions:
         model_file: the network that `model.job` of an evaluation stands for.
         dataset_file: the data set that was sent and checked, of which the spec's `uploaded` speaks.
         upload_file: what was sent, for a check.
+        names: of what was sent, for the reader of reports: by place in the spec its `id` and its `name`.
         resume_from: a checkpoint of the same spec to go on from.
         threads: CPU threads of the whole run; all cores if None.
         memory: bytes that all processes of the run may hold; what the machine has if None.
@@ -36,12 +38,17 @@ class RunOptions:
     model_file: Path | None = None
     dataset_file: Path | None = None
     upload_file: Path | None = None
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     resume_from: Path | None = None
     threads: int | None = None
     memory: int | None = None
     device: str = "auto"
     checkpoint_seconds: float = 30.0
     checkpoint_epochs: int | None = None
+
+    def called(self, place: str, otherwise: str) -> str:
+        """The name of what was sent and stands at this place of the spec; `otherwise` where it has none."""
+        return self.names.get(place, {}).get("name", otherwise)
 
     def to_json(self) -> dict[str, Any]:
         """The options as JSON data, for another process."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from kd_engine.advice import advice
@@ -35,6 +36,7 @@ def publish(
     cache: dict[str, dict[str, Any]],
     spreads: SeedSpreads,
     warnings: Sequence[SpecWarning] = (),
+    sent: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> tuple[str, ...]:
     """Writes weights, report, metrics, curves and logs; returns the names of all artifacts of the run.
 
@@ -42,6 +44,7 @@ def publish(
         cache: for each repeat that used it, what the cache of the teacher's logits was asked and had.
         spreads: how far seeds lie apart, in jobs like this one.
         warnings: what was said of the spec before anything was trained.
+        sent: the names of what was sent, as `RunOptions.names`.
     """
     repeat = _best_repeat(results)
     chosen = {phase: published(results, phase, repeat) for phase in _WEIGHTS if _has(results, phase)}
@@ -52,7 +55,8 @@ def publish(
         for epoch, network in result.snapshots.items():
             names.append(network_file(phase, epoch))
             save_network(network, out_dir / names[-1], _provenance(spec, data, result) | {"epoch": epoch})
-    title = spec.name or f"{spec.student.model} on {spec.dataset_name}"
+    dataset = sent.get("dataset", {}).get("name", spec.dataset_name)
+    title = spec.name or f"{spec.student.model} on {dataset}"
     write_csv(results, out_dir / "metrics.csv")
     draw_curves(results, out_dir / "curves.png", title)
     logs = write_tensorboard(results, out_dir / "tensorboard")
@@ -71,6 +75,7 @@ def publish(
     report = make_report(results, data.classes, repeat, costs, until) | {"teacher_cache": cache}
     report |= advice(spec, report, results, spreads, data.sha256)
     report["warnings"] = [warning.model_dump() for warning in warnings]
+    report["names"] = dict(sent)
     report["duplicates"] = asdict(data.duplicates)
     report["export"], shipped = _ship(spec, data, chosen["student"], out_dir)
     write_atomically(out_dir / "MODEL_CARD.md", model_card(spec, data, report))

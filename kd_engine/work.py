@@ -200,4 +200,4 @@ def _run_in(
     from kd_engine.seed_spread import SeedSpreads
 
     spreads = SeedSpreads(options.cache_dir / "seed-spreads")
-    return publish(spec, data, results, options.out_dir, phases.cache_stats, spreads, warnings)
+    return publish(spec, data, results, options.out_dir, phases.cache_stats, spreads, warnings, options.names)

@@ -86,6 +86,7 @@ class Attempt:
             model_file=given.get("model"),
             dataset_file=self._dataset_file(spec),
             upload_file=self._upload_file(spec),
+            names=self.job.names or {},
             resume_from=self._newest_checkpoint(),
             threads=settings.trainer_threads,
             memory=trainer_memory(settings),

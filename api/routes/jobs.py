@@ -17,18 +17,18 @@ from api.body import RawBody, parse_object
 from api.conditional import IF_MATCH, check_expected, quoted, unchanged
 from api.created import created, created_again, note
 from api.deps import Context, ContextDep
-from api.errors import Problem, invalid_body, invalid_spec
+from api.errors import Problem, invalid_spec
+from api.names import refused, resolve
 from api.openapi import EVALUATION_BODY, SPEC_BODY
 from api.paging import make_token, read_token
 from api.query import JobQuery, ListQuery, SubmitQuery
 from api.schemas import JobPage, JobView, Resolved
-from api.sent import sent_dataset, with_dataset, with_models
 from api.submit import check_data, check_sources, check_webhooks
 from api.views import job_summary, job_view, resolved_view
 from api.watch import wait_for_change
 from jobs.access import Caller
-from jobs.models import Job, SentModel
-from jobs.repository import JobFilter, Sent, Waiting
+from jobs.models import Job
+from jobs.repository import JobFilter, Waiting
 from kd_engine.spec import AnySpec, canonical_hash, parse_spec
 from kd_engine.spec.problems import FieldProblem
 
@@ -191,29 +191,22 @@ def _validate_only(body: dict[str, Any], context: Context, caller: Caller) -> Re
     spec = _checked_spec(body, context, caller)
     with context.database.read() as repository:
         check_sources(spec, repository, caller.sees)
-    return answer(resolved_view(spec.resolved()))
+        spec = spec.resolved()
+        return answer(resolved_view(spec, repository.names_of(spec)))
 
 
 def _checked_spec(body: dict[str, Any], context: Context, caller: Caller) -> AnySpec:
     if (route := _MADE_BY.get(str(body.get("kind")))) is not None:
         message = f"a job of this kind is made by POST {route}, with the file that it is of."
         raise invalid_spec([FieldProblem("/kind", message, "not_posted")])
-    if (dataset_id := sent_dataset(body)) is not None:
-        with context.database.read() as repository:
-            body = with_dataset(body, dataset_id, repository, context.store, caller.sees)
-    body = with_models(body, lambda model_id: _model(model_id, context, caller))
+    body = resolve(body, context, caller)
     try:
         spec = parse_spec(body)
     except ValidationError as error:
-        raise invalid_body(error, body) from None
+        raise refused(error, body, context, caller) from None
     check_data(spec, context.settings)
     check_webhooks(spec, context.settings)
     return spec
-
-
-def _model(model_id: str, context: Context, caller: Caller) -> Sent[SentModel]:
-    with context.database.read() as repository:
-        return repository.model(model_id, caller.sees)
 
 
 def _etag(job: Job, waiting: Waiting | None) -> str:

@@ -13,14 +13,15 @@ from api.answers import answer, problems
 from api.body import RawBody, parse_object
 from api.deps import Context, ContextDep
 from api.errors import Problem, invalid_body
+from api.names import own_name, refused, resolve
 from api.paging import make_token, read_token
 from api.query import ModelQuery, PageQuery
 from api.receive import Received, arriving
 from api.schemas import ModelPage, ModelView
-from api.sent import sent_dataset, with_dataset
 from api.submit import check_data
 from api.views import model_view
 from jobs.access import Caller
+from kd_engine.catalog import MODELS
 from kd_engine.intake.sniff import in_words, sniff
 from kd_engine.spec import NetworkOfJob, RegisterSpec
 
@@ -82,9 +83,7 @@ def _create(query: ModelQuery, received: Received, context: Context, caller: Cal
 def _spec(query: ModelQuery, form: str, sha256: str, context: Context, caller: Caller) -> RegisterSpec:
     size = {key: value for key, value in (("height", query.height), ("width", query.width)) if value is not None}
     body: dict[str, Any] = {"dataset": {"name": query.dataset, **({"params": size} if size else {})}}
-    if (dataset_id := sent_dataset(body)) is not None:
-        with context.database.read() as repository:
-            body = with_dataset(body, dataset_id, repository, context.store, caller.sees)
+    body = resolve(body, context, caller)
     body |= {"kind": "register", "name": query.name, "upload_sha256": sha256, "format": form}
     body |= query.model_dump(exclude_none=True, include={"model", "classes", "mean", "std", "channels"})
     if query.params is not None:
@@ -92,7 +91,7 @@ def _spec(query: ModelQuery, form: str, sha256: str, context: Context, caller: C
     try:
         spec = RegisterSpec.model_validate(body)
     except ValidationError as error:
-        raise invalid_body(error, body) from None
+        raise refused(error, body, context, caller) from None
     check_data(spec, context.settings)
     return spec
 
@@ -133,6 +132,10 @@ def promote_network(request: Request, raw: RawBody, context: ContextDep) -> Resp
     name = body.pop("name", "")
     if not isinstance(name, str) or len(name) > 200:
         raise Problem("malformed_json", "'name' is a text of at most 200 characters.")
+    try:
+        own_name(name, MODELS, "network")
+    except ValueError as error:
+        raise Problem("bad_parameter", f"'name' is '{name}': {error}.") from None
     try:
         asked = NetworkOfJob.model_validate(body)
     except ValidationError as error:

@@ -10,8 +10,9 @@ the attempt's token. No row changed means that somebody else was first. Times co
     attempts.py   what a worker does to a job that it holds
     logs.py       the lines that its trainer wrote
     sweeps.py     lost jobs; who is at work
-    inbox.py      the repository's part for what users send, made of the next two
+    inbox.py      the repository's part for what users send, made of the next three
     sent.py       data sets and networks that were sent
+    names.py      what people call what they sent
     uploads.py    files on their way, and those that came with a job
     usage.py      what an owner has, and may have
     waiting.py    why a queued job waits

@@ -10,9 +10,9 @@ from jobs.artifacts import ArtifactInfo
 from jobs.ids import LOCAL
 from jobs.models import Job, SentDataset, SentModel, Upload
 from jobs.quota import NO_QUOTA, Quota
-from jobs.repository import sent, uploads
+from jobs.repository import names, sent, uploads
 from jobs.repository.sent import Sent
-from kd_engine.spec import CheckSpec, RegisterSpec
+from kd_engine.spec import AnySpec, CheckSpec, RegisterSpec
 
 
 class Inbox:
@@ -76,6 +76,8 @@ class Inbox:
     ) -> tuple[Sent[SentDataset], bool]:
         """A new data set with the queued job that checks it, and True; or that of the same content, and False.
 
+        The latter gets the name that is given now, if one is.
+
         Args:
             upload: the stored file; it is not needed, and not listed, where the owner has sent the same before.
 
@@ -109,6 +111,32 @@ class Inbox:
     def model(self, model_id: str, owner: str | None = None) -> Sent[SentModel]:
         """A model; raises ModelNotFound, also for somebody else's."""
         return sent.get(self._session, SentModel, model_id, owner)
+
+    def dataset_named(self, name: str, owner: str) -> Sent[SentDataset] | None:
+        """The owner's data set of this name, in any of its Unicode spellings; of several, the one named last."""
+        found = names.newest(self._session, SentDataset, owner, name)
+        return None if found is None else Sent(*found)
+
+    def model_named(self, name: str, owner: str) -> Sent[SentModel] | None:
+        """As `dataset_named`."""
+        found = names.newest(self._session, SentModel, owner, name)
+        return None if found is None else Sent(*found)
+
+    def dataset_names(self, owner: str, limit: int) -> list[str]:
+        """Names of the owner's data sets, each once, the newest first."""
+        return names.listed(self._session, SentDataset, owner, limit)
+
+    def model_names(self, owner: str, limit: int) -> list[str]:
+        """As `dataset_names`."""
+        return names.listed(self._session, SentModel, owner, limit)
+
+    def names_of(self, spec: AnySpec) -> names.Names:
+        """The id and the name of each data set and model that was sent and the spec asks for.
+
+        Args:
+            spec: resolved, and known to ask for nothing that its owner may not see.
+        """
+        return names.of_spec(self._session, spec)
 
     def list_datasets(self, owner: str | None, before: str | None = None, limit: int = 50) -> list[Sent[SentDataset]]:
         """Newest first; `before` is the id that the last page ended with."""

@@ -16,7 +16,7 @@ from jobs.errors import KeyReused, WrongState
 from jobs.ids import new_job_id
 from jobs.models import Artifact, IdempotencyKey, Job, JobLabel, Metric, Owner
 from jobs.quota import Quota
-from jobs.repository import edges, uploads, usage
+from jobs.repository import edges, names, uploads, usage
 from jobs.repository.upsert import insert_or_skip
 from jobs.states import EndReason, JobState
 from kd_engine.spec import AnySpec, parse_spec, warnings_of
@@ -71,6 +71,7 @@ def _insert(session: Session, spec: AnySpec, owner: str, retry_of: str | None, n
         "planned_epochs": spec.planned_epochs,
         "retry_of": retry_of,
         "warnings": [warning.model_dump() for warning in warnings_of(spec)],
+        "names": names.of_spec(session, spec) or None,
         "last_event": 1,
         **trace.columns(),
     }

@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from jobs.errors import ArtifactNotFound, JobNotFound
 from jobs.ids import is_job_id
-from jobs.models import Artifact, Job, JobEvent, JobLabel, Metric
+from jobs.models import Artifact, Job, JobEvent, JobLabel, Metric, SentDataset
 from jobs.repository.edges import storable
 from jobs.states import JobState
 from kd_engine.events import PHASES
@@ -81,18 +81,25 @@ def _conditions(filters: JobFilter) -> list[ColumnElement[bool]]:
         for column, value in (
             (Job.state, filters.state),
             (Job.name, filters.name),
-            (Job.dataset, filters.dataset),
             (Job.student, filters.student),
             (Job.owner, filters.owner),
         )
         if value is not None
     ]
+    if filters.dataset is not None:
+        conditions.append(or_(Job.dataset == filters.dataset, Job.dataset.in_(_called(filters.dataset, filters.owner))))
     for key, value in filters.labels.items():
         labelled = select(JobLabel.job_id).where(JobLabel.key == key, JobLabel.value == value)
         conditions.append(Job.id.in_(labelled))
     if filters.created_after is not None:
         conditions.append(Job.created_at > filters.created_after)
     return conditions
+
+
+def _called(name: str, owner: str | None) -> Select[str]:
+    """Ids of the data sets that were sent under this name."""
+    called = select(SentDataset.id).where(SentDataset.name == name)
+    return called if owner is None else called.where(SentDataset.owner == owner)
 
 
 def events(session: Session, job_id: str, after: int, limit: int) -> list[JobEvent]:

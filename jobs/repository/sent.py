@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import delete as delete_from
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from jobs.artifacts import ArtifactInfo
@@ -40,6 +40,8 @@ def create(
     """All of `Repository.create_dataset` and of `Repository.create_model`."""
     same = _same(session, table, spec, owner)
     if same is not None:
+        if spec.name:
+            _name(session, table, same.row, spec.name)
         return same, False
     job = lifecycle.create(session, spec, owner, quota, None, None, {})
     uploads.keep(session, job.id, upload)
@@ -72,6 +74,13 @@ def _same(session: Session, table: type[S], spec: CheckSpec | RegisterSpec, owne
         if _without_words(job.spec) == asked:
             return Sent(row, job)
     return None
+
+
+def _name(session: Session, table: type[S], row: S, name: str) -> None:
+    """Who sends something again means it by the name that it has now, as if it had come just now."""
+    values = {"name": edges.storable(name), "named_at": now()}
+    session.execute(update(table).where(table.id == row.id).values(values))
+    session.refresh(row)
 
 
 def _without_words(spec: dict[str, Any]) -> dict[str, Any]:

@@ -40,9 +40,10 @@ def run_evaluation(
     emit(PhaseStarted(phase="evaluate", repeat=0, epochs=0))
     progress(0, images)
     found = evaluate_file(
-        _given(options.model_file), spec.dataset_name, data, device,
+        _given(options.model_file), options.called("dataset", spec.dataset_name), data, device,
         teacher_file=next(iter(options.teacher_files), None), after_batch=lambda done: progress(done, images),
     )  # fmt: skip
+    found.report.update(dataset=spec.dataset_name, names=dict(options.names))
     emit(PhaseEnded(phase="evaluate", repeat=0, source="given", metrics=found.metrics))
     environment = describe(
         device, torch.get_num_threads(), seed=None, data_sha256=data.sha256,

@@ -5,12 +5,13 @@ After Mitchell et al. 2019, Model Cards for Model Reporting (arXiv:1810.03993), 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kd_engine.data.dataset import Dataset
 from kd_engine.spec import JobSpec
 
+Names = Mapping[str, Mapping[str, str]]
 MOST_CLASSES = 100  # in the table; of more, the worst
 _FORMS = {
     "onnx": "ONNX: float32 images [batch, channels, height, width] with pixels in [0, 1]; normalisation inside",
@@ -24,16 +25,17 @@ def model_card(spec: JobSpec, data: Dataset, report: dict[str, Any]) -> str:
 
     Args:
         spec: settled.
-        report: as `report.make_report` gives it, with its `export`.
+        report: as `report.make_report` gives it, with its `export` and the `names` of what was sent.
     """
     student = report["details"]["student"]
-    name = spec.name or f"{spec.student.model} on {spec.dataset_name}"
+    names: Names = report["names"]
+    name = spec.name or f"{spec.student.model} on {names.get('dataset', {}).get('name', spec.dataset_name)}"
     sections = [
         f"# {_plain(name)}",
         "A small image classifier, trained by knowledge distillation.",
         _what(data, student),
         _files(report["export"]),
-        _training(spec, data, report["seeds"]),
+        _training(spec, data, report["seeds"], names),
         _quality(report),
         _by_class(student["classes"]),
         _limits(data, student),
@@ -78,22 +80,35 @@ def _checked(found: dict[str, Any]) -> str:
     return f"test accuracy {_share(found['test_accuracy'])}; {_points(difference)} points from float32"
 
 
-def _training(spec: JobSpec, data: Dataset, seeds: int) -> str:
-    teacher = spec.teacher.model or ("networks of earlier jobs" if spec.teacher.ensemble else "a network given")
+def _training(spec: JobSpec, data: Dataset, seeds: int, names: Names) -> str:
     losses, ce_weight = spec.objective()
     terms = ", ".join(f"{loss.kind} (weight {loss.weight:g})" for loss in losses)
+    dataset = _sent(names["dataset"]) if "dataset" in names else _code(spec.dataset_name)
     rows = [
-        ("data", f"{_code(spec.dataset_name)}, sha256 `{data.sha256}`"),
+        ("data", f"{dataset}, sha256 `{data.sha256}`"),
         (
             "images",
             f"{len(data.train):,} to train on, {len(data.validation):,} to select by, {len(data.test):,} to test",
         ),
-        ("teacher", _code(teacher)),
+        ("teacher", _teacher(spec, names)),
         ("losses", f"{terms}, cross-entropy (weight {ce_weight:g})"),
         ("epochs", f"{spec.training.epochs}, batches of {spec.training.batch_size}"),
         ("seed", f"{spec.seed}" if seeds == 1 else f"the best of {spec.seed} to {spec.seed + seeds - 1}"),
     ]
     return f"## How it was trained\n\n{_table(('', ''), rows)}"
+
+
+def _teacher(spec: JobSpec, names: Names) -> str:
+    if spec.teacher.model is not None:
+        return _code(spec.teacher.model)
+    given = [_sent(named) for key, named in names.items() if key.startswith("teacher")]
+    what = "networks of earlier jobs" if spec.teacher.ensemble else "a network given"
+    return f"{what}: {', '.join(given)}" if given else what
+
+
+def _sent(named: Mapping[str, str]) -> str:
+    """What was sent, by the name that its owner gave it."""
+    return f"{_plain(named['name'])} ({_code(named['id'])})"
 
 
 def _quality(report: dict[str, Any]) -> str:

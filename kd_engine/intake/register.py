@@ -63,7 +63,8 @@ def run_register(
     check_order(choice.labels_N, choice.best.predicted_N, data.classes, sent.named)
     path = options.out_dir / network_file(ROLE)
     save_network(network, path, {"upload_sha256": spec.upload_sha256, "dataset": spec.dataset.listed_name})
-    found = _measured(path, spec, data, device, lambda done: progress(done, images))
+    called = options.called("dataset", spec.dataset_name)
+    found = _measured(path, called, data, device, lambda done: progress(done, images))
     found.report["registered"] = {
         "format": spec.format,
         "sha256": spec.upload_sha256,
@@ -74,6 +75,7 @@ def run_register(
         "normalisations_tried": choice.to_json() if len(choice.tried) > 1 else [],
         "notes": [*sent.notes, *choice.notes(), *_notes(found.report, len(data.classes))],
     }
+    found.report.update(dataset=spec.dataset_name, names=dict(options.names))
     emit(PhaseEnded(phase="register", repeat=0, source="given", metrics=found.metrics))
     write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
     return path.name, "spec.json", *publish_evaluation(found, options.out_dir)
@@ -109,10 +111,10 @@ def _read(path: Path, spec: RegisterSpec, data: Dataset, options: RunOptions) ->
 
 
 def _measured(
-    path: Path, spec: RegisterSpec, data: Dataset, device: torch.device, after_batch: Callable[[int], None]
+    path: Path, dataset: str, data: Dataset, device: torch.device, after_batch: Callable[[int], None]
 ) -> FileEvaluation:
     try:
-        return evaluate_file(path, spec.dataset.listed_name, data, device, after_batch=after_batch)
+        return evaluate_file(path, dataset, data, device, after_batch=after_batch)
     except DivergedError:
         raise DataError(
             "the network's outputs are not finite (NaN or infinite) for some test images, and are for those of train; "

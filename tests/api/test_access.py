@@ -19,6 +19,7 @@ from jobs.quota import Quota
 from jobs.settings import Settings, SettingsError
 from jobs.states import EndReason
 from tests.api.conftest import SPEC, Service, serving
+from tests.kd_engine.intake.archives import by_class, zipped
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,6 +112,17 @@ def test_a_job_belongs_to_the_owner_of_the_key(keyed: Keyed) -> None:
         listed = {job["id"] for job in keyed.clients[name].get("/jobs?name=mine").json()["jobs"]}
         assert listed == ({job_id} if seen else set())
     assert keyed.clients["bob"].get(f"/jobs/{job_id}").json()["owner"] == "audio"
+
+
+def test_names_are_of_what_the_owner_has_sent(keyed: Keyed, tmp_path: Path) -> None:
+    content = zipped(tmp_path / "a.zip", by_class(3)).read_bytes()
+    sent = keyed.clients["bob"].post("/datasets", content=content, params={"name": "photos"}).json()["id"]
+    for name, told in (("bob", f"'photos' ({sent}) is not ready"), ("ann", "unknown data set"), ("admin", "unknown")):
+        for body in (SPEC | {"dataset": "photos"}, SPEC | {"dataset": "fotos"}):
+            answer = keyed.clients[name].post("/jobs", json=body)
+            assert answer.status_code == 422
+            assert ("you sent" in answer.text) == (name == "bob" and body["dataset"] == "fotos")
+            assert told in answer.text or body["dataset"] == "fotos"
 
 
 @pytest.mark.parametrize(

@@ -41,10 +41,15 @@ def _send(service: Service, content: bytes, **query: Any) -> dict[str, Any]:
 
 
 def ready(
-    service: Service, content: bytes, tmp_path: Path, manifest: dict[str, Any] = MANIFEST, prepared: str = "dataset.tar"
+    service: Service,
+    content: bytes,
+    tmp_path: Path,
+    manifest: dict[str, Any] = MANIFEST,
+    prepared: str = "dataset.tar",
+    **query: str,
 ) -> str:
     """A data set whose check a worker has done."""
-    dataset = _send(service, content)
+    dataset = _send(service, content, **query)
     job_id = dataset["links"]["job"].rpartition("/")[2]
     token = service.start(job_id)
     infos = []

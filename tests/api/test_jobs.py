@@ -30,7 +30,8 @@ def test_validate_only_resolves_and_stores_nothing(client: httpx.Client) -> None
     mark = {"labels": {"test": "validate_only"}}
     answer = client.post("/jobs?validate_only=true", json=SPEC | mark, headers={"Idempotency-Key": "validate-only"})
     assert answer.status_code == 200
-    assert answer.json() == {"spec": JobSpec.model_validate(SPEC | mark).resolved().to_json(), "warnings": []}
+    resolved = JobSpec.model_validate(SPEC | mark).resolved().to_json()
+    assert answer.json() == {"spec": resolved, "warnings": [], "names": {}}
     assert client.get("/jobs?label.test=validate_only").json()["jobs"] == []
     assert client.post("/jobs", json=SPEC, headers={"Idempotency-Key": "validate-only"}).status_code == 201
 

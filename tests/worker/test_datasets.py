@@ -34,7 +34,7 @@ def _send(services: Services, path: Path) -> Sent[SentDataset]:
     services.store.put(path, key)
     upload = ArtifactInfo("upload", "upload", "application/octet-stream", size, sha256, key)
     with services.database.write() as repository:
-        return repository.create_dataset(CheckSpec(kind="check", upload_sha256=sha256), upload)[0]
+        return repository.create_dataset(CheckSpec(kind="check", name="photos", upload_sha256=sha256), upload)[0]
 
 
 def _params(services: Services, dataset: Sent[SentDataset]) -> dict[str, Any]:
@@ -60,6 +60,12 @@ def test_a_data_set_is_checked_and_trained_on(services: Services, submit: Submit
         run_next(services)
         job = look(services, job_id)
         assert (job.state, job.end_detail) == (JobState.SUCCEEDED, "")
+    with services.database.read() as repository:
+        files = {name: content(services.store, repository.artifact(job_id, name).key).decode()
+                 for name in ("report.json", "MODEL_CARD.md")}  # fmt: skip
+    assert json.loads(files["report.json"])["names"] == {"dataset": {"id": dataset.row.id, "name": "photos"}}
+    assert files["MODEL_CARD.md"].startswith("# mlp on photos\n")
+    assert f"| data | photos (`{dataset.row.id}`), sha256" in files["MODEL_CARD.md"]
     [unpacked] = (services.settings.cache_dir / "datasets").iterdir()
     assert sum(path.is_file() for path in unpacked.rglob("*")) == 80
 

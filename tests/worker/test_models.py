@@ -28,7 +28,7 @@ def _send(services: Services, content: bytes, tmp_path: Path) -> Sent[SentModel]
     sha256, size, key = sha256_of(path), path.stat().st_size, "up_1/onnx"
     services.store.put(path, key)
     upload = ArtifactInfo("upload", "upload", "application/octet-stream", size, sha256, key)
-    body = {"kind": "register", "dataset": "digits", "upload_sha256": sha256, "format": "onnx"}
+    body = {"kind": "register", "dataset": "digits", "upload_sha256": sha256, "format": "onnx", "name": "my net"}
     with services.database.write() as repository:
         return repository.create_model(RegisterSpec.model_validate(body), upload)[0]
 
@@ -49,6 +49,8 @@ def test_a_network_is_verified_and_taught_from(services: Services, submit: Submi
     assert accuracy > 0.9
     assert reports[1]["rows"][0]["test_accuracy"]["mean"] == accuracy
     assert reports[2]["test_accuracy"] == accuracy
+    names = {"id": sent.row.id, "name": "my net"}
+    assert [report["names"] for report in reports] == [{}, {"teacher": names}, {"model": names}]
 
 
 def _report(services: Services, job_id: str) -> dict[str, Any]:

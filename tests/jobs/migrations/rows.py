@@ -48,6 +48,8 @@ def _job(state: str) -> dict[str, Any]:
         "stalled_since": _T if state == "running" else None, "end_cause": "stalled" if state == "failed" else None,
         # since 0008
         "warnings": [{"code": "batch_of_one", "pointer": "/training/batch_size", "message": "one"}],
+        # since 0009
+        "names": {"dataset": {"id": f"ds_{1:026d}", "name": "flowers"}},
     }  # fmt: skip
 
 
@@ -101,12 +103,16 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     # since 0003
     "datasets": [
-        {"id": f"ds_{1:026d}", "owner": "local", "name": "flowers", "job_id": job_id("succeeded"), "created_at": _T}
+        {
+            "id": f"ds_{1:026d}", "owner": "local", "name": "flowers", "job_id": job_id("succeeded"), "created_at": _T,
+            # since 0009
+            "named_at": _T,
+        }
     ],
     "models": [
         {
             "id": f"mdl_{1:026d}", "owner": "local", "name": "net", "job_id": job_id("succeeded"), "role": "student",
-            "created_at": _T,
+            "created_at": _T, "named_at": _T,
         }
     ],
     "uploads": [{"id": f"up_{1:026d}", "owner": "local", "created_at": _T, "reserved": 3, "expires_at": _FAR}],

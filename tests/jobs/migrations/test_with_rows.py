@@ -110,7 +110,7 @@ def test_of_a_key_that_two_owners_use_one_goes_back_before_there_were_owners(emp
     engine.dispose()
 
 
-@pytest.mark.parametrize(("wanted", "says"), [("0009", "there are 0001, 0002"), ("base", "no revision 'base'")])
+@pytest.mark.parametrize(("wanted", "says"), [("0999", "there are 0001, 0002"), ("base", "no revision 'base'")])
 def test_there_is_no_way_back_to_what_never_was(database: Database, wanted: str, says: str) -> None:
     with pytest.raises(UnknownRevision, match=says):
         database.take_back(wanted)

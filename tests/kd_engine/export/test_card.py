@@ -46,6 +46,19 @@ def test_a_name_cannot_write_markdown_or_html(finished: Path) -> None:
     assert first.startswith("# &#60;script&#62;alert(1)&#60;/script&#62; &#124; &#42;stars&#42; and a line")
 
 
+def test_what_was_sent_is_called_by_its_name(finished: Path) -> None:
+    names = {
+        "dataset": {"id": "ds_1", "name": "pets | *mine*"},
+        "teacher/ensemble/0": {"id": "mdl_1", "name": "big"},
+    }
+    jobs = [{"job": "job_1"}, {"job": "job_2"}]
+    spec = JobSpec.model_validate(DIGITS | {"teacher": {"ensemble": jobs}}).resolved()
+    card = model_card(spec, data(), _report(finished) | {"names": names})
+    assert card.startswith("# mlp on pets &#124; &#42;mine&#42;\n")
+    assert "| data | pets &#124; &#42;mine&#42; (`ds_1`), sha256" in card
+    assert "| teacher | networks of earlier jobs: big (`mdl_1`) |" in card
+
+
 def test_of_many_classes_the_worst_are_listed(finished: Path) -> None:
     report = _report(finished)
     row = report["details"]["student"]["classes"][0]
