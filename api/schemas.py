@@ -302,6 +302,7 @@ class ArtifactList(_View):
 class CatalogView(_View):
     """Everything that a spec may name, each with the JSON schema of its parameters."""
 
+    tasks: list[dict[str, Any]] = Field(description="What data sets are for, with the metrics of each.")
     datasets: list[dict[str, Any]]
     models: list[dict[str, Any]]
     losses: list[dict[str, Any]]

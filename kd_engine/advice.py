@@ -1,6 +1,6 @@
 """What a job has measured that explains a verdict of no gain, and what to try next.
 
-Shapes: N test images, K classes.
+Shapes: B images in a batch, K classes, R rows that a loss of logits compares, C numbers in each.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from kd_engine.evaluation.logits import SplitLogits
-from kd_engine.report import published
+from kd_engine.losses import Outputs
+from kd_engine.report import published, task_of
 from kd_engine.result import PhaseResult
 from kd_engine.seed_spread import ASSUMED_SPREAD, SeedSpreads, repeats_needed
 from kd_engine.spec import JobSpec, RepeatsUntil
+from kd_engine.tasks.base import Task
 
 _TOO_SURE = 0.95  # mean of the largest probability at T: what is left says next to nothing of the other classes
 _TOO_SOFT = 0.98  # entropy at T over its maximum: every class looks alike
@@ -66,8 +68,8 @@ def advice(
     teacher, alone, student = (published(results, phase, repeat) for phase in ("teacher", "baseline", "student"))
     found = [
         *_one_seed(report, spreads.find(spec, data_sha256), alone, student),
-        *_teacher_no_better(spec, report),
-        *_temperature(spec, teacher.logits),
+        *_teacher_no_better(spec, report, task_of(results)),
+        *_temperature(spec, teacher.logits, task_of(results)),
         *_agreement(alone),
         *_under_trained(spec, student),
         *_few_images(alone, student),
@@ -97,9 +99,9 @@ def _one_seed(
     return [Explanation("one_seed", message, measured, ((("repeats",), "auto"),))]
 
 
-def _teacher_no_better(spec: JobSpec, report: dict[str, Any]) -> list[Explanation]:
+def _teacher_no_better(spec: JobSpec, report: dict[str, Any], task: Task) -> list[Explanation]:
     row = next(row for row in report["differences"] if (row["of"], row["less"]) == ("teacher", "student alone"))
-    gap = row["accuracy"]["mean"]
+    gap = row[task.compared[0]]["mean"]
     if gap > 0:
         return []
     message = (
@@ -111,26 +113,28 @@ def _teacher_no_better(spec: JobSpec, report: dict[str, Any]) -> list[Explanatio
     return [Explanation("teacher_no_better", message, {"teacher_less_alone": gap}, tuple(longer))]
 
 
-def _temperature(spec: JobSpec, logits: SplitLogits) -> list[Explanation]:
+def _temperature(spec: JobSpec, logits: SplitLogits, task: Task) -> list[Explanation]:
     losses, _ = spec.objective()
     at = next((place for place, loss in enumerate(losses) if hasattr(loss, "temperature")), None)
     if at is None:
         return []
     asked: float = losses[at].temperature  # type: ignore[attr-defined]
-    sure, soft = _sharpness(logits, asked)
+    sure, soft = _sharpness(logits, task, asked)
     measured: dict[str, float | int | str | None] = {
         "temperature": asked, "mean_largest_probability": sure, "relative_entropy": soft
     }  # fmt: skip
     path = ("losses", at, "temperature")
     if sure > _TOO_SURE:
-        warmer = next((t for t in _TEMPERATURES if t > asked and _sharpness(logits, t)[0] < 0.8), _TEMPERATURES[-1])
+        warmer = next(
+            (t for t in _TEMPERATURES if t > asked and _sharpness(logits, task, t)[0] < 0.8), _TEMPERATURES[-1]
+        )
         message = (
             f"At T = {asked:g} the teacher gives its first class {sure:.3f} on average: its targets are little more "
             f"than labels. T = {warmer:g} shows what it thinks of the others."
         )
         return [Explanation("teacher_too_sure", message, measured, ((path, warmer),) if warmer > asked else ())]
     if soft > _TOO_SOFT:
-        colder = [t for t in _TEMPERATURES if t < asked and _sharpness(logits, t)[1] < 0.9]
+        colder = [t for t in _TEMPERATURES if t < asked and _sharpness(logits, task, t)[1] < 0.9]
         message = (
             f"At T = {asked:g} the teacher's targets are all but even over the classes ({soft:.3f} of the largest "
             "entropy): there is little in them to learn."
@@ -140,18 +144,19 @@ def _temperature(spec: JobSpec, logits: SplitLogits) -> list[Explanation]:
 
 
 @torch.inference_mode()
-def _sharpness(logits: SplitLogits, temperature: float) -> tuple[float, float]:
+def _sharpness(logits: SplitLogits, task: Task, temperature: float) -> tuple[float, float]:
     """Of the teacher's softened answers on the test images: the mean of the largest probability, and the mean entropy
     over the largest there could be.
     """
-    largest, entropy, classes = 0.0, 0.0, 2
+    largest, entropy, rows, numbers = 0.0, 0.0, 0, 2
     for start in logits.starts():
-        log_p_NK: Tensor = (logits.batch(start).double() / temperature).log_softmax(dim=1)
-        classes = log_p_NK.shape[1]
-        largest += float(log_p_NK.amax(dim=1).exp().sum())
-        entropy -= float((log_p_NK.exp() * log_p_NK).sum())
-    images = len(logits.split)
-    return largest / images, entropy / images / math.log(classes)
+        logits_BK = logits.batch(start)
+        answers, _ = task.rows(Outputs(logits_BK), logits.split.labels_N[start : start + len(logits_BK)])
+        log_p_RC: Tensor = (answers.logits_BK.double() / temperature).log_softmax(dim=1)
+        rows, numbers = rows + len(log_p_RC), log_p_RC.shape[1]
+        largest += float(log_p_RC.amax(dim=1).exp().sum())
+        entropy -= float((log_p_RC.exp() * log_p_RC).sum())
+    return largest / rows, entropy / rows / math.log(numbers)
 
 
 def _agreement(alone: PhaseResult) -> list[Explanation]:
@@ -178,7 +183,7 @@ def _under_trained(spec: JobSpec, student: PhaseResult) -> list[Explanation]:
 
 
 def _few_images(alone: PhaseResult, student: PhaseResult) -> list[Explanation]:
-    images, half = len(student.outcomes.correct), 1.96 * _error_of_images(alone, student)
+    images, half = len(student.logits.split), 1.96 * _error_of_images(alone, student)
     if half <= _SHARP:
         return []
     enough = math.ceil(images * (half / _SHARP) ** 2)
@@ -191,9 +196,7 @@ def _few_images(alone: PhaseResult, student: PhaseResult) -> list[Explanation]:
 
 def _error_of_images(alone: PhaseResult, student: PhaseResult) -> float:
     """Standard error of the difference over test images, as one seed shows it."""
-    difference_N = student.outcomes.correct.double() - alone.outcomes.correct.double()
-    images = len(difference_N) + 2  # as in statistics.of_paired_difference
-    return math.sqrt((float((difference_N**2).sum()) + 1) / images / images)
+    return student.scores.error_over_images(alone.scores)
 
 
 def _otherwise(spec: JobSpec, report: dict[str, Any]) -> list[tuple[tuple[str | int, ...], Any]]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from kd_engine.build import build_network
 from kd_engine.catalog import MODELS
+from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
 from kd_engine.data.normalisation import Normalisation
 from kd_engine.errors import DataError
 from kd_engine.features import FeatureTap
@@ -43,6 +44,7 @@ class Architecture:
             what was made elsewhere, `onnx` or `logits` (`models.foreign`).
         shape: channels, height, width of an image.
         mean, std: normalisation of pixels in [0, 1].
+        task: a row of the catalogue: what the answers mean.
     """
 
     model: str
@@ -51,9 +53,10 @@ class Architecture:
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    task: str = IMAGE_CLASSIFICATION
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        data = {
             "model": self.model,
             "params": self.params,
             "shape": list(self.shape),
@@ -61,6 +64,8 @@ class Architecture:
             "mean": list(self.mean),
             "std": list(self.std),
         }
+        # files of the first task stay what they were before there were others
+        return data if self.task == IMAGE_CLASSIFICATION else data | {"task": self.task}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Architecture:
@@ -71,6 +76,7 @@ class Architecture:
             classes=tuple(data["classes"]),
             mean=tuple(data["mean"]),
             std=tuple(data["std"]),
+            task=data.get("task", IMAGE_CLASSIFICATION),
         )
 
 
@@ -172,6 +178,7 @@ def ensemble(members: Sequence[Network]) -> Network:
         classes=first.classes,
         mean=(0.0,) * first.shape[0],
         std=(1.0,) * first.shape[0],
+        task=first.task,
     )
     return Network(whole, Ensemble(Part(one.module, one.architecture.mean, one.architecture.std) for one in members))
 

@@ -1,6 +1,6 @@
-"""What a network in training minimises: ce_weight * CE + sum of weight * loss(student, teacher).
+"""What a network in training minimises: ce_weight * the task's own loss + sum of weight * loss(student, teacher).
 
-Shapes: B images in the batch, K classes.
+Shapes: B images in the batch, K classes, R rows that a loss of logits compares.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from kd_engine.cached_teacher import CachedTeacher
 from kd_engine.compiled import Compiler
@@ -21,6 +20,7 @@ from kd_engine.distributed import ALONE, World
 from kd_engine.errors import InvalidSpecError
 from kd_engine.losses import Loss, Outputs, Sizes
 from kd_engine.network import Network
+from kd_engine.tasks import load_task
 
 
 class _Compared(NamedTuple):
@@ -33,9 +33,9 @@ class _Compared(NamedTuple):
 
 
 class Objective:
-    """The weighted sum of cross-entropy and the distillation terms; a context manager that removes its feature taps.
+    """The weighted sum of the labels' loss and the distillation terms; a context manager that removes its feature taps.
 
-    Without losses it is cross-entropy alone and needs neither teacher nor train split. The teacher is frozen here: eval
+    Without losses it is the labels' alone and needs neither teacher nor train split. The teacher is frozen here: eval
     mode, no gradients; what computes is a copy with its BatchNorms folded (compiled, where there is a `compiler`), or
     the cache of its logits. What a loss learns or remembers is drawn from torch's global generator, on the network's
     device.
@@ -58,6 +58,7 @@ class Objective:
         world: World = ALONE,
     ) -> None:
         self._network, self._world = network, world
+        self._task = load_task(network.architecture.task)
         self._ce_weight = ce_weight
         self._label_smoothing = label_smoothing
         self._losses = losses
@@ -94,7 +95,7 @@ class Objective:
             student = self._network.outputs(batch.images_BCHW, self._tap)
         terms = {}
         if self._ce_weight > 0:
-            hard = _hard(student.logits_BK, batch, self._label_smoothing)
+            hard = self._task.supervised_loss(student.logits_BK, batch, self._label_smoothing)
             terms["ce"] = self._ce_weight * _share_of_mean(hard, batch)
         if self._losses:
             teacher = self._teach(batch.images_BCHW) if self._cache is None else Outputs(self._cache.logits(batch))
@@ -118,7 +119,12 @@ class Objective:
         if key in self._modules:
             value: Tensor = self._modules[key](*compared)
             return value
-        return self._losses[position](compared.student, compared.teacher, compared.labels_B)
+        loss = self._losses[position]
+        if loss.uses_features:
+            return loss(compared.student, compared.teacher, compared.labels_B)
+        student, right_R = self._task.rows(compared.student, compared.labels_B)
+        teacher, _ = self._task.rows(compared.teacher, compared.labels_B)
+        return loss(student, teacher, right_R)
 
     def _of_all(self, own: _Compared, batch: Batch) -> _Compared:
         """What the losses that relate images to each other are shown: the parts of all processes."""
@@ -164,17 +170,6 @@ class Objective:
         for tap in (self._tap, self._teacher_tap):
             if tap is not None:
                 tap.__exit__(kind, error, at)
-
-
-def _hard(logits_BK: Tensor, batch: Batch, smoothing: float) -> Tensor:
-    """Cross-entropy with the labels; of mixed images with both labels, each by its share."""
-    if batch.mixed is None:
-        return cross_entropy(logits_BK, batch.labels_B, label_smoothing=smoothing)
-    own_B, partners_B = (
-        cross_entropy(logits_BK, labels_B, reduction="none", label_smoothing=smoothing)
-        for labels_B in (batch.labels_B, batch.mixed.partner_labels_B)
-    )
-    return partners_B.lerp(own_B, batch.mixed.share_B).mean()
 
 
 def _share_of_mean(mean: Tensor, batch: Batch) -> Tensor:

@@ -16,9 +16,7 @@ from kd_engine.data.dataset import Dataset
 from kd_engine.device import training_dtype
 from kd_engine.distributed import ALONE, World
 from kd_engine.errors import DataError, EngineError
-from kd_engine.evaluate import evaluate
 from kd_engine.evaluation.logits import SplitLogits
-from kd_engine.evaluation.outcomes import Outcomes, look
 from kd_engine.events import CheckpointSaved, Event, Phase, PhaseEnded, PhaseStarted
 from kd_engine.models.weights import WeightsFolder
 from kd_engine.network import Architecture, Network, build
@@ -30,6 +28,8 @@ from kd_engine.result import PhaseResult, Source
 from kd_engine.signs import sign
 from kd_engine.spec import JobSpec, RepeatsUntil, StudentSpec, TeacherSpec, TrainingSpec, alone_hash, teacher_hash
 from kd_engine.streams import seeded
+from kd_engine.tasks import load_task
+from kd_engine.tasks.evaluate import score, validate
 from kd_engine.teacher import load_given_teacher
 from kd_engine.trained import Trained, TrainedCache
 from kd_engine.trainer import Trainer
@@ -63,6 +63,7 @@ class Phases:
     ) -> None:
         self._world = world
         self._spec, self._data, self._device, self._options = spec, data, device, options
+        self._task = load_task(data.task)
         self._emit, self._should_stop = emit, should_stop
         self._teachers = TrainedCache(options.cache_dir / "teachers")
         self._students_alone = TrainedCache(options.cache_dir / "students-alone")
@@ -285,13 +286,14 @@ class Phases:
         """Freezes the network and measures it: validation, and the test split this once."""
         trainable = sum(number.numel() for number in network.module.parameters() if number.requires_grad)
         network.freeze()
-        val = evaluate(network, self._data.validation, self._world)
+        val = validate(network, self._data.validation, self._task, self._world)
         is_teacher = item.phase == "teacher"
         logits = SplitLogits(network, self._data.test, keep=is_teacher)
-        outcomes, measured = look(logits, None if is_teacher else self._teacher_result(item.repeat).logits)
-        metrics = {"val_accuracy": val.accuracy, "val_loss": val.loss, **measured, **extra}
+        teacher = None if is_teacher else self._teacher_result(item.repeat).logits
+        scores, measured = score(logits, self._task, teacher)
+        metrics = {**{f"val_{name}": value for name, value in val.items()}, **measured, **extra}
         return PhaseResult(
-            item.phase, item.repeat, seed, source, network, metrics, outcomes, logits,
+            item.phase, item.repeat, seed, source, network, metrics, scores, logits,
             trainable if source == "trained" else None, series, snapshots,
         )  # fmt: skip
 
@@ -309,7 +311,8 @@ class Phases:
         dataset = self._spec.dataset
         assert dataset.mean is not None, "the spec is resolved"
         assert dataset.std is not None, "the spec is resolved"
-        return Architecture(model, params, self._data.shape, self._data.classes, dataset.mean, dataset.std)
+        data = self._data
+        return Architecture(model, params, data.shape, data.classes, dataset.mean, dataset.std, data.task)
 
     def _teacher_of(self, repeat: int) -> TeacherSpec:
         teacher = self._spec.teacher
@@ -349,7 +352,7 @@ class Phases:
         snapshots = {int(epoch): self._with_state(network, state) for epoch, state in kept["snapshots"].items()}
         return PhaseResult(
             kept["phase"], kept["repeat"], kept["seed"], kept["source"], network, kept["metrics"],
-            Outcomes.from_tree(kept["outcomes"], self._data.test.labels_N),
+            self._task.restored(kept["outcomes"], self._data.test.labels_N),
             SplitLogits(network, self._data.test, keep=kept["phase"] == "teacher"), kept["trainable"], kept["series"],
             snapshots,
         )  # fmt: skip

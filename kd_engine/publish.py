@@ -12,12 +12,11 @@ from kd_engine.advice import advice
 from kd_engine.curves import draw_curves, write_csv, write_tensorboard
 from kd_engine.data.dataset import Dataset
 from kd_engine.evaluation.cost import cost_of
-from kd_engine.evaluation.picture import MOST_CLASSES_DRAWN, draw_confusion
 from kd_engine.events import Phase
 from kd_engine.export.card import model_card
 from kd_engine.files import write_atomically
 from kd_engine.network import save_network
-from kd_engine.report import NAMES, make_report, published
+from kd_engine.report import NAMES, make_report, published, task_of
 from kd_engine.report_file import report_text
 from kd_engine.result import PhaseResult
 from kd_engine.schema.warnings import SpecWarning
@@ -61,11 +60,10 @@ def publish(
     draw_curves(results, out_dir / "curves.png", title)
     logs = write_tensorboard(results, out_dir / "tensorboard")
     names += ["metrics.csv", "curves.png", *(str(log.relative_to(out_dir)) for log in logs)]
-    if len(data.classes) <= MOST_CLASSES_DRAWN:
-        draw_confusion(
-            chosen["student"].outcomes, data.classes, out_dir / "confusion.png", f"{NAMES['student']}: {title}"
-        )
-        names.append("confusion.png")
+    about = f"{NAMES['student']}: {title}"
+    for name, draw in task_of(results).figures(chosen["student"].scores, data.classes, about):
+        write_atomically(out_dir / name, draw())
+        names.append(name)
     # last of all, when nothing else wants the cores
     costs = {
         phase: cost_of(result.network, data.test.images_NCHW, (out_dir / _WEIGHTS[phase]).stat().st_size)
@@ -89,7 +87,7 @@ def _ship(spec: JobSpec, data: Dataset, student: PhaseResult, out_dir: Path) -> 
         return {}, []
     from kd_engine.export.ship import ship  # only now: exporters take a second to import
 
-    return ship(student.network, student.outcomes.correct, data, spec.export, out_dir)
+    return ship(student.network, student.scores, data, spec.export, out_dir)
 
 
 def _has(results: list[PhaseResult], phase: Phase) -> bool:
@@ -99,7 +97,7 @@ def _has(results: list[PhaseResult], phase: Phase) -> bool:
 def _best_repeat(results: list[PhaseResult]) -> int:
     """The repeat whose distilled student does best on the validation split; the first of equals."""
     students = [result for result in results if result.phase == "student"]
-    return max(students, key=lambda result: (result.metrics["val_accuracy"], -result.metrics["val_loss"])).repeat
+    return max(students, key=lambda result: task_of(results).rank(result.metrics)).repeat
 
 
 def _provenance(spec: JobSpec, data: Dataset, result: PhaseResult) -> dict[str, Any]:

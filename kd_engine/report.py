@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from kd_engine.evaluation.cost import Cost
 from kd_engine.evaluation.details import network_details
-from kd_engine.evaluation.outcomes import Outcomes
 from kd_engine.events import PHASES, Phase
 from kd_engine.looks import Look, confidences
 from kd_engine.result import PhaseResult
@@ -19,11 +15,9 @@ from kd_engine.statistics import (
     CONFIDENCE,
     ONE_SEED,
     Estimate,
-    of_accuracies,
-    of_accuracy_differences,
-    of_calibration_differences,
-    of_mean_differences,
 )
+from kd_engine.tasks import load_task
+from kd_engine.tasks.base import Scores, Task
 
 NAMES: dict[Phase, str] = {"teacher": "teacher", "baseline": "student alone", "student": "distilled"}
 # first less second
@@ -78,13 +72,14 @@ def make_report(
     found = {phase: of_phase for phase in PHASES if (of_phase := _of(results, phase))}
     pairs = [pair for pair in _DIFFERENCES if set(pair) <= set(found)]
     differences = {pair: _differences(*(found[phase] for phase in pair)) for pair in pairs}
+    task = task_of(results)
     main = differences.get(("student", "baseline"))
     verdict = verdict_of(results, until)
     return {
         **verdict.to_json(),
-        "summary": _summary(verdict, differences),
+        "summary": _summary(verdict, differences, task),
         "rows": [_row(phase, of_phase) for phase, of_phase in found.items()],
-        "difference": None if main is None else main["accuracy"].to_json(),
+        "difference": None if main is None else main[task.compared[0]].to_json(),
         "differences": [_difference_row(pair, measured) for pair, measured in differences.items()],
         "seeds": len(found["student"]),
         "looks": [] if until is None else [one.to_json() for one in looks_at(results, until)],
@@ -92,6 +87,11 @@ def make_report(
         "classes": list(classes),
         "published_repeat": published_repeat,
     }
+
+
+def task_of(results: list[PhaseResult]) -> Task:
+    """The task of a job's networks."""
+    return load_task(results[0].network.architecture.task)
 
 
 def published(results: list[PhaseResult], phase: Phase, repeat: int) -> PhaseResult:
@@ -140,15 +140,16 @@ def _of(results: list[PhaseResult], phase: Phase) -> list[PhaseResult]:
 
 
 def _gain(students: list[PhaseResult], alone: list[PhaseResult], confidence: float) -> Estimate:
-    return of_accuracy_differences(_correct(students), _correct(alone), confidence)
+    return _stacked(students).less(_stacked(alone), task_of(students).compared[0], confidence)
 
 
-def _correct(found: list[PhaseResult]) -> Tensor:
-    return torch.stack([result.outcomes.correct for result in found])
+def _stacked(found: list[PhaseResult]) -> Scores:
+    scores = [result.scores for result in found]
+    return type(scores[0]).stacked(scores)
 
 
 def _row(phase: Phase, found: list[PhaseResult]) -> dict[str, Any]:
-    first = found[0]
+    first, task = found[0], task_of(found)
     return {
         "network": NAMES[phase],
         "phase": phase,
@@ -156,7 +157,7 @@ def _row(phase: Phase, found: list[PhaseResult]) -> dict[str, Any]:
         "parameters": first.network.parameters,
         "source": first.source,
         "seeds": len(found),
-        "test_accuracy": of_accuracies(_correct(found)).to_json(),
+        task.metrics[0].key("test"): _stacked(found).estimate(task.compared[0]).to_json(),
         "runs": [
             {"repeat": result.repeat, "seed": result.seed, "source": result.source, **result.metrics}
             for result in found
@@ -165,7 +166,7 @@ def _row(phase: Phase, found: list[PhaseResult]) -> dict[str, Any]:
 
 
 def _details(result: PhaseResult, cost: Cost) -> dict[str, Any]:
-    measured = network_details(result.network, result.outcomes, result.metrics, cost, result.trainable)
+    measured = network_details(result.network, result.scores, result.metrics, cost, result.trainable)
     return {"network": NAMES[result.phase], "repeat": result.repeat, **measured}
 
 
@@ -181,54 +182,45 @@ def _differences(first: list[PhaseResult], second: list[PhaseResult]) -> _Differ
     """
     repeats = sorted({result.repeat for result in (*first, *second)})
     one, other = (
-        _stacked([published(found, found[0].phase, repeat).outcomes for repeat in repeats]) for found in (first, second)
+        _stacked([published(found, found[0].phase, repeat) for repeat in repeats]) for found in (first, second)
     )
-    return {
-        "accuracy": of_accuracy_differences(one.correct, other.correct),
-        "nll": of_mean_differences(one.nll_N, other.nll_N),
-        "ece": of_calibration_differences((one.confidence_N, one.correct), (other.confidence_N, other.correct)),
-    }
+    return {name: one.less(other, name) for name in task_of(first).compared}
 
 
-def _stacked(outcomes: list[Outcomes]) -> Outcomes:
-    """Of several networks on the same images, `[R, N]` each."""
-    fields = ("labels_N", "predicted_N", "nll_N", "confidence_N")
-    return Outcomes(*(torch.stack([getattr(one, field) for one in outcomes]) for field in fields))
-
-
-def _summary(verdict: Verdict, differences: dict[tuple[Phase, Phase], _Differences]) -> str:
+def _summary(verdict: Verdict, differences: dict[tuple[Phase, Phase], _Differences], task: Task) -> str:
     if verdict.word == "not measured":
         return "The student was not trained alone (baseline: false), so nobody knows whether distillation helped."
-    gain = differences["student", "baseline"]["accuracy"]
-    sentences = [_first_sentence(verdict, gain)]
+    main, label = task.compared[0], task.metrics[0].label
+    gain = differences["student", "baseline"][main]
+    sentences = [_first_sentence(verdict, gain, label)]
     if _contradicts(verdict, gain):
         assert verdict.confidence is not None, "it was decided by an interval"
         sentences.append(
             f"After so few of the seeds that were allowed a word needs the {100 * verdict.confidence:.4g} % interval, "
             "and that one holds 0: whoever looks again and again finds a difference in the end."
         )
-    teacher = differences["teacher", "baseline"]["accuracy"]
+    teacher = differences["teacher", "baseline"][main]
     if teacher.mean < 0:
         unsure = "" if teacher.interval[1] < 0 else " may be by chance, but"
         sentences.append(
-            f"The teacher is worse than the student alone: teacher less alone is {_points(teacher)}; that{unsure} "
-            "leaves little to learn from it."
+            "The teacher is worse than the student alone: teacher less alone is "
+            f"{_points(teacher, label)}; that{unsure} leaves little to learn from it."
         )
     return " ".join(sentences)
 
 
-def _first_sentence(verdict: Verdict, gain: Estimate) -> str:
+def _first_sentence(verdict: Verdict, gain: Estimate, label: str) -> str:
     if verdict.why == "one_seed":
         return (
             f"One seed is no evidence that distillation helped or hurt: on these images distilled less alone was "
-            f"{_points(gain)}, and how much another seed would have changed it was not measured."
+            f"{_points(gain, label)}, and how much another seed would have changed it was not measured."
         )
     words = {
         "helped": "Distillation helped",
         "hurt": "Distillation hurt",
         "no evidence": "There is no evidence that distillation helped or hurt",
     }[verdict.word]
-    return f"{words}: distilled less alone is {_points(gain)}."
+    return f"{words}: distilled less alone is {_points(gain, label)}."
 
 
 def _contradicts(verdict: Verdict, gain: Estimate) -> bool:
@@ -236,9 +228,9 @@ def _contradicts(verdict: Verdict, gain: Estimate) -> bool:
     return verdict.word == "no evidence" and gain.kind != ONE_SEED and not gain.interval[0] <= 0 <= gain.interval[1]
 
 
-def _points(difference: Estimate) -> str:
+def _points(difference: Estimate, label: str) -> str:
     low, high = (100 * bound for bound in difference.interval)
     return (
-        f"{100 * difference.mean:+.2f} points of test accuracy "
+        f"{100 * difference.mean:+.2f} points of test {label} "
         f"(95 % interval {low:+.2f} to {high:+.2f}, over {difference.kind})"
     )

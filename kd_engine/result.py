@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kd_engine.evaluation.logits import SplitLogits
-from kd_engine.evaluation.outcomes import Outcomes
 from kd_engine.events import Phase
 from kd_engine.network import Network
+from kd_engine.tasks.base import Scores
 
 Source = Literal["trained", "cache", "given"]
 
@@ -19,9 +19,9 @@ class PhaseResult:
 
     Attributes:
         network: with the weights that count, frozen.
-        metrics: `val_accuracy`, `val_loss`, those of `evaluation.outcomes.look` on the test split; `best_epoch` where
+        metrics: `val_accuracy`, `val_loss`, those of `tasks.evaluate.score` on the test split; `best_epoch` where
             it was trained here.
-        outcomes: what it said of each test image.
+        scores: what it said of each test image.
         logits: its outputs on the test split, for others to be compared with; a teacher's are kept in memory.
         trainable: how many parameters were trained; None when the network was not trained here.
         series: metrics of each epoch; empty when the network was given.
@@ -34,7 +34,7 @@ class PhaseResult:
     source: Source
     network: Network
     metrics: dict[str, float]
-    outcomes: Outcomes
+    scores: Scores
     logits: SplitLogits
     trainable: int | None
     series: list[dict[str, float]]
@@ -50,7 +50,7 @@ class PhaseResult:
             "architecture": self.network.architecture.to_json(),
             "module": dict(self.network.module.state_dict()),
             "metrics": self.metrics,
-            "outcomes": self.outcomes.to_tree(),
+            "outcomes": self.scores.to_tree(),
             "trainable": self.trainable,
             "series": self.series,
             "snapshots": {str(epoch): dict(network.module.state_dict()) for epoch, network in self.snapshots.items()},

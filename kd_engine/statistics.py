@@ -90,7 +90,7 @@ def of_calibration_differences(
     """Calibration error of the first networks less that of the second, seed by seed, on the same images.
 
     Args:
-        first, second: confidence and correctness, `[R, N]`, as for `measures.calibration_error`.
+        first, second: confidence and correctness, `[R, N]`, as for `calibration_error`.
 
     The images' part is 1.96 bootstrap standard errors (Efron and Tibshirani 1993, chapter 13), all networks drawn with
     the same images. The interval is about the error as measured with so many images: that of a well calibrated network

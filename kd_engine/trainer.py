@@ -19,12 +19,13 @@ from kd_engine.data.dataset import Dataset
 from kd_engine.data.loader import Batch, batches
 from kd_engine.distributed import ALONE, World
 from kd_engine.errors import DivergedError
-from kd_engine.evaluate import evaluate
 from kd_engine.network import Network
 from kd_engine.objective import Objective
 from kd_engine.signs import sign
 from kd_engine.spec import TrainingSpec
 from kd_engine.streams import generator, stream
+from kd_engine.tasks import load_task
+from kd_engine.tasks.evaluate import validate
 
 
 class Watcher(Protocol):
@@ -40,9 +41,16 @@ class Best:
     """The weights to keep, and how they did on the validation split."""
 
     epoch: int
-    val_accuracy: float
-    val_loss: float
+    metrics: dict[str, float]
     state: dict[str, Tensor]
+
+    def to_tree(self) -> dict[str, Any]:
+        """As a checkpoint's tree."""
+        return {"epoch": self.epoch, **self.metrics, "state": self.state}
+
+    @classmethod
+    def from_tree(cls, tree: dict[str, Any]) -> Best:
+        return cls(tree["epoch"], {key: tree[key] for key in tree if key.startswith("val_")}, tree["state"])
 
 
 @dataclass
@@ -73,6 +81,7 @@ class Trainer:
     snapshots: dict[int, dict[str, Tensor]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._task = load_task(self.network.architecture.task)
         self.optimizer = self.recipe.optimizer.build(self._groups())
         self._average = Average(self.network, self.recipe.ema) if self.recipe.ema else None
         images, size = len(self.data.train), self.recipe.batch_size
@@ -182,11 +191,11 @@ class Trainer:
             raise self._diverged({})
         rate = self.optimizer.param_groups[0]["lr"]
         seen_here = self._seen * steps / self.steps
-        val = evaluate(self._counting, self.data.validation, self.world)
+        val = validate(self._counting, self.data.validation, self._task, self.world)
+        looked = {f"val_{name}": val[name] for name in sorted(val, key=lambda name: name != "loss")}
         metrics = {
             "train_loss": float(self._loss_sum) / max(self._seen, 1),
-            "val_loss": val.loss,
-            "val_accuracy": val.accuracy,
+            **looked,
             "lr": rate,
             "seconds": seconds,
             "images_per_second": seen_here / max(seconds, 1e-9),
@@ -194,7 +203,7 @@ class Trainer:
         self.epoch, self.step = self.epoch + 1, 0
         self._loss_sum, self._seen = torch.zeros_like(self._loss_sum), 0
         self.series.append(metrics)
-        self._keep(val.accuracy, val.loss)
+        self._keep(looked)
         if self.epoch in self.recipe.snapshots:
             self.snapshots[self.epoch] = self._state()
         self.watcher.after_epoch(self, metrics)
@@ -204,10 +213,10 @@ class Trainer:
         """The network whose weights count: the moving average, where there is one."""
         return self.network if self._average is None else self._average.network
 
-    def _keep(self, accuracy: float, loss: float) -> None:
-        better = self.best is None or (accuracy, -loss) > (self.best.val_accuracy, -self.best.val_loss)
+    def _keep(self, looked: dict[str, float]) -> None:
+        better = self.best is None or self._task.rank(looked) > self._task.rank(self.best.metrics)
         if better or self.recipe.keep == "last":
-            self.best = Best(self.epoch, accuracy, loss, self._state())
+            self.best = Best(self.epoch, looked, self._state())
 
     def _state(self) -> dict[str, Tensor]:
         """A copy of the weights that count now."""
@@ -254,7 +263,7 @@ class Trainer:
             "objective": self.objective.state(),
             "average": None if self._average is None else dict(self._average.network.module.state_dict()),
             "random": self.world.collect(_random_state(self.data.train.images_NCHW.device)),
-            "best": None if best is None else dict(vars(best)),
+            "best": None if best is None else best.to_tree(),
             "snapshots": {str(epoch): state for epoch, state in self.snapshots.items()},
         }
 
@@ -269,7 +278,7 @@ class Trainer:
         if self._average is not None:
             self._average.network.module.load_state_dict(tree["average"])
         self._random_state = tree["random"][self.world.rank] if self.step > 0 else None
-        self.best = None if tree["best"] is None else Best(**tree["best"])
+        self.best = None if tree["best"] is None else Best.from_tree(tree["best"])
         self.snapshots = {int(epoch): state for epoch, state in tree["snapshots"].items()}
 
 

@@ -1,4 +1,4 @@
-"""Which models, data sets, losses, optimisers, schedules and augmentations exist, with their parameters. No torch."""
+"""Which tasks, models, data sets, losses, optimisers, schedules and augmentations exist, with parameters. No torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from kd_engine.augmentations import AUGMENTATIONS
 from kd_engine.catalog.dataset_params import DatasetParams, Facts
 from kd_engine.catalog.datasets import DATASETS, PREPARED, UNPACKED, UPLOADED, DatasetRow
 from kd_engine.catalog.models import MODELS, TIMM, ModelParams, ModelRow
+from kd_engine.catalog.tasks import TASKS, TaskRow
 from kd_engine.losses import LOSSES
 from kd_engine.optimizers import OPTIMIZERS
 from kd_engine.schedules import SCHEDULES
@@ -17,6 +18,7 @@ __all__ = [
     "DATASETS",
     "MODELS",
     "PREPARED",
+    "TASKS",
     "TIMM",
     "UNPACKED",
     "UPLOADED",
@@ -25,6 +27,7 @@ __all__ = [
     "Facts",
     "ModelParams",
     "ModelRow",
+    "TaskRow",
     "catalog",
 ]
 
@@ -32,6 +35,7 @@ __all__ = [
 def catalog() -> dict[str, list[dict[str, Any]]]:
     """Everything a spec may name, each with the JSON schema of its parameters."""
     return {
+        "tasks": [row.describe() for row in TASKS.values()],
         "datasets": [row.describe() for row in DATASETS.values()],
         "models": [row.describe() for row in (*MODELS.values(), TIMM)],
         "losses": [_describe(name, cls) for name, cls in LOSSES.items()],

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kd_engine.catalog import UPLOADED, DatasetRow, Facts
+from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
 from kd_engine.data.files import hash_in_parts
 from kd_engine.data.normalisation import measure
 from kd_engine.data.splits import VALIDATION_SEED, held_out
@@ -88,6 +89,7 @@ class Dataset:
         facts: all that a spec is checked against and resolved with; None for data that no spec asked for.
         warnings: what reading it has shown that its user should look at.
         duplicates: how many images have the pixels of another one.
+        task: a row of the catalogue: what the labels mean.
         split_sha256: names images, labels and which of them are held out, for what was made of them.
     """
 
@@ -101,6 +103,7 @@ class Dataset:
     warnings: tuple[SpecWarning, ...] = ()
     duplicates: Duplicates = field(default_factory=Duplicates)
     divided: str = ""
+    task: str = IMAGE_CLASSIFICATION
 
     @property
     def split_sha256(self) -> str:

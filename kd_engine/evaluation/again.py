@@ -13,12 +13,12 @@ from kd_engine.data.dataset import Dataset
 from kd_engine.evaluation.cost import cost_of
 from kd_engine.evaluation.details import network_details
 from kd_engine.evaluation.logits import SplitLogits
-from kd_engine.evaluation.outcomes import Outcomes, look
-from kd_engine.evaluation.picture import MOST_CLASSES_DRAWN, draw_confusion
 from kd_engine.files import write_atomically
 from kd_engine.network import Network
 from kd_engine.report_file import report_text
-from kd_engine.statistics import of_accuracy
+from kd_engine.tasks import load_task
+from kd_engine.tasks.base import Scores
+from kd_engine.tasks.evaluate import score
 from kd_engine.teacher import load_given
 
 
@@ -28,7 +28,7 @@ class FileEvaluation:
 
     network: Network
     dataset: str
-    outcomes: Outcomes
+    scores: Scores
     metrics: dict[str, float]
     report: dict[str, Any]
 
@@ -58,33 +58,31 @@ def evaluate_file(
     teacher = None
     if teacher_file is not None:
         teacher = SplitLogits(_place(load_given(teacher_file, data), device), data.test)
-    outcomes, metrics = look(SplitLogits(network, data.test), teacher, after_batch=after_batch)
-    correct, images = int(outcomes.correct.sum()), len(data.test)
-    accuracy = of_accuracy(correct, images)
-    low, high = (100 * bound for bound in accuracy.interval)
+    task = load_task(data.task)
+    scores, metrics = score(SplitLogits(network, data.test), task, teacher, after_batch=after_batch)
     cost = cost_of(network, data.test.images_NCHW, weights.stat().st_size)
     report = {
-        "summary": f"{network.architecture.model} names {correct:,} of the {images:,} test images of {dataset} right: "
-        f"{100 * accuracy.mean:.2f} % (95 % interval {low:.2f} to {high:.2f}).",
+        "summary": task.summary(scores, network.architecture.model, dataset),
         "dataset": dataset,
         "data_sha256": data.sha256,
         "duplicates": asdict(data.duplicates),
-        "test_images": images,
-        "test_accuracy_interval": list(accuracy.interval),
-        **network_details(network, outcomes, metrics, cost, trainable=None),
+        "test_images": len(data.test),
+        f"{task.metrics[0].key('test')}_interval": list(scores.estimate(task.compared[0]).interval),
+        **network_details(network, scores, metrics, cost, trainable=None),
     }
-    return FileEvaluation(network, dataset, outcomes, metrics, report)
+    return FileEvaluation(network, dataset, scores, metrics, report)
 
 
 def publish_evaluation(found: FileEvaluation, out_dir: Path) -> tuple[str, ...]:
-    """Writes `report.json` and, for at most 20 classes, `confusion.png`; returns their names."""
+    """Writes `report.json` and the task's figures, such as `confusion.png`; returns their names."""
     write_atomically(out_dir / "report.json", report_text(found.report))
     architecture = found.network.architecture
-    if len(architecture.classes) > MOST_CLASSES_DRAWN:
-        return ("report.json",)
     title = f"{architecture.model} on {found.dataset}"
-    draw_confusion(found.outcomes, architecture.classes, out_dir / "confusion.png", title)
-    return "report.json", "confusion.png"
+    names = ["report.json"]
+    for name, draw in load_task(architecture.task).figures(found.scores, architecture.classes, title):
+        write_atomically(out_dir / name, draw())
+        names.append(name)
+    return tuple(names)
 
 
 def _place(network: Network, device: torch.device) -> Network:

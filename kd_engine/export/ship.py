@@ -13,14 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from kd_engine.data.dataset import Dataset, Split
+from kd_engine.data.dataset import Dataset
 from kd_engine.errors import DiskFullError
+from kd_engine.evaluation.logits import SplitLogits
 from kd_engine.export.int8 import save_int8
 from kd_engine.export.onnx import save_onnx
 from kd_engine.export.portable import Portable, as_pixels
@@ -28,9 +27,11 @@ from kd_engine.export.program import run_program, save_program, trace
 from kd_engine.files import write_atomically
 from kd_engine.network import Network
 from kd_engine.onnx_session import OnnxSession
-from kd_engine.signs import one_call, sign
+from kd_engine.signs import one_call
 from kd_engine.spec import Export
-from kd_engine.statistics import of_accuracy, of_paired_difference
+from kd_engine.tasks import load_task
+from kd_engine.tasks.base import Scores
+from kd_engine.tasks.evaluate import score
 
 log = logging.getLogger(__name__)
 FILES: dict[Export, str] = {
@@ -41,7 +42,6 @@ FILES: dict[Export, str] = {
 SCRIPT = "predict.py"
 CHECKED_IMAGES = 256
 CALIBRATION_IMAGES = 256  # of validation: neither trained on nor tested on
-_BATCH = 256
 _MOST_SECONDS = 1800.0  # of one form, of a large network on a slow machine
 # Two programs that add the same numbers in another order: float32 rounding grows with depth to about 1e-5 of the
 # largest logit. A wrong graph is wrong in the first digit.
@@ -53,12 +53,12 @@ class ExportError(Exception):
 
 
 def ship(
-    network: Network, correct_N: Tensor, data: Dataset, forms: tuple[Export, ...], out_dir: Path
+    network: Network, scores: Scores, data: Dataset, forms: tuple[Export, ...], out_dir: Path
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Writes `network` into `out_dir` in `forms`, and the script that runs the ONNX ones.
 
     Args:
-        correct_N: whether it names each test image right.
+        scores: its own, of the test images.
 
     Returns:
         For each form its `file`, `bytes` and what was measured of it, or `error`; and the names of the files.
@@ -66,11 +66,11 @@ def ship(
     Raises:
         DiskFullError: no room.
     """
-    exporter = _Exporter(network, correct_N, data, out_dir)
+    exporter = _Exporter(network, scores, data, out_dir)
     report: dict[str, dict[str, Any]] = {form: _tried(form, exporter) for form in FILES if form in forms}
     files = [found["file"] for found in report.values() if "file" in found]
     if FILES["onnx"] in files:
-        write_atomically(out_dir / SCRIPT, (Path(__file__).parent / SCRIPT).read_bytes())
+        write_atomically(out_dir / SCRIPT, load_task(data.task).script.read_bytes())
         files.append(SCRIPT)
     return report, files
 
@@ -90,10 +90,10 @@ def _tried(form: Export, exporter: _Exporter) -> dict[str, Any]:
 class _Exporter:
     """One network; what several forms need is made once."""
 
-    def __init__(self, network: Network, correct_N: Tensor, data: Dataset, out_dir: Path) -> None:
+    def __init__(self, network: Network, scores: Scores, data: Dataset, out_dir: Path) -> None:
         self.out_dir = out_dir
         self._network, self._architecture = network, network.architecture
-        self._data, self._correct_N = data, correct_N
+        self._data, self._scores = data, scores
         self._onnx: Path | None = None
 
     def write(self, form: Export) -> dict[str, Any]:
@@ -120,13 +120,13 @@ class _Exporter:
             raise ExportError("it is made from the ONNX file, which is not there")
         images_NCHW = self._data.validation.images_NCHW[:CALIBRATION_IMAGES]
         save_int8(self._onnx, as_pixels(images_NCHW).numpy(), path)
-        correct_N = _correct(OnnxSession(path), self._data.test)
-        images, floats_N = len(correct_N), self._correct_N.numpy()
-        gained, lost = int((correct_N & ~floats_N).sum()), int((floats_N & ~correct_N).sum())
+        task = load_task(self._data.task)
+        scores, _ = score(SplitLogits(_Answers(OnnxSession(path)), self._data.test), task)
+        name = task.compared[0]
         return {
             "calibration_images": len(images_NCHW),
-            "test_accuracy": of_accuracy(int(correct_N.sum()), images).to_json(),
-            "difference": of_paired_difference(gained, lost, images).to_json(),
+            task.metrics[0].key("test"): scores.estimate(name).to_json(),
+            "difference": scores.less(self._scores, name).to_json(),
         }
 
     @cached_property
@@ -148,12 +148,12 @@ class _Exporter:
         return {"largest_difference": largest, "checked_images": len(pixels_NCHW)}
 
 
-def _correct(session: OnnxSession, split: Split) -> NDArray[np.bool_]:
-    parts = []
-    for images_BCHW, labels_B in zip(
-        torch.split(split.images_NCHW, _BATCH), torch.split(split.labels_N, _BATCH), strict=True
-    ):
-        sign("testing the 8-bit student")
-        logits_BK: NDArray[np.float32] = session.run(as_pixels(images_BCHW).numpy())[0]
-        parts.append(logits_BK.argmax(axis=1) == labels_B.cpu().numpy())
-    return np.concatenate(parts)
+class _Answers:
+    """The model of a session, answering as the network does."""
+
+    def __init__(self, session: OnnxSession) -> None:
+        self._session = session
+
+    def logits(self, images_BCHW: Tensor) -> Tensor:
+        (logits_BK,) = self._session.run(as_pixels(images_BCHW).numpy())
+        return torch.from_numpy(logits_BK).to(images_BCHW.device)

@@ -7,9 +7,9 @@ import torch
 
 from kd_engine.data.dataset import Split
 from kd_engine.evaluation.logits import SplitLogits
-from kd_engine.evaluation.outcomes import Outcomes
 from kd_engine.events import Phase
 from kd_engine.result import PhaseResult
+from kd_engine.tasks.image_classification.scores import ClassScores
 from tests.kd_engine.evaluation.networks import a_network, a_split
 
 SPLIT: Split = a_split(images=400)
@@ -22,7 +22,7 @@ def a_result(phase: Phase, right: float, repeat: int = 0, nll: float = 1.0) -> P
     hit_N = torch.from_numpy(random.permutation(IMAGES)) < round(right * IMAGES)
     predicted_N = torch.where(hit_N, SPLIT.labels_N, (SPLIT.labels_N + 1) % 10)
     nll_N = torch.from_numpy(random.normal(nll, 0.5, IMAGES)).float()
-    outcomes = Outcomes(SPLIT.labels_N, predicted_N, nll_N, torch.from_numpy(random.uniform(0.3, 1, IMAGES)).float())
+    outcomes = ClassScores(SPLIT.labels_N, predicted_N, nll_N, torch.from_numpy(random.uniform(0.3, 1, IMAGES)).float())
     metrics = {
         "val_accuracy": right,
         "val_loss": nll,

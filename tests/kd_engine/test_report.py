@@ -96,7 +96,7 @@ def test_differences_of_one_seed_are_paired_over_images() -> None:
     ]  # fmt: skip
     main = report["differences"][0]
     assert main["accuracy"] == report["difference"]
-    paired = (results[2].outcomes.nll_N - results[1].outcomes.nll_N).double().numpy()
+    paired = (results[2].scores.nll_N - results[1].scores.nll_N).double().numpy()
     low, high = stats.ttest_1samp(paired, 0).confidence_interval(0.95)
     assert main["nll"]["interval"] == pytest.approx([low, high])
     assert main["ece"]["mean"] == pytest.approx(results[2].metrics["test_ece"] - results[1].metrics["test_ece"])

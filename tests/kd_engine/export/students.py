@@ -8,7 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from kd_engine.data.dataset import Dataset, Split
+from kd_engine.evaluation.logits import SplitLogits
 from kd_engine.network import Architecture, Network, build
+from kd_engine.tasks import load_task
+from kd_engine.tasks.base import Scores
+from kd_engine.tasks.evaluate import score
 
 CLASSES = ("tench", "Größe", 'a "quoted" | <name>')
 SHAPE = (3, 8, 8)
@@ -28,10 +32,9 @@ def data() -> Dataset:
     return Dataset(split, split, split, CLASSES, SHAPE, "0" * 64)
 
 
-def correct(network: Network, of: Dataset) -> Tensor:
-    """Whether the network names each test image right."""
-    with torch.no_grad():
-        return network.logits(of.test.images_NCHW).argmax(dim=1) == of.test.labels_N
+def scores(network: Network, of: Dataset) -> Scores:
+    """What the network says of the test images."""
+    return score(SplitLogits(network, of.test), load_task(of.task))[0]
 
 
 class Around(nn.Module):

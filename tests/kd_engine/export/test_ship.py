@@ -16,7 +16,7 @@ from torch import Tensor
 from kd_engine.export import ship as shipping
 from kd_engine.export.ship import ship
 from kd_engine.network import Network
-from tests.kd_engine.export.students import CLASSES, SHAPE, Around, a_student, correct, data
+from tests.kd_engine.export.students import CLASSES, SHAPE, Around, a_student, data, scores
 
 ALL = ("torch_export", "onnx", "onnx_int8")
 ROOT = str(Path(__file__).resolve().parents[3])
@@ -26,7 +26,7 @@ ROOT = str(Path(__file__).resolve().parents[3])
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], list[str]]:
     folder = tmp_path_factory.mktemp("shipped")
     student, images = a_student(), data()
-    return folder, *ship(student, correct(student, images), images, ALL, folder)
+    return folder, *ship(student, scores(student, images), images, ALL, folder)
 
 
 def _pixels(images: int) -> tuple[np.ndarray[Any, Any], Tensor]:
@@ -77,7 +77,9 @@ def test_the_8_bit_model_is_smaller_and_its_accuracy_is_measured(
     (logits_NK,) = session.run(None, {"images": test.images_NCHW.numpy().astype(np.float32) / np.float32(255)})
     right_N = logits_NK.argmax(axis=1) == test.labels_N.numpy()
     assert found["test_accuracy"]["mean"] == pytest.approx(right_N.mean())
-    assert found["difference"]["mean"] == pytest.approx(right_N.mean() - correct(a_student(), data()).double().mean())
+    assert found["difference"]["mean"] == pytest.approx(
+        right_N.mean() - scores(a_student(), data()).estimate("accuracy").mean
+    )
     assert found["bytes"] < 0.5 * report["onnx"]["bytes"]
     agree = (torch.from_numpy(logits_NK).argmax(dim=1) == a_student().logits(test.images_NCHW).argmax(dim=1)).double()
     assert float(agree.mean()) > 0.9
@@ -104,7 +106,7 @@ def test_no_file_names_a_folder_of_this_machine(shipped: tuple[Path, dict[str, A
 
 def test_one_form_alone_is_one_file(tmp_path: Path) -> None:
     student = a_student()
-    report, names = ship(student, correct(student, data()), data(), ("torch_export",), tmp_path)
+    report, names = ship(student, scores(student, data()), data(), ("torch_export",), tmp_path)
     assert [*report] == ["torch_export"]
     assert names == ["student.pt2"]
     assert [path.name for path in tmp_path.iterdir()] == names
@@ -114,7 +116,7 @@ def test_a_network_that_cannot_be_traced_costs_its_exports_alone(tmp_path: Path)
     student = a_student()
     reads_values = Around(student.module, lambda logits_BK: logits_BK * 2 if float(logits_BK.sum()) > 0 else logits_BK)
     odd = Network(student.architecture, reads_values.eval())
-    report, names = ship(odd, correct(odd, data()), data(), ALL, tmp_path)
+    report, names = ship(odd, scores(odd, data()), data(), ALL, tmp_path)
     assert names == []
     assert [*tmp_path.iterdir()] == []
     assert all(report[form]["error"] for form in ALL)
@@ -125,7 +127,7 @@ def test_a_network_that_cannot_be_traced_costs_its_exports_alone(tmp_path: Path)
 def test_a_network_that_cannot_be_copied_costs_its_exports_alone(tmp_path: Path) -> None:
     student = a_student()
     student.module.register_buffer("kept", torch.ones(1, requires_grad=True) * 2, persistent=False)  # not a leaf
-    report, names = ship(student, correct(student, data()), data(), ("torch_export", "onnx"), tmp_path)
+    report, names = ship(student, scores(student, data()), data(), ("torch_export", "onnx"), tmp_path)
     assert names == []
     assert all(found["error"] for found in report.values())
 
@@ -143,7 +145,7 @@ def test_a_model_that_says_something_else_than_the_student_is_not_published(
 
     monkeypatch.setattr(shipping, "save_onnx", save_another)
     student = a_student()
-    report, names = ship(student, correct(student, data()), data(), ("onnx",), tmp_path)
+    report, names = ship(student, scores(student, data()), data(), ("onnx",), tmp_path)
     assert names == []
     assert [*tmp_path.iterdir()] == []
     assert "differ from PyTorch's by up to" in report["onnx"]["error"]
@@ -153,5 +155,5 @@ def test_equal_students_are_equal_onnx_files(tmp_path: Path) -> None:
     student = a_student()
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
-        ship(student, correct(student, data()), data(), ("onnx",), tmp_path / folder)
+        ship(student, scores(student, data()), data(), ("onnx",), tmp_path / folder)
     assert (tmp_path / "one" / "student.onnx").read_bytes() == (tmp_path / "two" / "student.onnx").read_bytes()

@@ -16,7 +16,7 @@ from safetensors.torch import save
 
 from kd_engine.export.ship import ship
 from kd_engine.intake import sniff as sniffing
-from tests.kd_engine.export.students import a_student, correct, data
+from tests.kd_engine.export.students import a_student, data, scores
 from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
 
 
@@ -42,7 +42,7 @@ def test_arrays(tmp_path: Path) -> None:
 
 
 def test_networks(tmp_path: Path) -> None:
-    ship(a_student(), correct(a_student(), data()), data(), ("onnx",), tmp_path)
+    ship(a_student(), scores(a_student(), data()), data(), ("onnx",), tmp_path)
     (tmp_path / "weights").write_bytes(save({"a": torch.zeros(2)}))
     assert sniff(tmp_path / "student.onnx") == "onnx"
     assert sniff(tmp_path / "weights") == "safetensors"

@@ -14,9 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
-from kd_engine.export import predict
 from kd_engine.export.ship import ship
-from tests.kd_engine.export.students import CLASSES, a_student, correct, data
+from kd_engine.tasks.image_classification import predict_script
+from tests.kd_engine.export.students import CLASSES, a_student, data, scores
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a user downloads, and pictures in folders."""
     place = tmp_path_factory.mktemp("downloaded")
     student = a_student()
-    ship(student, correct(student, data()), data(), ("onnx", "onnx_int8"), place)
+    ship(student, scores(student, data()), data(), ("onnx", "onnx_int8"), place)
     for number, image_CHW in enumerate(data().test.images_NCHW[:70]):
         path = place / "pictures" / f"{number % 2}" / f"{number:03}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def test_what_is_missing_is_said(folder: Path, arguments: tuple[str, ...], messa
 
 
 def test_it_imports_onnxruntime_pillow_and_what_those_need_alone() -> None:
-    tree = ast.parse(Path(predict.__file__).read_text())
+    tree = ast.parse(Path(predict_script.__file__).read_text())
     imported = {
         name.partition(".")[0]
         for node in ast.walk(tree)
@@ -101,12 +101,12 @@ def test_pictures_become_the_pixels_that_the_student_was_trained_on(tmp_path: Pa
     Image.fromarray(random.integers(0, 256, (23, 31, 3), dtype=np.uint8)).convert(mode).save(path)
     [picture] = identify([(path, path.name)])
     expected_CHW = torch.from_numpy(decode(picture, 8, 12)).float() / 255
-    pixels_CHW = predict.read_picture(path, ["batch", 3, 8, 12])
+    pixels_CHW = predict_script.read_picture(path, ["batch", 3, 8, 12])
     np.testing.assert_allclose(pixels_CHW, expected_CHW.numpy(), atol=1e-6)
 
 
 def test_a_student_of_grey_images_sees_grey(tmp_path: Path) -> None:
     path = tmp_path / "grey.png"
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(path)
-    pixels_1HW = predict.read_picture(path, ["batch", 1, 8, 8])
+    pixels_1HW = predict_script.read_picture(path, ["batch", 1, 8, 8])
     np.testing.assert_allclose(pixels_1HW, np.arange(64, dtype=np.float32).reshape(1, 8, 8) / 255)

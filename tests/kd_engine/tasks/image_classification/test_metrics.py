@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix as reference_matrix
 from sklearn.metrics import precision_recall_fscore_support
 
-from kd_engine.evaluation.measures import class_table, confusion_matrix, most_confused
+from kd_engine.tasks.image_classification.metrics import class_table, confusion_matrix, most_confused
 
 NAMES = tuple("abcdefg")
 _labels = st.integers(0, len(NAMES) - 1)

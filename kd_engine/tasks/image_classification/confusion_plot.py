@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from kd_engine.evaluation.measures import confusion_matrix
-from kd_engine.evaluation.outcomes import Outcomes
-from kd_engine.files import write_atomically
+from kd_engine.tasks.image_classification.metrics import confusion_matrix
+from kd_engine.tasks.image_classification.scores import ClassScores
 
-MOST_CLASSES_DRAWN = 20  # beyond that the numbers in the cells can no longer be read
 _LONGEST_NAME = 16
 
 
-def draw_confusion(outcomes: Outcomes, classes: tuple[str, ...], path: Path, title: str) -> None:
-    """Rows: the right class; columns: the class given. Cells hold images, their colour the share of the row."""
-    images_KK = confusion_matrix(outcomes.labels_N, outcomes.predicted_N, len(classes))
+def draw_confusion(scores: ClassScores, classes: tuple[str, ...], title: str) -> bytes:
+    """A PNG. Rows: the right class; columns: the class given. Cells hold images, their colour the share of the row."""
+    images_KK = confusion_matrix(scores.labels_N, scores.predicted_N, len(classes))
     side = 3.2 + 0.5 * len(classes)
     figure = Figure(figsize=(side, side), layout="constrained")
     FigureCanvasAgg(figure)
@@ -38,7 +35,7 @@ def draw_confusion(outcomes: Outcomes, classes: tuple[str, ...], path: Path, tit
     figure.suptitle(title[:70], parse_math=False)  # a user's text: "$" is not mathematics
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=110, metadata={"Software": None})
-    write_atomically(path, image.getvalue())
+    return image.getvalue()
 
 
 def _cells(axes: Axes, images_KK: Tensor) -> None:

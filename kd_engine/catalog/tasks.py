@@ -1,0 +1,61 @@
+"""The tasks: what a data set's targets mean, and how a network that answers is trained, measured and shown. No torch.
+
+A task is a row here, a folder of `kd_engine/tasks/` and its tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kd_engine.schema.metrics import IMAGE_CLASSIFICATION as ACCURACY_AND_THE_REST
+from kd_engine.schema.metrics import Metric
+
+IMAGE_CLASSIFICATION = "image_classification"
+"""The task of every data set that names none."""
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """What is known of a task without its code.
+
+    Attributes:
+        task: `module:class` of a `kd_engine.tasks.base.Task`.
+        metrics: the first picks the epoch and the repeat, and makes the verdict.
+    """
+
+    name: str
+    summary: str
+    task: str
+    metrics: tuple[Metric, ...]
+
+    @property
+    def main(self) -> Metric:
+        """The metric that decides."""
+        return self.metrics[0]
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "summary": self.summary,
+            "metrics": [metric.model_dump() for metric in self.metrics],
+        }
+
+
+TASKS: dict[str, TaskRow] = {
+    row.name: row
+    for row in (
+        TaskRow(
+            name=IMAGE_CLASSIFICATION,
+            summary="Each image has one class, and the network names it.",
+            task="kd_engine.tasks.image_classification.task:ImageClassification",
+            metrics=ACCURACY_AND_THE_REST,
+        ),
+    )
+}
+
+
+def main_metric(values: Mapping[str, Any], split: Literal["val", "test"]) -> Metric | None:
+    """The metric that decides, of the task whose numbers these are; None where they are of none."""
+    return next((row.main for row in TASKS.values() if row.main.key(split) in values), None)

@@ -1,0 +1,117 @@
+"""What every task is. Importing this never imports torch.
+
+Shapes: B images in a batch, N in a split, K classes, R rows that a loss of logits compares, C numbers in each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+from kd_engine.schema.metrics import Metric
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from kd_engine.data.loader import Batch
+    from kd_engine.distributed import World
+    from kd_engine.losses import Outputs
+    from kd_engine.statistics import Estimate
+
+
+class Meter(Protocol):
+    """Gathers metrics from the answers of a network, batch by batch."""
+
+    def update(self, logits_BK: Tensor, targets_B: Tensor, teacher_BK: Tensor | None = None) -> None:
+        """Takes one batch, and what a teacher says of the same images, where there is one.
+
+        Raises:
+            DivergedError: the answers are not finite.
+        """
+
+    def merge(self, world: World) -> None:
+        """Once, at the end: every process of the world then has what all have gathered."""
+
+    def metrics(self) -> dict[str, float]:
+        """By `Metric.name`; those that do not apply are left out."""
+
+
+class Evaluator(Meter, Protocol):
+    """A meter that also keeps what intervals need: a column an example."""
+
+    def scores(self) -> Scores:
+        """Of all images, in their order."""
+
+
+class Scores(Protocol):
+    """What was seen of each image of a split, on the CPU: enough for an interval of each metric in `Task.compared`."""
+
+    @classmethod
+    def stacked(cls, scores: Sequence[Self]) -> Self:
+        """Of several networks that differ in their seed, on the same images: a leading dimension of seeds."""
+
+    def estimate(self, name: str) -> Estimate:
+        """The metric with its interval of 95 %, over images, and over seeds where there are several."""
+
+    def less(self, other: Self, name: str, confidence: float = 0.95) -> Estimate:
+        """The metric less that of the other, image by image and seed by seed."""
+
+    def error_over_images(self, other: Self) -> float:
+        """Standard error of `less` of the first metric, as one seed shows it."""
+
+    def to_tree(self) -> dict[str, Any]:
+        """As a checkpoint's tree; the targets are the data set's and stay there."""
+
+
+class Task(Protocol):
+    """What a data set's targets mean.
+
+    Attributes:
+        metrics: the first picks the epoch and the repeat, and makes the verdict.
+        compared: the names, for `Scores`, of what reports give differences of; the first is that of the first metric.
+        script: a program of its own that uses the exported student; published as `predict.py`.
+    """
+
+    name: ClassVar[str]
+    metrics: ClassVar[tuple[Metric, ...]]
+    compared: ClassVar[tuple[str, ...]]
+    script: ClassVar[Path]
+
+    def rank(self, metrics: Mapping[str, float]) -> tuple[float, float]:
+        """What `val_` metrics are compared by, the higher the better: the first metric, and between equals the loss."""
+        main = self.metrics[0]
+        value = metrics[main.key("val")]
+        return (value if main.better == "higher" else -value), -metrics["val_loss"]
+
+    def strata(self, targets_N: NDArray[Any]) -> NDArray[np.int64]:
+        """For each image a number: held-out splits take the same share of each."""
+
+    def supervised_loss(self, logits_BK: Tensor, batch: Batch, smoothing: float) -> Tensor:
+        """What the network minimises on the batch's targets alone, in nats: the mean over images."""
+
+    def example_losses(self, logits_BK: Tensor, targets_B: Tensor) -> Tensor:
+        """float64 `[B]`: what each image adds to the mean, in nats."""
+
+    def rows(self, answers: Outputs, targets_B: Tensor) -> tuple[Outputs, Tensor]:
+        """What the losses of logits compare: logits `[R, C]` and, of each row, which of the C numbers is right."""
+
+    def meter(self) -> Meter:
+        """For the look at the validation split after each epoch."""
+
+    def evaluator(self) -> Evaluator:
+        """For everything else that is measured, once."""
+
+    def restored(self, tree: dict[str, Any], targets_N: Tensor) -> Scores:
+        """What `Scores.to_tree` gave."""
+
+    def details(self, scores: Any, classes: tuple[str, ...]) -> dict[str, Any]:
+        """What a report says of a network besides its metrics, as JSON data; `classes` is a table, an entry a class."""
+
+    def figures(self, scores: Any, classes: tuple[str, ...], title: str) -> Iterable[tuple[str, Callable[[], bytes]]]:
+        """Pictures to publish: their files' names, and what draws them."""
+
+    def summary(self, scores: Any, network: str, dataset: str) -> str:
+        """How good the network is on the test images, in a sentence."""
