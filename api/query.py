@@ -23,6 +23,7 @@ from api.errors import Problem
 from api.names import own_name
 from jobs.states import JobState
 from kd_engine.catalog import DATASETS, MODELS
+from kd_engine.spec.check import NAMES_ENCODING, Encoding
 from kd_engine.strict import nearest
 
 Q = TypeVar("Q", bound="Query")
@@ -148,6 +149,7 @@ class DatasetQuery(Query):
     broken: Literal["refuse", "skip"] = Field(
         "refuse", description="What becomes of pictures that cannot be decoded: all is refused, or they are left out."
     )
+    names_encoding: Encoding | None = Field(None, description=NAMES_ENCODING)
 
 
 def _listed(value: Any) -> Any:

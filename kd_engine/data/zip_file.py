@@ -61,8 +61,11 @@ class Entry:
         return bool(self.flags & 0x41)
 
 
-def entries(file: BinaryIO) -> Iterator[Entry]:
+def entries(file: BinaryIO, encoding: str | None = None) -> Iterator[Entry]:
     """All of the directory, in its order; the file is not read at other places meanwhile.
+
+    Args:
+        encoding: of the names of which the archive says none.
 
     Raises:
         BadZip: it is broken.
@@ -80,7 +83,7 @@ def entries(file: BinaryIO) -> Iterator[Entry]:
         _exactly(file, comment_length)
         size -= 46 + name_length + extra_length + comment_length
         unpacked, packed, place = _of_64_bits(extra, unpacked, packed, place)
-        name, guessed = _name(raw_name, flags, extra)
+        name, guessed = _name(raw_name, flags, extra, encoding)
         yield Entry(name, raw_name, flags, method, crc32, packed, unpacked, place + shift, mode, guessed)
     if size < 0:
         raise BadZip("its directory is longer than it says")
@@ -153,9 +156,14 @@ def _of_64_bits(extra: bytes, unpacked: int, packed: int, place: int) -> tuple[i
     return values[0], values[1], values[2]
 
 
-def _name(raw: bytes, flags: int, extra: bytes) -> tuple[str, bool]:
+def _name(raw: bytes, flags: int, extra: bytes, encoding: str | None) -> tuple[str, bool]:
     """The name, and whether its encoding was guessed. Many tools write UTF-8 and do not say so."""
     said = _unicode_name(raw, extra)
+    if encoding is not None and said is None and not flags & _UTF8:
+        try:
+            return raw.decode(encoding), False
+        except UnicodeDecodeError:
+            raise BadZip(f"the name {raw[:100]!r} is not in {encoding}") from None
     try:
         return (raw if said is None else said).decode("utf-8"), False
     except UnicodeDecodeError:

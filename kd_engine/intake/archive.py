@@ -101,13 +101,14 @@ class Archive:
 
     Args:
         sent: bytes that were sent, where the archive came in another one: they bound what comes out of it.
+        encoding: of names of which the archive says none.
 
     Raises:
         DataError: it is broken, or holds what is not taken.
     """
 
-    def __init__(self, path: Path, *, is_tar: bool, sent: int | None = None) -> None:
-        self._path, self._is_tar = path, is_tar
+    def __init__(self, path: Path, *, is_tar: bool, sent: int | None = None, encoding: str | None = None) -> None:
+        self._path, self._is_tar, self._encoding = path, is_tar, encoding
         size = path.stat().st_size
         self._sent = size if sent is None else min(size, sent)
         self.guessed: bytes | None = None
@@ -135,7 +136,7 @@ class Archive:
     def _zip_members(self) -> Iterator[Member | None]:
         left = self._path.stat().st_size
         with self._path.open("rb") as file, self._path.open("rb") as contents:
-            for entry in zip_file.entries(file):
+            for entry in zip_file.entries(file, self._encoding):
                 _check_name(entry.name)
                 if entry.guessed and self.guessed is None:
                     self.guessed = entry.raw_name
@@ -155,7 +156,7 @@ class Archive:
 
     def _zip_contents(self, by_name: dict[str, Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
         with self._path.open("rb") as directory, self._path.open("rb") as file:
-            for entry in zip_file.entries(directory):
+            for entry in zip_file.entries(directory, self._encoding):
                 member = None if entry.is_folder else by_name.get(_plain(entry.name))
                 if member is not None:
                     yield member, zip_file.pieces(file, entry)
@@ -169,7 +170,7 @@ class Archive:
             came += count
             check_total(came, self._sent)
 
-        return tar_file.Tar(self._path, heard)
+        return tar_file.Tar(self._path, heard, self._encoding)
 
     def _tar_members(self) -> Iterator[Member | None]:
         with self._tar() as tar:

@@ -58,8 +58,10 @@ def _check(
         what = in_words(file, found, "data set")
     about: dict[str, Any] = {"format": found, "sha256": spec.upload_sha256, "bytes": path.stat().st_size}
     if found in ("zip", "tar"):
-        with opened(path, out_dir, is_tar=found == "tar") as archive:
+        with opened(path, out_dir, is_tar=found == "tar", encoding=spec.names_encoding) as archive:
             return _check_archive(archive, about, spec, out_dir, report)
+    if spec.names_encoding is not None:
+        raise DataError(f"names_encoding is of zip and tar archives, and the file is {what}; leave it out.")
     if found == "parquet":
         table = PictureTable.alone(path)
         return _check_pictures(table, table.layout(spec.test), about, spec, out_dir, report)
@@ -106,14 +108,16 @@ def of_names(guessed: bytes | None) -> list[str]:
     """What is to be said where nothing says in which encoding the names are."""
     if guessed is None:
         return []
-    looks = []
+    looks: dict[str, str] = {}
     for code in _ENCODINGS:
         try:
-            looks.append(f"'{guessed.decode(code)[:60]}' in {code}")
+            looks[code] = guessed.decode(code)[:60]
         except UnicodeDecodeError:
             continue
-    seen = f" '{guessed.decode('cp437')[:60]}' may be {' or '.join(looks)}:" if looks else ""
+    shown = " or ".join(f"'{name}' in {code}" for code, name in looks.items())
+    seen = f" '{guessed.decode('cp437')[:60]}' may be {shown}:" if looks else ""
     return [
         f"names are in an encoding that the archive does not say, and were read as cp437;{seen} to have them right, "
-        "pack it again as tar, or as zip with names in UTF-8 (7-Zip: -mcu=on)"
+        f"send it again with names_encoding={next(iter(looks), 'gbk')} (or the one that it is), or pack it with names "
+        "in UTF-8"
     ]

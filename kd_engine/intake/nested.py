@@ -17,14 +17,14 @@ from kd_engine.intake.sniff import FORMATS, sniff
 
 
 @contextmanager
-def opened(path: Path, scratch: Path, *, is_tar: bool) -> Iterator[Packed]:
+def opened(path: Path, scratch: Path, *, is_tar: bool, encoding: str | None = None) -> Iterator[Packed]:
     """The archive; those in it, where it holds such and no pictures. They lie in `scratch` as long as the block lasts.
 
     Raises:
         DataError: it is broken, or holds what is not taken.
         DiskFullError: no room.
     """
-    outer = Archive(path, is_tar=is_tar)
+    outer = Archive(path, is_tar=is_tar, encoding=encoding)
     inner = [member for member in outer.members if _is_archive(member)]
     if not inner or any(member.is_picture for member in outer.members):
         yield outer
@@ -32,7 +32,7 @@ def opened(path: Path, scratch: Path, *, is_tar: bool) -> Iterator[Packed]:
     with tempfile.TemporaryDirectory(dir=scratch, prefix="archives-") as folder:
         paths = {member: Path(folder).absolute() / str(number) for number, member in enumerate(inner)}
         outer.unpack(paths)
-        yield Nested(outer, paths, path.stat().st_size)
+        yield Nested(outer, paths, path.stat().st_size, encoding)
 
 
 def _is_archive(member: Member) -> bool:
@@ -46,9 +46,10 @@ class Nested:
     Args:
         paths: where the inner ones lie.
         sent: bytes, of the outer one.
+        encoding: of names of which the archives say none.
     """
 
-    def __init__(self, outer: Archive, paths: Mapping[Member, Path], sent: int) -> None:
+    def __init__(self, outer: Archive, paths: Mapping[Member, Path], sent: int, encoding: str | None = None) -> None:
         self._places: dict[str, tuple[Archive, Member]] = {
             member.name: (outer, member) for member in outer.members if member not in paths
         }
@@ -59,7 +60,7 @@ class Nested:
             if folder in whose:
                 raise DataError(f"'{whose[folder]}' and '{member.name}' would be the same folder; rename one.")
             whose[folder] = member.name
-            archive = _inner(paths[member], member.name, sent)
+            archive = _inner(paths[member], member.name, sent, encoding)
             self.guessed = self.guessed or archive.guessed
             total += sum(found.size for found in archive.members)
             check_total(total, sent)
@@ -92,12 +93,12 @@ def _folder(name: str) -> str:
                 if name.lower().endswith(suffix))  # fmt: skip
 
 
-def _inner(path: Path, name: str, sent: int) -> Archive:
+def _inner(path: Path, name: str, sent: int, encoding: str | None) -> Archive:
     with path.open("rb") as file:
         found = sniff(file)
     if found not in ("zip", "tar"):
         raise DataError(f"'{name}' in the archive is {FORMATS[found]}; expected a zip or tar archive.")
     try:
-        return Archive(path, is_tar=found == "tar", sent=sent)
+        return Archive(path, is_tar=found == "tar", sent=sent, encoding=encoding)
     except DataError as error:
         raise DataError(f"in '{name}': {error}") from error

@@ -48,12 +48,14 @@ class Tar:
 
     Args:
         heard: is told of all bytes that come out of a packed one, passed over or not; what it raises ends the reading.
+        encoding: of names that are not in UTF-8.
 
     Raises:
         BadTar: it is broken; so do its methods. A broken gzip file raises what its library raises.
     """
 
-    def __init__(self, path: Path, heard: Callable[[int], None]) -> None:
+    def __init__(self, path: Path, heard: Callable[[int], None], encoding: str | None = None) -> None:
+        self._encoding = encoding
         self._file = path.open("rb")
         self._stream, self._is_packed = _unpacked(self._file)
         self._size = path.stat().st_size
@@ -77,7 +79,7 @@ class Tar:
                     raise BadTar(f"an entry has more than {_MOST_HEADERS} headers")
                 said |= self._long_header(info)
                 continue
-            entry = _entry(info, said)
+            entry = _entry(info, said, self._encoding)
             self._left = _padded(entry.size) if entry.is_plain else 0
             yield entry
             self._skip()
@@ -141,8 +143,8 @@ class Tar:
         return content
 
 
-def _entry(info: tarfile.TarInfo, said: dict[str, str]) -> Entry:
-    name, size = said.get("path", info.name), info.size
+def _entry(info: tarfile.TarInfo, said: dict[str, str], encoding: str | None) -> Entry:
+    name, size = _decoded(said.get("path", info.name), encoding), info.size
     if "size" in said:
         if not said["size"].isdecimal():
             raise BadTar(f"a header says that an entry has {said['size'][:20]!r} bytes")
@@ -151,6 +153,21 @@ def _entry(info: tarfile.TarInfo, said: dict[str, str]) -> Entry:
         raise BadTar(f"a header says that an entry has {size} bytes")
     sparse = info.type == tarfile.GNUTYPE_SPARSE or any(key.startswith("GNU.sparse.") for key in said)
     return Entry(name, size, info.isreg() and not sparse, info.isdir())
+
+
+def _decoded(name: str, encoding: str | None) -> str:
+    """The name, where bytes of it that are not UTF-8 stand for themselves."""
+    if encoding is None or name.isprintable():
+        return name
+    raw = name.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode("utf-8", "strict")
+    except UnicodeDecodeError:
+        pass
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError:
+        raise BadTar(f"the name {raw[:100]!r} is not in {encoding}") from None
 
 
 def _pax(content: bytes) -> dict[str, str]:

@@ -8,6 +8,13 @@ from pydantic import Field
 
 from kd_engine.spec.untrained import Untrained
 
+Encoding = Literal[
+    "gbk", "gb18030", "big5", "shift_jis", "cp932", "euc_jp", "euc_kr", "cp949", "cp437", "cp850", "cp852", "cp866",
+    "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1258", "koi8_r", "tis_620",
+]  # fmt: skip
+"""Of names in archives, as Python calls them."""
+NAMES_ENCODING = "Of the names in an archive that says none. Left out: UTF-8, or else cp437, and a note."
+
 
 class CheckSpec(Untrained):
     """One check. Made by `POST /datasets`, never by hand: the file comes with it."""
@@ -18,6 +25,8 @@ class CheckSpec(Untrained):
     broken: Literal["refuse", "skip"] = Field(
         "refuse", description="What becomes of pictures that cannot be decoded: all is refused, or they are left out."
     )
+
+    names_encoding: Encoding | None = Field(None, description=NAMES_ENCODING)
 
     @property
     def dataset_name(self) -> str:

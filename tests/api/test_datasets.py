@@ -67,12 +67,12 @@ def ready(
 
 @on_both_stores
 def test_a_data_set_is_stored_and_its_check_queued(service: Service, archive: bytes) -> None:
-    dataset = _send(service, archive, name="pets", test="0.3", broken="skip")
+    dataset = _send(service, archive, name="pets", test="0.3", broken="skip", names_encoding="gbk")
     assert (dataset["name"], dataset["state"], dataset["manifest"]) == ("pets", "checking", None)
     job = service.client.get(dataset["links"]["job"]).json()
     assert job["spec"] | {"upload_sha256": ""} == {
         "kind": "check", "name": "pets", "upload_sha256": "", "test": 0.3, "broken": "skip", "labels": {},
-        "resources": {"device": "auto", "devices": 1}, "priority": 0, "webhooks": [],
+        "names_encoding": "gbk", "resources": {"device": "auto", "devices": 1}, "priority": 0, "webhooks": [],
     }  # fmt: skip
     [stored] = service.files()
     assert service.content(stored) == archive

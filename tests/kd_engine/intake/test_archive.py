@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import stat
 import tarfile
@@ -171,7 +172,30 @@ def test_names_of_an_encoding_that_is_not_said_are_told(tmp_path: Path) -> None:
     assert archive.guessed is not None
     [note] = of_names(archive.guessed)
     assert "'玫瑰/1.png' in gbk" in note
+    assert "names_encoding=gbk" in note
     assert of_names(None) == []
+    said = Archive(path, is_tar=False, encoding="gbk")
+    assert said.guessed is None
+    assert {member.name for member in said.members} == {"cat/1.png", "cat/2.png", "玫瑰/1.png", "玫瑰/2.png"}
+    assert len(dict(said.contents(said.members))) == 4
+
+
+@pytest.mark.parametrize("is_tar", [False, True])
+def test_an_encoding_of_names_is_of_those_that_say_none(tmp_path: Path, is_tar: bool) -> None:
+    path = (tarred if is_tar else zipped)(tmp_path / "archive", {"Übung/1.png": b"x", "xxxx/1.png": b"y"})
+    content = gzip.decompress(path.read_bytes()) if is_tar else path.read_bytes()
+    name = "表示".encode("shift_jis")  # its second byte is a backslash
+    changed = content.replace(b"xxxx", name)
+    if is_tar:  # the checksum of its header, of six octal digits
+        place = changed.index(name)
+        head = bytearray(changed[place : place + 512])
+        head[148:156] = b" " * 8
+        changed = changed[: place + 148] + b"%06o\0 " % sum(head) + changed[place + 156 :]
+    path.write_bytes(changed)
+    archive = Archive(path, is_tar=is_tar, encoding="shift_jis")
+    assert [member.name for member in archive.members] == ["Übung/1.png", "表示/1.png"]
+    with pytest.raises(DataError, match="is not in euc_kr"):
+        Archive(path, is_tar=is_tar, encoding="euc_kr")
 
 
 def test_what_a_file_is_shows_in_its_first_bytes(tmp_path: Path) -> None:
