@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -109,11 +109,3 @@ def _value(body: Any, pointer: str) -> Any:
     for part in pointer.split("/")[1:]:
         body = body[int(part) if isinstance(body, list) else part]
     return body
-
-
-def own_name(name: str, known: Container[str], what: str) -> str:
-    """A name for what is sent; raises ValueError where a spec could not call it so."""
-    if name in known or is_dataset_id(name) or is_model_id(name) or is_job_id(name):
-        reason = f"the name of a {what} of the catalogue" if name in known else "written as an id is"
-        raise ValueError(f"it is {reason}, and specs that say it mean that; choose another")
-    return name

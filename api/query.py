@@ -20,7 +20,7 @@ from pydantic import (
 from starlette.datastructures import QueryParams
 
 from api.errors import Problem
-from api.names import own_name
+from api.own_name import own_name
 from jobs.states import JobState
 from kd_engine.catalog import DATASETS, MODELS
 from kd_engine.spec.check import NAMES_ENCODING, Encoding

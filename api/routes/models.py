@@ -13,7 +13,8 @@ from api.answers import answer, problems
 from api.body import RawBody, parse_object
 from api.deps import Context, ContextDep
 from api.errors import Problem, invalid_body
-from api.names import own_name, refused, resolve
+from api.names import refused, resolve
+from api.own_name import own_name
 from api.paging import make_token, read_token
 from api.query import ModelQuery, PageQuery
 from api.receive import Received, arriving
