@@ -12,12 +12,13 @@ from jobs.models import Job
 from jobs.repository import Repository, Waiting
 from jobs.repository.waiting import TURN
 
-_WAITING = "waiting_for"
+_WAITING, _POSITION = "waiting_for", "position"
 
 
 def note(waiting: Waiting) -> dict[str, Any]:
     """What the job's first event keeps, so that the first answer can be given again."""
-    return {} if waiting == TURN else {_WAITING: {"code": waiting.code, "detail": waiting.detail}}
+    reason = {} if waiting.code == TURN.code else {_WAITING: {"code": waiting.code, "detail": waiting.detail}}
+    return {**reason, _POSITION: waiting.position}
 
 
 def created(job: Job, waiting: Waiting) -> Response:
@@ -28,5 +29,6 @@ def created(job: Job, waiting: Waiting) -> Response:
 def created_again(job: Job, repository: Repository) -> Response:
     """The first answer again, from what was noted then."""
     first = repository.events(job.id, 0, 1)
-    noted = first[0].data.get(_WAITING) if first else None
-    return created(job, TURN if noted is None else Waiting(**noted))
+    data = first[0].data if first else {}
+    noted = data.get(_WAITING, {"code": TURN.code, "detail": TURN.detail})
+    return created(job, Waiting(**noted, position=data.get(_POSITION)))

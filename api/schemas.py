@@ -77,6 +77,10 @@ class JobSummary(_View):
     state: JobState
     owner: str = Field(description="Whose it is; `local` where there are no API keys.")
     priority: int = Field(description="Among its owner's waiting jobs, the one with the highest goes first.")
+    position: int | None = Field(
+        description="While it is queued: its place, 1 for the one that starts next, as things are now and if nobody "
+        "else comes; null when it is not."
+    )
     cancel_requested: bool = Field(description="Whether its worker was asked to stop it.")
     pause_requested: bool = Field(description="Whether its worker was asked to pause it.")
     retry_of: str | None = Field(description="The job that this one runs again.")

@@ -32,13 +32,14 @@ from kd_engine.schema.warnings import SpecWarning
 from kd_engine.spec import AnySpec, parse_spec, warnings_of
 
 
-def job_summary(job: Job) -> JobSummary:
-    return JobSummary(**_summary(job), labels=job.spec.get("labels", {}))
+def job_summary(job: Job, position: int | None) -> JobSummary:
+    return JobSummary(**_summary(job), position=position, labels=job.spec.get("labels", {}))
 
 
 def job_view(job: Job, waiting: Waiting | None) -> JobView:
     return JobView(
         **_summary(job),
+        position=None if waiting is None else waiting.position,
         labels=job.spec.get("labels", {}),
         waiting_for=_waiting_for(waiting),
         warnings=[SpecWarning(**warning) for warning in job.warnings or ()],

@@ -94,7 +94,7 @@ class Database:
     ) -> tuple[Job, Waiting | None]:
         """One job as it is now, and why it waits while it is queued: what every poll asks for.
 
-        A single statement that needs no transaction; one more for a queued job.
+        A single statement that needs no transaction; a few more for a queued job.
 
         Args:
             owner: whose job it is; None: anybody's.
@@ -107,7 +107,7 @@ class Database:
             job = look(connection, job_id, owner)
             if job.state is not JobState.QUEUED:
                 return job, None
-            return job, why(connection, job.device, job.owner, quota_of(job.owner))
+            return job, why(connection, job.device, job.owner, quota_of(job.owner), job.rank, job.id)
 
     def ping(self) -> None:
         """Raises sqlalchemy.exc.OperationalError when the database cannot be reached."""

@@ -88,7 +88,7 @@ def retry_job(job_id: str, request: Request, context: ContextDep) -> Response:
     with context.database.write() as repository:
         old = repository.get(job_id, caller_of(request).sees)
         quota = context.settings.quota_of(old.owner)
-        waiting = repository.why_waiting(old.device, old.owner, quota)
+        waiting = repository.why_waiting(old.device, old.owner, quota, old.priority)
         job, is_new = repository.retry(job_id, quota, note(waiting))
         answered = created(job, waiting) if is_new else _state(job, repository, context)
     if is_new:
@@ -103,5 +103,6 @@ def _state(job: Job, repository: Repository, context: Context) -> Response:
     """The job as it is now: 202 while its worker has something to do about it."""
     waiting = None
     if job.state is JobState.QUEUED:
-        waiting = repository.why_waiting(job.device, job.owner, context.settings.quota_of(job.owner))
+        quota = context.settings.quota_of(job.owner)
+        waiting = repository.why_waiting(job.device, job.owner, quota, job.priority, job.id)
     return answer(job_view(job, waiting), status=202 if job.state is JobState.RUNNING else 200)

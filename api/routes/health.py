@@ -15,7 +15,7 @@ from api.errors import Problem
 from api.schemas import Health, Part, Readiness
 from api.views import workers_part
 from jobs.errors import StoreUnavailable
-from jobs.repository.waiting import HEARD_SECONDS
+from jobs.repository.positions import HEARD_SECONDS
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])

@@ -94,7 +94,7 @@ def _create(body: dict[str, Any], request: Request, context: Context) -> Respons
     quota = context.settings.quota_of(caller.owner)
     with context.database.write() as repository:
         check_sources(spec, repository, caller.sees)
-        waiting = repository.why_waiting(spec.resources.device, caller.owner, quota)
+        waiting = repository.why_waiting(spec.resources.device, caller.owner, quota, spec.priority)
         job = repository.create(
             spec.resolved(), owner=caller.owner, quota=quota, idempotency=idempotency, note=note(waiting)
         )
@@ -127,7 +127,8 @@ def list_jobs(request: Request, context: ContextDep) -> Response:
     )
     with context.database.read() as repository:
         jobs = repository.list_jobs(wanted, before=before, limit=size + 1)  # one more tells whether a page follows
-        shown = [job_summary(job) for job in jobs[:size]]
+        places = repository.positions(jobs[:size])
+        shown = [job_summary(job, places.get(job.id)) for job in jobs[:size]]
     token = make_token(shown[-1].id, filters) if len(jobs) > size else None
     return answer(JobPage(jobs=shown, next_page_token=token))
 
@@ -151,7 +152,7 @@ async def read_job(job_id: str, request: Request, context: ContextDep) -> Respon
     caller = caller_of(request)
     look = partial(context.database.look, job_id, caller.sees, context.settings.quota_of)
     job, waiting = await run_in_threadpool(look)
-    check_expected(request, _etag(job, waiting))
+    check_expected(request, _etag(job, waiting), part=_version)
     known = request.headers.get("if-none-match")
     if query.wait and not job.state.terminal and (known is None or unchanged(known, _etag(job, waiting))):
         await wait_for_change(request, context.watcher, job, query.wait, caller.owner)
@@ -210,7 +211,13 @@ def _checked_spec(body: dict[str, Any], context: Context, caller: Caller) -> Any
 
 
 def _etag(job: Job, waiting: Waiting | None) -> str:
-    """Of the job's version and, as that is no part of it, of why it waits."""
+    """Of the job's version and, as those are no part of it, of why it waits and at which place."""
     if waiting is None:
         return quoted(str(job.version))
-    return quoted(f"{job.version}-{crc32(waiting.detail.encode()):08x}")
+    queue = f"{waiting.position} {waiting.detail}"
+    return quoted(f"{job.version}-{crc32(queue.encode()):08x}")
+
+
+def _version(etag: str) -> str:
+    """The part of an ETag that is of the job itself."""
+    return etag.strip('"').partition("-")[0]

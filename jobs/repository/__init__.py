@@ -16,6 +16,7 @@ the attempt's token. No row changed means that somebody else was first. Times co
     uploads.py    files on their way, and those that came with a job
     usage.py      what an owner has, and may have
     waiting.py    why a queued job waits
+    positions.py  at which place of the queue
     census.py     how many there are of what
     deliveries.py messages to webhooks
     retention.py  what may go
@@ -23,7 +24,7 @@ the attempt's token. No row changed means that somebody else was first. Times co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -39,6 +40,7 @@ from jobs.repository import (
     deliveries,
     lifecycle,
     logs,
+    positions,
     queries,
     queue,
     retention,
@@ -121,9 +123,17 @@ class Repository(Inbox):
         """The job as it is now; raises JobNotFound, also when it is not the `owner`'s (None: anybody's)."""
         return queries.get(self._session, job_id, owner)
 
-    def why_waiting(self, device: str, owner: str, quota: Quota) -> Waiting:
-        """Why a queued job of this owner that asks for this device does not run, as things are now."""
-        return waiting.why(self._session, device, owner, quota)
+    def why_waiting(self, device: str, owner: str, quota: Quota, priority: int, job_id: str = positions.NEW) -> Waiting:
+        """Why a queued job of this owner that asks for this device does not run, as things are now, and its place.
+
+        Args:
+            job_id: of a job that is there; else of one that is made now.
+        """
+        return waiting.why(self._session, device, owner, quota, -priority, job_id)
+
+    def positions(self, jobs: Iterable[Job]) -> dict[str, int]:
+        """The place in the queue of each of the jobs that is queued, by its id."""
+        return positions.of_jobs(self._session, jobs)
 
     def list_jobs(self, filters: JobFilter, *, before: str | None, limit: int) -> list[Job]:
         """At most `limit` jobs, newest first, that were made before the job `before`."""

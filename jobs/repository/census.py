@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from jobs.clock import now
 from jobs.models import Job, Worker
-from jobs.repository.waiting import HEARD_SECONDS
+from jobs.repository.positions import HEARD_SECONDS
 from jobs.states import JobState
 
 

@@ -1,7 +1,8 @@
 """Which job goes next: the owner with the fewest running ones, then the owner who waited longest; of an owner's jobs
 the one with the highest priority, then the oldest. One owner's 500 jobs do not starve another's one.
 
-A ring from the broker says only that there may be work. What is taken is decided here, at the moment of taking.
+A ring from the broker says only that there may be work. What is taken is decided here, at the moment of taking;
+`positions.py` forecasts it, by the same order.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Why a queued job waits, as it is at the moment of asking: one small query."""
+"""Why a queued job waits, and at which place, as it is at the moment of asking."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlalchemy import BindParameter, Connection, String, bindparam, exists, func, or_, select
@@ -11,18 +11,21 @@ from sqlalchemy.orm import Session
 from jobs.clock import now
 from jobs.models import Job, Worker
 from jobs.quota import Quota
+from jobs.repository import positions
+from jobs.repository.positions import ANY, HEARD_SECONDS
 from jobs.states import JobState
-
-HEARD_SECONDS = 60.0  # workers beat every KD_HEARTBEAT_SECONDS, 10 by default
-_ANY = "auto"
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Why a job waits. For one job the same `code` comes with the same `detail`, as long as the settings stay."""
+    """Why a job waits. For one job the same `code` comes with the same `detail`, as long as the settings stay.
+
+    `position` is as `jobs.repository.positions` has it; None where it was not looked up.
+    """
 
     code: Literal["no_worker", "no_room", "quota", "turn"]
     detail: str
+    position: int | None = None
 
 
 NO_ROOM = Waiting(
@@ -37,15 +40,22 @@ TURN = Waiting(
 
 # Made once: making them takes longer than running them.
 _device: BindParameter[str] = bindparam("device", type_=String())
-_AT_WORK = (Worker.seen_at >= now(-HEARD_SECONDS), or_(_device == _ANY, Worker.device == _device))
+_AT_WORK = (Worker.seen_at >= now(-HEARD_SECONDS), or_(_device == ANY, Worker.device == _device))
 _HEARD, _TAKING = exists().where(*_AT_WORK), exists().where(*_AT_WORK, Worker.lacks.is_(None))
 _RUNNING = select(func.count()).where(Job.state == JobState.RUNNING, Job.owner == bindparam("owner")).scalar_subquery()
 _UNLIMITED = select(_HEARD, _TAKING)
 _LIMITED = select(_HEARD, _TAKING, _RUNNING)
 
 
-def why(source: Session | Connection, device: str, owner: str, quota: Quota) -> Waiting:
-    """Why a queued job of this owner that asks for this device does not run."""
+def why(
+    source: Session | Connection, device: str, owner: str, quota: Quota, rank: int, job_id: str = positions.NEW
+) -> Waiting:
+    """Why a queued job of this owner that asks for this device does not run, or one that is yet to come will not."""
+    position = positions.of_one(source, owner, device, rank, job_id)
+    return replace(_reason(source, device, owner, quota), position=position)
+
+
+def _reason(source: Session | Connection, device: str, owner: str, quota: Quota) -> Waiting:
     statement = _UNLIMITED if quota.running is None else _LIMITED
     heard, taking, *running = source.execute(statement, {"device": device, "owner": owner}).one()
     if not heard:
@@ -56,8 +66,8 @@ def why(source: Session | Connection, device: str, owner: str, quota: Quota) -> 
 
 
 def _no_worker(device: str) -> Waiting:
-    kind = "worker" if device == _ANY else f"worker with device '{device}'"
-    start = "python -m worker" if device == _ANY else f"KD_DEVICE={device} python -m worker"
+    kind = "worker" if device == ANY else f"worker with device '{device}'"
+    start = "python -m worker" if device == ANY else f"KD_DEVICE={device} python -m worker"
     where = " where a GPU is" if device == "cuda" else ""
     instead = "; or cancel the job, and leave 'device' out of its resources" if device == "cuda" else ""
     heard = f"No {kind} was heard in the last {HEARD_SECONDS:g} seconds"

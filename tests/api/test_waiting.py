@@ -106,3 +106,31 @@ def test_also_where_a_job_is_queued_again(own: Service, verb: str) -> None:
     own.client.post(f"/jobs/{job_id}/{'pause' if verb == 'resume' else 'cancel'}")
     assert waiting(own, job_id) is None
     assert own.client.post(f"/jobs/{job_id}/{verb}").json()["waiting_for"]["code"] == "no_worker"
+
+
+def test_its_place_is_told_while_it_waits(own: Service) -> None:
+    first, second, urgent = own.create(), own.create(), own.create(priority=5)
+    expected = {urgent: 1, first: 2, second: 3}
+    assert {job_id: own.client.get(f"/jobs/{job_id}").json()["position"] for job_id in expected} == expected
+    listed = own.client.get("/jobs", params={"state": "queued"}).json()["jobs"]
+    assert {job["id"]: job["position"] for job in listed} == expected
+    posted = own.client.post("/jobs", json=SPEC | {"priority": 1}, headers={"Idempotency-Key": "placed"})
+    assert posted.json()["position"] == 2
+    own.client.post(f"/jobs/{urgent}/cancel")
+    assert own.client.get(f"/jobs/{urgent}").json()["position"] is None
+    assert own.client.post("/jobs", json=SPEC | {"priority": 1}, headers={"Idempotency-Key": "placed"}).content == (
+        posted.content
+    )
+    assert own.client.post(f"/jobs/{urgent}/retry").json()["position"] == 1
+
+
+def test_a_place_that_changes_is_another_answer_about_the_same_job(own: Service) -> None:
+    first, second = own.create(), own.create()
+    before = own.client.get(f"/jobs/{second}")
+    own.client.post(f"/jobs/{first}/cancel")
+    tag = {"If-None-Match": before.headers["etag"]}
+    after = own.client.get(f"/jobs/{second}?wait=30", headers=tag)  # at once: it is not what the tag names
+    assert (after.status_code, before.json()["position"], after.json()["position"]) == (200, 2, 1)
+    assert own.client.get(f"/jobs/{second}", headers={"If-Match": before.headers["etag"]}).status_code == 200
+    own.client.post(f"/jobs/{second}/pause")
+    assert own.client.get(f"/jobs/{second}", headers={"If-Match": before.headers["etag"]}).status_code == 412

@@ -12,7 +12,7 @@ from tests.jobs.samples import a_spec, create, running
 
 def why(database: Database, device: str = "auto", quota: Quota = NO_QUOTA) -> str:
     with database.read() as repository:
-        return repository.why_waiting(device, "local", quota).code
+        return repository.why_waiting(device, "local", quota, 0).code
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,8 @@ def test_a_worker_for_its_device(database: Database, asked: str, there: str | No
 
 def test_where_no_gpu_is_there_is_another_way(database: Database) -> None:
     with database.read() as repository:
-        told = {device: repository.why_waiting(device, "local", NO_QUOTA).detail for device in ("auto", "cpu", "cuda")}
+        devices = ("auto", "cpu", "cuda")
+        told = {device: repository.why_waiting(device, "local", NO_QUOTA, 0).detail for device in devices}
     assert "where a GPU is: KD_DEVICE=cuda python -m worker; or cancel the job" in told["cuda"]
     assert "GPU" not in told["auto"] + told["cpu"]
 
