@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.quota import Quota
 from jobs.states import DeliveryState, EndReason, JobState
+from kd_engine.schema.manifest import Manifest
 from kd_engine.schema.warnings import SpecWarning
 
 
@@ -162,7 +163,7 @@ class DatasetView(_View):
     state: Literal["checking", "ready", "failed"] = Field(description="What has come of its check.")
     detail: str | None = Field(description="Why it failed, for a person.")
     progress: dict[str, Any] | None = Field(description="Of the check, as the schema Progress has it.")
-    manifest: dict[str, Any] | None = Field(
+    manifest: Manifest | None = Field(
         description="What the check found: classes, images, sizes, mean and std, duplicates, broken pictures. "
         "Null in lists, and until it is ready."
     )

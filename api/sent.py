@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from api.errors import Problem, invalid_spec
 from jobs.artifacts import ArtifactStore
@@ -15,19 +14,19 @@ from jobs.repository import Repository, Sent
 from jobs.states import JobState
 from kd_engine.catalog import PREPARED, UPLOADED
 from kd_engine.errors import sentence
+from kd_engine.schema.manifest import Manifest
 from kd_engine.spec.problems import FieldProblem
 
 MANIFEST = "manifest.json"
-_FREE = ("height", "width")
+_FREE: tuple[Literal["height", "width"], ...] = ("height", "width")
 
 
-def manifest_of(dataset: Sent[SentDataset], repository: Repository, store: ArtifactStore) -> dict[str, Any] | None:
+def manifest_of(dataset: Sent[SentDataset], repository: Repository, store: ArtifactStore) -> Manifest | None:
     """The manifest of a data set that is ready; None before."""
     if dataset.job.state is not JobState.SUCCEEDED:
         return None
     listed = repository.artifact(dataset.job.id, MANIFEST)
-    manifest: dict[str, Any] = json.loads(b"".join(store.read(listed.key)))
-    return manifest
+    return Manifest.read(b"".join(store.read(listed.key)))
 
 
 def sent_dataset(body: dict[str, Any]) -> str | None:
@@ -62,7 +61,7 @@ def with_dataset(
     if isinstance(params, dict):
         if known["layout"] == "arrays":
             _check_size(known, params)
-        free = (*_FREE, "channels") if manifest["layout"] == "image_folder" else _FREE
+        free = (*_FREE, "channels") if manifest.layout == "image_folder" else _FREE
         known |= {key: value for key, value in params.items() if key in free or key not in known}
     return body | {"dataset": asked | {"name": UPLOADED, "params": known}}
 
@@ -100,23 +99,21 @@ def _check_ready(row: SentDataset | SentModel, what: str, job: Job, pointer: str
     raise _unusable(code, f"the {what} {called} is not ready: {sentence(hint)}", pointer)
 
 
-def _known(
-    dataset_id: str, dataset: Sent[SentDataset], manifest: dict[str, Any], repository: Repository
-) -> dict[str, Any]:
-    layout = manifest["layout"]
-    height, width = manifest["default_size"]
+def _known(dataset_id: str, dataset: Sent[SentDataset], manifest: Manifest, repository: Repository) -> dict[str, Any]:
+    layout = manifest.layout
+    height, width = manifest.default_size
     if layout == "arrays":
-        height, width = (int(manifest["sizes"][side]["median"]) for side in _FREE)
-    own = manifest["splits"].get("validation")  # of checks since data sets may bring one
-    return ({} if own is None else {"validation": own["images"]}) | {
+        height, width = (int(manifest.sizes[side].median) for side in _FREE)
+    own = manifest.splits.get("validation")  # of checks since data sets may bring one
+    return ({} if own is None else {"validation": own.images}) | {
         "id": dataset_id,
         "height": height,
         "width": width,
         "sha256": repository.artifact(dataset.job.id, PREPARED[layout]).sha256,
         "layout": layout,
-        "channels": manifest["channels"],
-        "classes": manifest["classes"],
-        "train": manifest["splits"]["train"]["images"],
+        "channels": manifest.channels,
+        "classes": list(manifest.classes),
+        "train": manifest.splits["train"].images,
     }
 
 

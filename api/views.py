@@ -28,6 +28,7 @@ from jobs.quota import Quota
 from jobs.repository import Sent, Usage, Waiting
 from jobs.repository.names import Names
 from jobs.states import DeliveryState, JobState
+from kd_engine.schema.manifest import Manifest
 from kd_engine.schema.warnings import SpecWarning
 from kd_engine.spec import AnySpec, parse_spec, warnings_of
 
@@ -99,7 +100,7 @@ _SENT_STATES: dict[JobState, Literal["checking", "ready", "failed"]] = {
 }  # fmt: skip
 
 
-def dataset_view(dataset: Sent[SentDataset], manifest: dict[str, Any] | None) -> DatasetView:
+def dataset_view(dataset: Sent[SentDataset], manifest: Manifest | None) -> DatasetView:
     row, job = dataset.row, dataset.job
     links = {"self": f"/datasets/{row.id}", "job": f"/jobs/{job.id}"}
     if job.state is JobState.SUCCEEDED:

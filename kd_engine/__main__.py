@@ -135,7 +135,7 @@ def _evaluate(asked: argparse.Namespace) -> int:
     found = evaluate_file(asked.weights, dataset.name, data, device, teacher_file=asked.teacher)
     if asked.out is not None:
         publish_evaluation(found, asked.out)
-    print(json.dumps(found.report))
+    print(found.report.model_dump_json())
     return 0
 
 

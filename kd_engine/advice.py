@@ -16,8 +16,9 @@ from torch import Tensor
 
 from kd_engine.evaluation.logits import SplitLogits
 from kd_engine.losses import Outputs
-from kd_engine.report import published, task_of
+from kd_engine.report import NAMES, published, task_of
 from kd_engine.result import PhaseResult
+from kd_engine.schema.report import Explanation, TrainingReport
 from kd_engine.seed_spread import ASSUMED_SPREAD, SeedSpreads, repeats_needed
 from kd_engine.spec import JobSpec, RepeatsUntil
 from kd_engine.tasks.base import Task
@@ -31,27 +32,18 @@ _TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """One thing that was measured and explains why no gain was seen.
-
-    Attributes:
-        code: stable.
-        measured: the numbers behind it.
-        changes: what to change in the spec, as paths of keys and values; empty where no spec mends it.
-    """
+class _Reason:
+    """An `Explanation`, and what to change in the spec, as paths of keys and values; nothing where no spec mends it."""
 
     code: str
     message: str
     measured: dict[str, float | int | str | None]
     changes: tuple[tuple[tuple[str | int, ...], Any], ...] = ()
 
-    def to_json(self) -> dict[str, object]:
-        return {"code": self.code, "message": self.message, "measured": self.measured}
-
 
 def advice(
-    spec: JobSpec, report: dict[str, Any], results: list[PhaseResult], spreads: SeedSpreads, data_sha256: str
-) -> dict[str, Any]:
+    spec: JobSpec, report: TrainingReport, results: list[PhaseResult], spreads: SeedSpreads, data_sha256: str
+) -> tuple[tuple[Explanation, ...], dict[str, Any] | None]:
     """`explanations` and `next_spec` for the report: none where distillation helped or was not compared.
 
     Args:
@@ -59,31 +51,31 @@ def advice(
         report: of `report.make_report`.
         spreads: what like jobs saw; a job of several seeds leaves its own there.
     """
-    difference = report["difference"]
-    if difference is not None and difference["spread"] is not None:
-        spreads.keep(spec, data_sha256, difference["spread"], report["seeds"])
-    if report["verdict"] not in ("no evidence", "hurt"):
-        return {"explanations": [], "next_spec": None}
-    repeat = report["published_repeat"]
+    difference = report.difference
+    if difference is not None and difference.spread is not None:
+        spreads.keep(spec, data_sha256, difference.spread, report.seeds)
+    if report.verdict not in ("no evidence", "hurt"):
+        return (), None
+    repeat = report.published_repeat
     teacher, alone, student = (published(results, phase, repeat) for phase in ("teacher", "baseline", "student"))
     found = [
         *_one_seed(report, spreads.find(spec, data_sha256), alone, student),
-        *_teacher_no_better(spec, report, task_of(results)),
+        *_teacher_no_better(spec, report),
         *_temperature(spec, teacher.logits, task_of(results)),
         *_agreement(alone),
         *_under_trained(spec, student),
         *_few_images(alone, student),
     ]
     changes = [change for one in found for change in one.changes] or _otherwise(spec, report)
-    return {"explanations": [one.to_json() for one in found], "next_spec": _changed(spec, changes)}
+    explanations = tuple(Explanation(code=one.code, message=one.message, measured=one.measured) for one in found)
+    return explanations, _changed(spec, changes)
 
 
-def _one_seed(
-    report: dict[str, Any], seen: float | None, alone: PhaseResult, student: PhaseResult
-) -> list[Explanation]:
-    if report["why"] != "one_seed":
+def _one_seed(report: TrainingReport, seen: float | None, alone: PhaseResult, student: PhaseResult) -> list[_Reason]:
+    if report.why != "one_seed":
         return []
-    gain, spread = report["difference"]["mean"], ASSUMED_SPREAD if seen is None else seen
+    assert report.difference is not None, "it was compared"
+    gain, spread = report.difference.mean, ASSUMED_SPREAD if seen is None else seen
     source = "as is assumed where no job of several seeds was run" if seen is None else "as in like jobs run here"
     needed = repeats_needed(gain, spread, _error_of_images(alone, student))
     settle = (
@@ -95,13 +87,14 @@ def _one_seed(
         f"One seed: the interval knows of the test images alone. If a seed moves the difference by {100 * spread:.2f} "
         f"points ({source}), {settle}."
     )
+    measured: dict[str, float | int | str | None]
     measured = {"difference": gain, "seed_spread": spread, "repeats_needed": needed}
-    return [Explanation("one_seed", message, measured, ((("repeats",), "auto"),))]
+    return [_Reason("one_seed", message, measured, ((("repeats",), "auto"),))]
 
 
-def _teacher_no_better(spec: JobSpec, report: dict[str, Any], task: Task) -> list[Explanation]:
-    row = next(row for row in report["differences"] if (row["of"], row["less"]) == ("teacher", "student alone"))
-    gap = row[task.compared[0]]["mean"]
+def _teacher_no_better(spec: JobSpec, report: TrainingReport) -> list[_Reason]:
+    row = next(row for row in report.differences if (row.of, row.less) == (NAMES["teacher"], NAMES["baseline"]))
+    gap = row.scores[report.main].mean
     if gap > 0:
         return []
     message = (
@@ -110,10 +103,10 @@ def _teacher_no_better(spec: JobSpec, report: dict[str, Any], task: Task) -> lis
     )
     training = spec.teacher.training
     longer = [] if training is None else [(("teacher", "training", "epochs"), 2 * training.epochs)]
-    return [Explanation("teacher_no_better", message, {"teacher_less_alone": gap}, tuple(longer))]
+    return [_Reason("teacher_no_better", message, {"teacher_less_alone": gap}, tuple(longer))]
 
 
-def _temperature(spec: JobSpec, logits: SplitLogits, task: Task) -> list[Explanation]:
+def _temperature(spec: JobSpec, logits: SplitLogits, task: Task) -> list[_Reason]:
     losses, _ = spec.objective()
     at = next((place for place, loss in enumerate(losses) if hasattr(loss, "temperature")), None)
     if at is None:
@@ -132,14 +125,14 @@ def _temperature(spec: JobSpec, logits: SplitLogits, task: Task) -> list[Explana
             f"At T = {asked:g} the teacher gives its first class {sure:.3f} on average: its targets are little more "
             f"than labels. T = {warmer:g} shows what it thinks of the others."
         )
-        return [Explanation("teacher_too_sure", message, measured, ((path, warmer),) if warmer > asked else ())]
+        return [_Reason("teacher_too_sure", message, measured, ((path, warmer),) if warmer > asked else ())]
     if soft > _TOO_SOFT:
         colder = [t for t in _TEMPERATURES if t < asked and _sharpness(logits, task, t)[1] < 0.9]
         message = (
             f"At T = {asked:g} the teacher's targets are all but even over the classes ({soft:.3f} of the largest "
             "entropy): there is little in them to learn."
         )
-        return [Explanation("teacher_too_soft", message, measured, ((path, colder[-1]),) if colder else ())]
+        return [_Reason("teacher_too_soft", message, measured, ((path, colder[-1]),) if colder else ())]
     return []
 
 
@@ -159,7 +152,7 @@ def _sharpness(logits: SplitLogits, task: Task, temperature: float) -> tuple[flo
     return largest / rows, entropy / rows / math.log(numbers)
 
 
-def _agreement(alone: PhaseResult) -> list[Explanation]:
+def _agreement(alone: PhaseResult) -> list[_Reason]:
     agreement = alone.metrics.get("teacher_agreement", 0.0)
     if agreement < _FULL:
         return []
@@ -167,10 +160,10 @@ def _agreement(alone: PhaseResult) -> list[Explanation]:
         f"The student alone already answers as the teacher does on {100 * agreement:.1f} % of the test images: there "
         "is next to nothing left to take over. Try a smaller student, or a stronger teacher."
     )
-    return [Explanation("agreement_full", message, {"agreement": agreement})]
+    return [_Reason("agreement_full", message, {"agreement": agreement})]
 
 
-def _under_trained(spec: JobSpec, student: PhaseResult) -> list[Explanation]:
+def _under_trained(spec: JobSpec, student: PhaseResult) -> list[_Reason]:
     epochs, best = spec.training.epochs, student.metrics.get("best_epoch", 0.0)
     if epochs < 2 or best <= _STILL_RISING * epochs:
         return []
@@ -179,10 +172,10 @@ def _under_trained(spec: JobSpec, student: PhaseResult) -> list[Explanation]:
         "ended. A student taught by a softer signal needs longer."
     )
     change = ((("training", "epochs"), 2 * epochs),)
-    return [Explanation("student_under_trained", message, {"best_epoch": int(best), "epochs": epochs}, change)]
+    return [_Reason("student_under_trained", message, {"best_epoch": int(best), "epochs": epochs}, change)]
 
 
-def _few_images(alone: PhaseResult, student: PhaseResult) -> list[Explanation]:
+def _few_images(alone: PhaseResult, student: PhaseResult) -> list[_Reason]:
     images, half = len(student.logits.split), 1.96 * _error_of_images(alone, student)
     if half <= _SHARP:
         return []
@@ -191,7 +184,7 @@ def _few_images(alone: PhaseResult, student: PhaseResult) -> list[Explanation]:
         f"{images:,} test images alone leave ±{100 * half:.1f} points, however many seeds there are; about {enough:,} "
         "would show a difference of one point."
     )
-    return [Explanation("few_test_images", message, {"test_images": images, "images_needed": enough})]
+    return [_Reason("few_test_images", message, {"test_images": images, "images_needed": enough})]
 
 
 def _error_of_images(alone: PhaseResult, student: PhaseResult) -> float:
@@ -199,13 +192,13 @@ def _error_of_images(alone: PhaseResult, student: PhaseResult) -> float:
     return student.scores.error_over_images(alone.scores)
 
 
-def _otherwise(spec: JobSpec, report: dict[str, Any]) -> list[tuple[tuple[str | int, ...], Any]]:
+def _otherwise(spec: JobSpec, report: TrainingReport) -> list[tuple[tuple[str | int, ...], Any]]:
     """Where nothing explains it: less of the teacher if it hurt, more seeds if it could not be told."""
-    if report["verdict"] == "hurt":
+    if report.verdict == "hurt":
         losses, ce_weight = spec.objective()
         halved = [(("losses", at, "weight"), loss.weight / 2) for at, loss in enumerate(losses)]
         return [*halved, (("ce_weight",), max(ce_weight, 0.5))]
-    at_most = min(100, 3 * report["seeds"])
+    at_most = min(100, 3 * report.seeds)
     return [(("repeats",), {"until": {"width": 0.01}, "at_most": max(10, at_most)})]
 
 

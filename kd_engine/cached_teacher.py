@@ -23,6 +23,7 @@ from kd_engine.data.loader import Batch
 from kd_engine.distributed import ALONE, World
 from kd_engine.logit_store import LogitStore
 from kd_engine.network import Network
+from kd_engine.schema.report import LogitCache
 from kd_engine.spec import JobSpec, canonical_hash
 
 log = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ class CachedTeacher:
         """Makes what was computed survive this process."""
         self._store.flush()
 
-    def stats(self, world: World = ALONE) -> dict[str, Any]:
+    def stats(self, world: World = ALONE) -> LogitCache:
         """What the report says of the cache: rows asked for, the share that was there, rows kept now.
 
         Of all processes of `world`, which have flushed before.
@@ -133,13 +134,13 @@ class CachedTeacher:
         if world.size > 1:
             self._store.flush()
         rate = found / asked if asked else 0.0
-        return {
-            "asked": asked,
-            "hit_rate": rate,
-            "rows": self._store.filled,
-            "views": self._store.views,
-            "storage": str(self._store.dtype).removeprefix("torch."),
-        }
+        return LogitCache(
+            asked=asked,
+            hit_rate=rate,
+            rows=self._store.filled,
+            views=self._store.views,
+            storage=str(self._store.dtype).removeprefix("torch."),
+        )
 
     def _check(self, batch: Batch, rows_B: Tensor, missing: Tensor) -> Tensor:
         """Computes some of the rows that are there again; if they differ, nothing in the store can be trusted."""

@@ -9,7 +9,6 @@ spends, as if it were alone, which bounds the error of all looks together (Bonfe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import sqrt
 
 from scipy.special import ndtr, ndtri
@@ -17,30 +16,6 @@ from scipy.special import ndtr, ndtri
 from kd_engine.statistics import CONFIDENCE
 
 _ERROR = 1 - CONFIDENCE
-
-
-@dataclass(frozen=True)
-class Look:
-    """What was seen after so many seeds.
-
-    Attributes:
-        interval: of distilled less alone in accuracy, at 95 %.
-        confidence: of the interval that the verdict of this look rests on.
-        verdict_interval: that one.
-        enough: whether the repeats end here.
-    """
-
-    seeds: int
-    interval: tuple[float, float]
-    confidence: float
-    verdict_interval: tuple[float, float]
-    enough: bool
-
-    def to_json(self) -> dict[str, object]:
-        return {
-            "seeds": self.seeds, "interval": list(self.interval), "confidence": self.confidence,
-            "verdict_interval": list(self.verdict_interval), "enough": self.enough,
-        }  # fmt: skip
 
 
 def confidences(looks: Sequence[int]) -> dict[int, float]:

@@ -25,6 +25,7 @@ from kd_engine.options import RunOptions
 from kd_engine.pace import Expected, Pace, PlannedPhase
 from kd_engine.report import looks_at
 from kd_engine.result import PhaseResult, Source
+from kd_engine.schema.report import LogitCache
 from kd_engine.signs import sign
 from kd_engine.spec import JobSpec, RepeatsUntil, StudentSpec, TeacherSpec, TrainingSpec, alone_hash, teacher_hash
 from kd_engine.streams import seeded
@@ -77,7 +78,7 @@ class Phases:
         recipe = spec.training
         images = len(range(recipe.batch_size)[world.part(recipe.batch_size)])
         self.compiler = Compiler(options.cache_dir / "compiled", images) if recipe.compile else None
-        self.cache_stats: dict[str, dict[str, Any]] = {}  # by repeat; of this attempt, as the cache is not the result's
+        self.cache_stats: dict[str, LogitCache] = {}  # by repeat; of this attempt, as the cache is not the result's
 
     def run_all(self) -> list[PhaseResult]:
         """The results of all phases, in the order of the plan; of as many repeats as the answer needs."""
@@ -182,7 +183,7 @@ class Phases:
         self._look_ahead()
         self._logits = cache_for(self._spec, self._data, teacher, self._options.cache_dir, self.compiler, seed)
         if teacher.batch_dependent and self._spec.teacher_cache != "off":
-            self.cache_stats[str(item.repeat)] = {"off": BATCH_DEPENDENT}
+            self.cache_stats[str(item.repeat)] = LogitCache(off=BATCH_DEPENDENT)
         if self._logits is not None:
             self._pace.found(item.phase, self._logits.filled)
         with seeded(seed, "student", "losses"):

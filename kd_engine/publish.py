@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,8 +16,8 @@ from kd_engine.export.card import model_card
 from kd_engine.files import write_atomically
 from kd_engine.network import save_network
 from kd_engine.report import NAMES, make_report, published, task_of
-from kd_engine.report_file import report_text
 from kd_engine.result import PhaseResult
+from kd_engine.schema.report import Exported, LogitCache, report_text
 from kd_engine.schema.warnings import SpecWarning
 from kd_engine.seed_spread import SeedSpreads
 from kd_engine.spec import JobSpec, RepeatsUntil, canonical_hash, network_file
@@ -32,7 +31,7 @@ def publish(
     data: Dataset,
     results: list[PhaseResult],
     out_dir: Path,
-    cache: dict[str, dict[str, Any]],
+    cache: dict[str, LogitCache],
     spreads: SeedSpreads,
     warnings: Sequence[SpecWarning] = (),
     sent: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
@@ -70,18 +69,24 @@ def publish(
         for phase, result in chosen.items()
     }
     until = spec.repeats if isinstance(spec.repeats, RepeatsUntil) else None
-    report = make_report(results, data.classes, repeat, costs, until) | {"teacher_cache": cache}
-    report |= advice(spec, report, results, spreads, data.sha256)
-    report["warnings"] = [warning.model_dump() for warning in warnings]
-    report["names"] = dict(sent)
-    report["duplicates"] = asdict(data.duplicates)
-    report["export"], shipped = _ship(spec, data, chosen["student"], out_dir)
+    report = make_report(results, data.classes, repeat, costs, until)
+    explanations, next_spec = advice(spec, report, results, spreads, data.sha256)
+    exported, shipped = _ship(spec, data, chosen["student"], out_dir)
+    report = report.changed(
+        teacher_cache=cache,
+        explanations=explanations,
+        next_spec=next_spec,
+        warnings=tuple(warnings),
+        names=dict(sent),
+        duplicates=data.duplicates,
+        export=exported,
+    )
     write_atomically(out_dir / "MODEL_CARD.md", model_card(spec, data, report))
     write_atomically(out_dir / "report.json", report_text(report))
     return (*names, *shipped, "MODEL_CARD.md", "report.json")
 
 
-def _ship(spec: JobSpec, data: Dataset, student: PhaseResult, out_dir: Path) -> tuple[dict[str, Any], list[str]]:
+def _ship(spec: JobSpec, data: Dataset, student: PhaseResult, out_dir: Path) -> tuple[dict[str, Exported], list[str]]:
     """Writes the student as the spec asks; what the report says of that, and the files' names."""
     if not spec.export:
         return {}, []

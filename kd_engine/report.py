@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from kd_engine.evaluation.cost import Cost
 from kd_engine.evaluation.details import network_details
 from kd_engine.events import PHASES, Phase
-from kd_engine.looks import Look, confidences
+from kd_engine.looks import confidences
 from kd_engine.result import PhaseResult
+from kd_engine.schema.model_details import PhaseDetails
+from kd_engine.schema.report import Difference, Look, NetworkRow, Run, TrainingReport
 from kd_engine.spec.repeats import RepeatsUntil
 from kd_engine.statistics import (
     CONFIDENCE,
@@ -40,18 +42,10 @@ class Verdict:
         confidence, interval: of the difference, as the word needs them; None where there is no such interval.
     """
 
-    word: str
-    why: str
+    word: Literal["helped", "hurt", "no evidence", "not measured"]
+    why: Literal["interval", "one_seed", "not_trained_alone"]
     confidence: float | None = None
     interval: tuple[float, float] | None = None
-
-    def to_json(self) -> dict[str, object]:
-        return {
-            "verdict": self.word,
-            "why": self.why,
-            "verdict_confidence": self.confidence,
-            "verdict_interval": None if self.interval is None else list(self.interval),
-        }
 
 
 def make_report(
@@ -60,8 +54,8 @@ def make_report(
     published_repeat: int,
     costs: dict[Phase, Cost],
     until: RepeatsUntil | None = None,
-) -> dict[str, Any]:
-    """The report as JSON data.
+) -> TrainingReport:
+    """The report of what was trained; `publish` adds what else is known of the run.
 
     Args:
         results: every finished phase of the job.
@@ -75,18 +69,23 @@ def make_report(
     task = task_of(results)
     main = differences.get(("student", "baseline"))
     verdict = verdict_of(results, until)
-    return {
-        **verdict.to_json(),
-        "summary": _summary(verdict, differences, task),
-        "rows": [_row(phase, of_phase) for phase, of_phase in found.items()],
-        "difference": None if main is None else main[task.compared[0]].to_json(),
-        "differences": [_difference_row(pair, measured) for pair, measured in differences.items()],
-        "seeds": len(found["student"]),
-        "looks": [] if until is None else [one.to_json() for one in looks_at(results, until)],
-        "details": {phase: _details(published(results, phase, published_repeat), costs[phase]) for phase in found},
-        "classes": list(classes),
-        "published_repeat": published_repeat,
-    }
+    return TrainingReport(
+        task=task.name,
+        metrics=task.metrics,
+        verdict=verdict.word,
+        why=verdict.why,
+        verdict_confidence=verdict.confidence,
+        verdict_interval=verdict.interval,
+        summary=_summary(verdict, differences, task),
+        rows=tuple(_row(phase, of_phase) for phase, of_phase in found.items()),
+        difference=None if main is None else main[task.compared[0]].documented(),
+        differences=tuple(_difference_row(pair, measured, task) for pair, measured in differences.items()),
+        seeds=len(found["student"]),
+        looks=() if until is None else tuple(looks_at(results, until)),
+        details={phase: _details(published(results, phase, published_repeat), costs[phase]) for phase in found},
+        classes=classes,
+        published_repeat=published_repeat,
+    )
 
 
 def task_of(results: list[PhaseResult]) -> Task:
@@ -115,6 +114,7 @@ def verdict_of(results: list[PhaseResult], until: RepeatsUntil | None = None) ->
         return Verdict("no evidence", "one_seed")
     confidence = CONFIDENCE if until is None else confidences(until.looks)[len(students)]
     interval = _gain(students, alone, confidence).interval
+    word: Literal["helped", "hurt", "no evidence"]
     word = "helped" if interval[0] > 0 else "hurt" if interval[1] < 0 else "no evidence"
     return Verdict(word, "interval", confidence, interval)
 
@@ -131,7 +131,7 @@ def looks_at(results: list[PhaseResult], until: RepeatsUntil) -> list[Look]:
         interval = _gain(students[:seeds], alone[:seeds], confidence).interval
         word = interval[0] > 0 or interval[1] < 0
         enough = word or usual[1] - usual[0] <= until.until.width or seeds == until.at_most
-        found.append(Look(seeds, usual, confidence, interval, enough))
+        found.append(Look(seeds=seeds, interval=usual, confidence=confidence, verdict_interval=interval, enough=enough))
     return found
 
 
@@ -148,31 +148,33 @@ def _stacked(found: list[PhaseResult]) -> Scores:
     return type(scores[0]).stacked(scores)
 
 
-def _row(phase: Phase, found: list[PhaseResult]) -> dict[str, Any]:
+def _row(phase: Phase, found: list[PhaseResult]) -> NetworkRow:
     first, task = found[0], task_of(found)
-    return {
-        "network": NAMES[phase],
-        "phase": phase,
-        "model": first.network.architecture.model,
-        "parameters": first.network.parameters,
-        "source": first.source,
-        "seeds": len(found),
-        task.metrics[0].key("test"): _stacked(found).estimate(task.compared[0]).to_json(),
-        "runs": [
-            {"repeat": result.repeat, "seed": result.seed, "source": result.source, **result.metrics}
+    return NetworkRow(
+        network=NAMES[phase],
+        phase=phase,
+        model=first.network.architecture.model,
+        parameters=first.network.parameters,
+        source=first.source,
+        seeds=len(found),
+        scores={task.metrics[0].key("test"): _stacked(found).estimate(task.compared[0]).documented()},
+        runs=tuple(
+            Run(repeat=result.repeat, seed=result.seed, source=result.source, scores=dict(result.metrics))
             for result in found
-        ],
-    }
+        ),
+    )
 
 
-def _details(result: PhaseResult, cost: Cost) -> dict[str, Any]:
+def _details(result: PhaseResult, cost: Cost) -> PhaseDetails:
     measured = network_details(result.network, result.scores, result.metrics, cost, result.trainable)
-    return {"network": NAMES[result.phase], "repeat": result.repeat, **measured}
+    return PhaseDetails(network=NAMES[result.phase], repeat=result.repeat, **dict(measured))
 
 
-def _difference_row(pair: tuple[Phase, Phase], measured: _Differences) -> dict[str, Any]:
+def _difference_row(pair: tuple[Phase, Phase], measured: _Differences, task: Task) -> Difference:
     first, second = (NAMES[phase] for phase in pair)
-    return {"of": first, "less": second, **{name: estimate.to_json() for name, estimate in measured.items()}}
+    keys = {metric.name: metric.key("test") for metric in task.metrics}
+    scores = {keys[name]: estimate.documented() for name, estimate in measured.items()}
+    return Difference(of=first, less=second, scores=scores)
 
 
 def _differences(first: list[PhaseResult], second: list[PhaseResult]) -> _Differences:

@@ -21,6 +21,7 @@ from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
 from kd_engine.calibration import BINS, bin_of
+from kd_engine.schema import metrics as documents
 
 CONFIDENCE = 0.95
 _Z = 1.959963984540054  # 97.5 % point of the normal distribution
@@ -44,10 +45,10 @@ class Estimate:
     interval: tuple[float, float]
     kind: str
 
-    def to_json(self) -> dict[str, object]:
-        """As JSON, in which there is no infinity: `interval` is then null."""
-        interval = list(self.interval) if all(map(math.isfinite, self.interval)) else None
-        return {"mean": self.mean, "spread": self.spread, "interval": interval, "kind": self.kind}
+    def documented(self) -> documents.Estimate:
+        """As a document has it, in which there is no infinity: `interval` is then null."""
+        interval = self.interval if all(map(math.isfinite, self.interval)) else None
+        return documents.Estimate(mean=self.mean, spread=self.spread, interval=interval, kind=self.kind)
 
 
 def of_accuracies(correct_RN: Tensor, confidence: float = CONFIDENCE) -> Estimate:

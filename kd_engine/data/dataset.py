@@ -22,9 +22,10 @@ from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
 from kd_engine.data.files import hash_in_parts
 from kd_engine.data.normalisation import measure
 from kd_engine.data.splits import VALIDATION_SEED, held_out
-from kd_engine.data.twins import Duplicates, count, groups_of
+from kd_engine.data.twins import count, groups_of
 from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.importing import load_object
+from kd_engine.schema.report import Duplicates
 from kd_engine.schema.warnings import SpecWarning
 from kd_engine.spec import DatasetSpec
 from kd_engine.spec.wrong import as_invalid_spec

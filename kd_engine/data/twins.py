@@ -8,31 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kd_engine.schema.report import Duplicates
 from kd_engine.signs import sign
 
 _LOOKED_AT = 256  # bytes of each image, to begin with
 _AT_A_TIME = 4096  # images
-
-
-@dataclass(frozen=True)
-class Duplicates:
-    """How many images have the pixels of another one.
-
-    Attributes:
-        train: of the images in train, those that come again after their first.
-        validation_in_train: of a validation split that the data set brings.
-        test_in_train: test images that train or validation has too: they are no test of what was learnt.
-    """
-
-    train: int = 0
-    validation_in_train: int = 0
-    test_in_train: int = 0
 
 
 def groups_of(parts: Sequence[Tensor]) -> NDArray[np.int64]:

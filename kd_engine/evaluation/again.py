@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -15,7 +14,8 @@ from kd_engine.evaluation.details import network_details
 from kd_engine.evaluation.logits import SplitLogits
 from kd_engine.files import write_atomically
 from kd_engine.network import Network
-from kd_engine.report_file import report_text
+from kd_engine.schema.evaluation_report import EvaluationReport
+from kd_engine.schema.report import report_text
 from kd_engine.tasks import load_task
 from kd_engine.tasks.base import Scores
 from kd_engine.tasks.evaluate import score
@@ -24,13 +24,13 @@ from kd_engine.teacher import load_given
 
 @dataclass(frozen=True)
 class FileEvaluation:
-    """What was measured of a network file; `report` is JSON data."""
+    """What was measured of a network file."""
 
     network: Network
     dataset: str
     scores: Scores
     metrics: dict[str, float]
-    report: dict[str, Any]
+    report: EvaluationReport
 
 
 def evaluate_file(
@@ -61,15 +61,19 @@ def evaluate_file(
     task = load_task(data.task)
     scores, metrics = score(SplitLogits(network, data.test), task, teacher, after_batch=after_batch)
     cost = cost_of(network, data.test.images_NCHW, weights.stat().st_size)
-    report = {
-        "summary": task.summary(scores, network.architecture.model, dataset),
-        "dataset": dataset,
-        "data_sha256": data.sha256,
-        "duplicates": asdict(data.duplicates),
-        "test_images": len(data.test),
-        f"{task.metrics[0].key('test')}_interval": list(scores.estimate(task.compared[0]).interval),
-        **network_details(network, scores, metrics, cost, trainable=None),
-    }
+    details = network_details(network, scores, metrics, cost, trainable=None)
+    report = EvaluationReport(
+        **dict(details),
+        kind="evaluate",
+        task=task.name,
+        metrics=task.metrics,
+        summary=task.summary(scores, network.architecture.model, dataset),
+        dataset=dataset,
+        data_sha256=data.sha256,
+        duplicates=data.duplicates,
+        test_images=len(data.test),
+        interval=scores.estimate(task.compared[0]).interval,
+    )
     return FileEvaluation(network, dataset, scores, metrics, report)
 
 

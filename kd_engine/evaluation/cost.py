@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from kd_engine.network import Network
+from kd_engine.schema.model_details import Latency
 from kd_engine.shortage import shortage_behind
 from kd_engine.signs import sign
 
@@ -36,7 +36,7 @@ class Cost:
 
     flops: int | None
     file_bytes: int
-    latency: dict[str, Any]
+    latency: Latency
 
 
 def cost_of(network: Network, images_NCHW: Tensor, file_bytes: int) -> Cost:
@@ -52,22 +52,22 @@ def flops_per_image(network: Network, image_1CHW: Tensor) -> int:
     return int(counter.get_total_flops())
 
 
-def latency(network: Network, images_NCHW: Tensor) -> dict[str, Any]:
+def latency(network: Network, images_NCHW: Tensor) -> Latency:
     """Median milliseconds from uint8 images to logits, at batch 1 and 128, after warming up.
 
     None for a batch that the device has no memory for: a run that has come so far does not fail for that.
     """
     device = images_NCHW.device
-    times: dict[str, float | None] = {}
+    times: dict[int, float | None] = {}
     for size in LATENCY_BATCHES:
         images_BCHW = images_NCHW[torch.arange(size, device=device) % len(images_NCHW)]
         try:
-            times[f"batch_{size}_ms"] = 1000 * _median_seconds(partial(network.logits, images_BCHW), device)
+            times[size] = 1000 * _median_seconds(partial(network.logits, images_BCHW), device)
         except (MemoryError, RuntimeError) as error:
             if shortage_behind(error) is None:
                 raise
-            times[f"batch_{size}_ms"] = None
-    return {"device": device.type, "threads": torch.get_num_threads(), **times}
+            times[size] = None
+    return Latency(device=device.type, threads=torch.get_num_threads(), batch_1_ms=times[1], batch_128_ms=times[128])
 
 
 @torch.inference_mode()

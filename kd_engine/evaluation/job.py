@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -43,11 +44,11 @@ def run_evaluation(
         _given(options.model_file), options.called("dataset", spec.dataset_name), data, device,
         teacher_file=next(iter(options.teacher_files), None), after_batch=lambda done: progress(done, images),
     )  # fmt: skip
-    found.report.update(dataset=spec.dataset_name, names=dict(options.names))
+    found = replace(found, report=found.report.changed(dataset=spec.dataset_name, names=dict(options.names)))
     emit(PhaseEnded(phase="evaluate", repeat=0, source="given", metrics=found.metrics))
     environment = describe(
         device, torch.get_num_threads(), seed=None, data_sha256=data.sha256,
-        precision={"evaluate": found.report["precision"]},
+        precision={"evaluate": found.report.precision},
     )  # fmt: skip
     write_atomically(options.out_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
     return "spec.json", "environment.json", *publish_evaluation(found, options.out_dir)

@@ -6,9 +6,11 @@ After Mitchell et al. 2019, Model Cards for Model Reporting (arXiv:1810.03993), 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from kd_engine.data.dataset import Dataset
+from kd_engine.schema.metrics import Estimate
+from kd_engine.schema.model_details import ClassRow, NetworkDetails
+from kd_engine.schema.report import Exported, TrainingReport
 from kd_engine.spec import JobSpec
 
 Names = Mapping[str, Mapping[str, str]]
@@ -20,64 +22,63 @@ _FORMS = {
 }
 
 
-def model_card(spec: JobSpec, data: Dataset, report: dict[str, Any]) -> str:
+def model_card(spec: JobSpec, data: Dataset, report: TrainingReport) -> str:
     """The card as Markdown.
 
     Args:
         spec: settled.
-        report: as `report.make_report` gives it, with its `export` and the `names` of what was sent.
+        report: with its `export` and the `names` of what was sent.
     """
-    student = report["details"]["student"]
-    names: Names = report["names"]
+    student, names = report.details["student"], report.names
     name = spec.name or f"{spec.student.model} on {names.get('dataset', {}).get('name', spec.dataset_name)}"
     sections = [
         f"# {_plain(name)}",
         "A small image classifier, trained by knowledge distillation.",
         _what(data, student),
-        _files(report["export"]),
-        _training(spec, data, report["seeds"], names),
+        _files(report),
+        _training(spec, data, report.seeds, names),
         _quality(report),
-        _by_class(student["classes"]),
-        _limits(data, student),
+        _by_class(student.classes),
+        _limits(data, report),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _what(data: Dataset, student: dict[str, Any]) -> str:
+def _what(data: Dataset, student: NetworkDetails) -> str:
     channels, height, width = data.shape
     colour = "grey" if channels == 1 else "RGB"
     return _table(
         ("", ""),
         [
-            ("network", _code(student["model"])),
-            ("parameters", f"{student['parameters']:,}"),
-            ("operations an image", f"{student['flops']:,} FLOPs"),
+            ("network", _code(student.model)),
+            ("parameters", f"{student.parameters:,}"),
+            ("operations an image", f"{student.flops:,} FLOPs"),
             ("input", f"one {colour} image, {height} x {width} pixels"),
             ("output", f"one of {len(data.classes)} classes"),
         ],
     )
 
 
-def _files(export: dict[str, dict[str, Any]]) -> str:
+def _files(report: TrainingReport) -> str:
     rows = [("`student.safetensors`", "weights, for this project", "")]
-    for form, found in export.items():
-        if "error" not in found:
-            rows.append((_code(found["file"]), _FORMS[form], _checked(found)))
+    for form, found in report.export.items():
+        if found.file is not None:
+            rows.append((_code(found.file), _FORMS[form], _checked(found, report)))
     use = (
         "Name the pictures of a folder, with `predict.py` beside the model:\n\n"
         "    pip install onnxruntime pillow\n    python predict.py student.onnx FOLDER"
     )
     table = _table(("file", "what it is", "checked"), rows)
-    return (
-        f"## Files\n\n{table}\n\n{use}" if "error" not in export.get("onnx", {"error": ""}) else f"## Files\n\n{table}"
-    )
+    usable = "onnx" in report.export and report.export["onnx"].error is None
+    return f"## Files\n\n{table}\n\n{use}" if usable else f"## Files\n\n{table}"
 
 
-def _checked(found: dict[str, Any]) -> str:
-    if "largest_difference" in found:
-        return f"logits within {found['largest_difference']:.1e} of PyTorch's on {found['checked_images']} test images"
-    difference = found["difference"]
-    return f"test accuracy {_share(found['test_accuracy'])}; {_points(difference)} points from float32"
+def _checked(found: Exported, report: TrainingReport) -> str:
+    if found.largest_difference is not None:
+        return f"logits within {found.largest_difference:.1e} of PyTorch's on {found.checked_images} test images"
+    assert found.difference is not None, "a form that answers otherwise is compared"
+    score = _share(found.scores[report.main])
+    return f"test {report.metrics[0].label} {score}; {_points(found.difference)} points from float32"
 
 
 def _training(spec: JobSpec, data: Dataset, seeds: int, names: Names) -> str:
@@ -111,35 +112,34 @@ def _sent(named: Mapping[str, str]) -> str:
     return f"{_plain(named['name'])} ({_code(named['id'])})"
 
 
-def _quality(report: dict[str, Any]) -> str:
+def _quality(report: TrainingReport) -> str:
     rows = [
-        (row["network"], _code(row["model"]), f"{row['parameters']:,}", _share(row["test_accuracy"]))
-        for row in report["rows"]
+        (row.network, _code(row.model), f"{row.parameters:,}", _share(row.scores[report.main])) for row in report.rows
     ]
-    table = _table(("network", "model", "parameters", "test accuracy (95 % interval)"), rows)
-    return f"## How good it is\n\n{table}\n\n{report['summary']}"
+    head = ("network", "model", "parameters", f"test {report.metrics[0].label} (95 % interval)")
+    return f"## How good it is\n\n{_table(head, rows)}\n\n{report.summary}"
 
 
-def _by_class(classes: Sequence[dict[str, Any]]) -> str:
+def _by_class(classes: Sequence[ClassRow]) -> str:
     shown = list(classes)
     if len(shown) > MOST_CLASSES:
-        shown = sorted(shown, key=lambda row: (row["recall"] is None, row["recall"] or 0.0))[:MOST_CLASSES]
-    rows = [
-        (_plain(row["name"]), f"{row['images']:,}", _percent(row["recall"]), _percent(row["precision"]))
-        for row in shown
-    ]
+        shown = sorted(shown, key=lambda row: (row.recall is None, row.recall or 0.0))[:MOST_CLASSES]
+    rows = [(_plain(row.name), f"{row.images:,}", _percent(row.recall), _percent(row.precision)) for row in shown]
     title = "By class" if len(shown) == len(classes) else f"By class: the {MOST_CLASSES} worst of {len(classes):,}"
     table = _table(("class", "test images", "recall", "precision"), rows)
     return f"## {title}\n\n{table}"
 
 
-def _limits(data: Dataset, student: dict[str, Any]) -> str:
-    worst = min((row for row in student["classes"] if row["recall"] is not None), key=lambda row: row["recall"])
+def _limits(data: Dataset, report: TrainingReport) -> str:
+    student = report.details["student"]
+    found = [(row.recall, row.name) for row in student.classes if row.recall is not None]
+    recall, worst = min(found, key=lambda pair: pair[0])
+    off = _percent(student.scores["test_ece"])
     lines = [
         f"It names one of its {len(data.classes)} classes for any picture, also for one that shows none of them.",
         "The numbers above hold for pictures like those of the test split; nobody measured others.",
-        f"Its weakest class is {_plain(worst['name'])}: {_percent(worst['recall'])} of its test images are found.",
-        f"Its probabilities are off by {_percent(student['test_ece'])} on average (expected calibration error).",
+        f"Its weakest class is {_plain(worst)}: {_percent(recall)} of its test images are found.",
+        f"Its probabilities are off by {off} on average (expected calibration error).",
         "What is wrong or unfair in the training data or in the teacher, it has learned too.",
     ]
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
@@ -165,11 +165,13 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.2f} %"
 
 
-def _share(estimate: dict[str, Any]) -> str:
-    low, high = (100 * bound for bound in estimate["interval"])
-    return f"{100 * estimate['mean']:.2f} % ({low:.2f} to {high:.2f})"
+def _share(estimate: Estimate) -> str:
+    assert estimate.interval is not None, "a share has one"
+    low, high = (100 * bound for bound in estimate.interval)
+    return f"{100 * estimate.mean:.2f} % ({low:.2f} to {high:.2f})"
 
 
-def _points(estimate: dict[str, Any]) -> str:
-    low, high = (100 * bound for bound in estimate["interval"])
-    return f"{100 * estimate['mean']:+.2f} ({low:+.2f} to {high:+.2f})"
+def _points(estimate: Estimate) -> str:
+    assert estimate.interval is not None, "a difference of shares has one"
+    low, high = (100 * bound for bound in estimate.interval)
+    return f"{100 * estimate.mean:+.2f} ({low:+.2f} to {high:+.2f})"

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,6 +26,7 @@ from kd_engine.export.program import run_program, save_program, trace
 from kd_engine.files import write_atomically
 from kd_engine.network import Network
 from kd_engine.onnx_session import OnnxSession
+from kd_engine.schema.report import Exported
 from kd_engine.signs import one_call
 from kd_engine.spec import Export
 from kd_engine.tasks import load_task
@@ -54,28 +54,28 @@ class ExportError(Exception):
 
 def ship(
     network: Network, scores: Scores, data: Dataset, forms: tuple[Export, ...], out_dir: Path
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
+) -> tuple[dict[str, Exported], list[str]]:
     """Writes `network` into `out_dir` in `forms`, and the script that runs the ONNX ones.
 
     Args:
         scores: its own, of the test images.
 
     Returns:
-        For each form its `file`, `bytes` and what was measured of it, or `error`; and the names of the files.
+        For each form what the report says of it, and the names of the files.
 
     Raises:
         DiskFullError: no room.
     """
     exporter = _Exporter(network, scores, data, out_dir)
-    report: dict[str, dict[str, Any]] = {form: _tried(form, exporter) for form in FILES if form in forms}
-    files = [found["file"] for found in report.values() if "file" in found]
+    report: dict[str, Exported] = {form: _tried(form, exporter) for form in FILES if form in forms}
+    files = [found.file for found in report.values() if found.file is not None]
     if FILES["onnx"] in files:
         write_atomically(out_dir / SCRIPT, load_task(data.task).script.read_bytes())
         files.append(SCRIPT)
     return report, files
 
 
-def _tried(form: Export, exporter: _Exporter) -> dict[str, Any]:
+def _tried(form: Export, exporter: _Exporter) -> Exported:
     try:
         return exporter.write(form)
     except DiskFullError:
@@ -84,7 +84,7 @@ def _tried(form: Export, exporter: _Exporter) -> dict[str, Any]:
         log.warning("the student could not be exported as %s", form, exc_info=True)
         (exporter.out_dir / FILES[form]).unlink(missing_ok=True)
         first = str(error).strip().partition("\n")[0]
-        return {"error": f"{type(error).__name__}: {first}"}
+        return Exported(error=f"{type(error).__name__}: {first}")
 
 
 class _Exporter:
@@ -96,26 +96,26 @@ class _Exporter:
         self._data, self._scores = data, scores
         self._onnx: Path | None = None
 
-    def write(self, form: Export) -> dict[str, Any]:
+    def write(self, form: Export) -> Exported:
         """Writes the form's file; what the report says of it."""
         write = {"torch_export": self._torch_export, "onnx": self._write_onnx, "onnx_int8": self._int8}[form]
         path = self.out_dir / FILES[form]
         with one_call(f"exporting the student as {form}", seconds=_MOST_SECONDS):
             measured = write(path)
-        return {"file": path.name, "bytes": path.stat().st_size, **measured}
+        return measured.changed(file=path.name, bytes=path.stat().st_size)
 
-    def _torch_export(self, path: Path) -> dict[str, Any]:
+    def _torch_export(self, path: Path) -> Exported:
         save_program(self._program, path)
         return self._compared(lambda pixels_BCHW: run_program(path, pixels_BCHW))
 
-    def _write_onnx(self, path: Path) -> dict[str, Any]:
+    def _write_onnx(self, path: Path) -> Exported:
         save_onnx(self._program, self._architecture, path)
         session = OnnxSession(path)
         measured = self._compared(lambda pixels_BCHW: torch.from_numpy(session.run(pixels_BCHW.numpy())[0]))
         self._onnx = path
         return measured
 
-    def _int8(self, path: Path) -> dict[str, Any]:
+    def _int8(self, path: Path) -> Exported:
         if self._onnx is None:
             raise ExportError("it is made from the ONNX file, which is not there")
         images_NCHW = self._data.validation.images_NCHW[:CALIBRATION_IMAGES]
@@ -123,11 +123,11 @@ class _Exporter:
         task = load_task(self._data.task)
         scores, _ = score(SplitLogits(_Answers(OnnxSession(path)), self._data.test), task)
         name = task.compared[0]
-        return {
-            "calibration_images": len(images_NCHW),
-            task.metrics[0].key("test"): scores.estimate(name).to_json(),
-            "difference": scores.less(self._scores, name).to_json(),
-        }
+        return Exported(
+            calibration_images=len(images_NCHW),
+            scores={task.metrics[0].key("test"): scores.estimate(name).documented()},
+            difference=scores.less(self._scores, name).documented(),
+        )
 
     @cached_property
     def _portable(self) -> Portable:
@@ -137,7 +137,7 @@ class _Exporter:
     def _program(self) -> ExportedProgram:
         return trace(self._portable, self._architecture.shape)
 
-    def _compared(self, run: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+    def _compared(self, run: Callable[[Tensor], Tensor]) -> Exported:
         """The largest difference from PyTorch's logits on real images; in batches of another size than was traced."""
         pixels_NCHW = as_pixels(self._data.test.images_NCHW[:CHECKED_IMAGES])
         with torch.no_grad():
@@ -145,7 +145,7 @@ class _Exporter:
         largest = float((run(pixels_NCHW) - expected_NK).abs().max())
         if not largest <= _TOLERANCE * max(1.0, float(expected_NK.abs().max())):
             raise ExportError(f"its logits differ from PyTorch's by up to {largest:.3g}")
-        return {"largest_difference": largest, "checked_images": len(pixels_NCHW)}
+        return Exported(largest_difference=largest, checked_images=len(pixels_NCHW))
 
 
 class _Answers:

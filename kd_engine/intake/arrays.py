@@ -32,6 +32,7 @@ from kd_engine.intake.layout import MOST_CLASSES, TEST_SEED
 from kd_engine.intake.manifest import Findings, Image
 from kd_engine.intake.sheet import draw_sheet, is_shown
 from kd_engine.intake.survey import THUMBNAIL
+from kd_engine.schema.manifest import Contents
 from kd_engine.signs import one_call
 
 SHEET = "thumbnails.png"
@@ -45,7 +46,7 @@ _Array = NDArray[Any]
 
 def check_arrays(
     path: Path, out_dir: Path, *, test_share: float, progress: Callable[[int, int], None] = lambda done, of: None
-) -> dict[str, Any]:
+) -> Contents:
     """Checks an .npz file and writes `dataset.npz` and `thumbnails.png`.
 
     It holds `train_images`, `train_labels`, `test_images` and `test_labels` (or x_train, y_train, x_test, y_test), or
@@ -57,7 +58,7 @@ def check_arrays(
         progress: hears how many of how many images are done; what it raises ends the check.
 
     Returns:
-        The manifest.
+        What the manifest says of them.
 
     Raises:
         DataError: something is missing, is no array of numbers, or is not of the expected type and shape.
@@ -75,7 +76,7 @@ def check_named(
     test_share: float,
     notes: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda done, of: None,
-) -> dict[str, Any]:
+) -> Contents:
     """As `check_arrays`, of arrays that were read from a file of so many bytes."""
     _check_counts(given, packed)
     arrays, said = _named(given, test_share)
@@ -91,7 +92,7 @@ def check_named(
     findings = Findings(raw.classes, notes=[*notes, *said])
     thumbnails = _survey(raw, findings, progress)
     draw_sheet(raw.classes, thumbnails, out_dir / SHEET)
-    return findings.manifest()
+    return findings.contents()
 
 
 def _params(classes: _Array | None) -> ArraysParams:

@@ -24,6 +24,7 @@ from kd_engine.intake.manifest import Findings, Image
 from kd_engine.intake.sheet import draw_sheet, is_shown
 from kd_engine.intake.survey import Broken, Survey, in_threads, pixel_sha256, survey
 from kd_engine.intake.tar_file import Tar
+from kd_engine.schema.manifest import Contents
 
 SHEET = "thumbnails.png"
 SAMPLES = "samples.csv"
@@ -44,7 +45,7 @@ def check_pictures(
     *,
     broken: WhatOfBroken,
     progress: Callable[[int, int], None] = lambda done, of: None,
-) -> dict[str, Any]:
+) -> Contents:
     """Checks the pictures of an archive or a table and writes `dataset.tar`, `samples.csv` and `thumbnails.png`.
 
     Args:
@@ -53,7 +54,7 @@ def check_pictures(
         progress: hears how many of how many pictures are done; what it raises ends the check.
 
     Returns:
-        The manifest.
+        What the manifest says of them.
 
     Raises:
         DataError: there are broken pictures that are not to be left out, or nothing is left.
@@ -74,7 +75,7 @@ def check_pictures(
         checking.keep_twins_together(out_dir / PREPARED["image_folder"], layout.test_share)
     checking.write_samples(out_dir / SAMPLES)
     draw_sheet(layout.classes, checking.thumbnails, out_dir / SHEET)
-    return checking.findings.manifest()
+    return checking.findings.contents()
 
 
 class _Checking:
@@ -128,7 +129,7 @@ class _Checking:
         """Raises DataError where what was found is no data set."""
         found = self.findings.broken
         if found and broken == "refuse":
-            listed = "; ".join(f"{entry['file']} ({entry['why']})" for entry in found)
+            listed = "; ".join(f"{entry.file} ({entry.why})" for entry in found)
             raise DataError(
                 f"{self.findings.broken_count:,} of {len(self._layout.placed):,} pictures cannot be used: {listed}. "
                 "Replace them, or send it again with broken=skip to leave them out."

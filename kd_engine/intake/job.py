@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from kd_engine.catalog import PREPARED
 from kd_engine.errors import DataError, InvalidSpecError
@@ -23,6 +22,7 @@ from kd_engine.intake.table_shards import tables_of
 from kd_engine.intake.webdataset import lay_out_samples
 from kd_engine.options import RunOptions
 from kd_engine.progress import ImageProgress
+from kd_engine.schema.manifest import Manifest, SentFile
 from kd_engine.spec import CheckSpec
 
 MANIFEST = "manifest.json"
@@ -44,60 +44,60 @@ def run_check(
     emit(PhaseStarted(phase="check", repeat=0, epochs=0))
     report = ImageProgress("check", emit, should_stop)
     manifest, names = _check(options.upload_file, spec, options.out_dir, report)
-    write_atomically(options.out_dir / MANIFEST, json.dumps(manifest, indent=2) + "\n")
-    images = {f"{split}_images": float(found["images"]) for split, found in manifest["splits"].items()}
+    write_atomically(options.out_dir / MANIFEST, json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n")
+    images = {f"{split}_images": float(found.images) for split, found in manifest.splits.items()}
     emit(PhaseEnded(phase="check", repeat=0, source="given", metrics=images))
     return *names, MANIFEST
 
 
 def _check(
     path: Path, spec: CheckSpec, out_dir: Path, report: Callable[[int, int], None]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
+) -> tuple[Manifest, tuple[str, ...]]:
     with path.open("rb") as file:
         found = sniff(file)
         what = in_words(file, found, "data set")
-    about: dict[str, Any] = {"format": found, "sha256": spec.upload_sha256, "bytes": path.stat().st_size}
+    sent = SentFile(format=found, sha256=spec.upload_sha256, bytes=path.stat().st_size)
     if found in ("zip", "tar"):
         with opened(path, out_dir, is_tar=found == "tar", encoding=spec.names_encoding) as archive:
-            return _check_archive(archive, about, spec, out_dir, report)
+            return _check_archive(archive, sent, spec, out_dir, report)
     if spec.names_encoding is not None:
         raise DataError(f"names_encoding is of zip and tar archives, and the file is {what}; leave it out.")
     if found == "parquet":
         table = PictureTable.alone(path)
-        return _check_pictures(table, table.layout(spec.test), about, spec, out_dir, report)
+        return _check_pictures(table, table.layout(spec.test), sent, spec, out_dir, report)
     if found == "npz":
-        manifest = arrays.check_arrays(path, out_dir, test_share=spec.test, progress=report)
-        return about | {"layout": "arrays"} | manifest, (PREPARED["arrays"], arrays.SHEET)
+        contents = arrays.check_arrays(path, out_dir, test_share=spec.test, progress=report)
+        return Manifest.of(sent, "arrays", contents), (PREPARED["arrays"], arrays.SHEET)
     raise DataError(f"by its content the file is {what}; expected {_READ}.")
 
 
 def _check_archive(
-    archive: Packed, about: dict[str, Any], spec: CheckSpec, out_dir: Path, report: Callable[[int, int], None]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
+    archive: Packed, sent: SentFile, spec: CheckSpec, out_dir: Path, report: Callable[[int, int], None]
+) -> tuple[Manifest, tuple[str, ...]]:
     published = arrays_of(archive)
     if published is not None:
-        manifest = arrays.check_named(
-            published.arrays, out_dir, packed=about["bytes"], test_share=spec.test, notes=published.notes,
-            progress=report,
-        )  # fmt: skip
-        return about | {"layout": "arrays"} | manifest, (PREPARED["arrays"], arrays.SHEET)
+        contents = arrays.check_named(
+            published.arrays, out_dir, packed=sent.bytes, test_share=spec.test, notes=published.notes, progress=report
+        )
+        return Manifest.of(sent, "arrays", contents), (PREPARED["arrays"], arrays.SHEET)
     if (tables := tables_of(archive)) is not None:
         with tables.unpacked(out_dir) as shards:
-            table = PictureTable(shards, about["bytes"])
+            table = PictureTable(shards, sent.bytes)
             layout = _noted(table.layout(spec.test), tables.notes)
-            return _check_pictures(table, layout, about, spec, out_dir, report)
+            return _check_pictures(table, layout, sent, spec, out_dir, report)
     layout = lay_out_samples(archive, spec.test) or lay_out(
         archive.members, spec.test, keep_going=spec.broken == "skip"
     )
-    return _check_pictures(archive, _noted(layout, of_names(archive.guessed)), about, spec, out_dir, report)
+    return _check_pictures(archive, _noted(layout, of_names(archive.guessed)), sent, spec, out_dir, report)
 
 
 def _check_pictures(
-    source: folder.Source, layout: Layout, about: dict[str, Any], spec: CheckSpec, out_dir: Path,
+    source: folder.Source, layout: Layout, sent: SentFile, spec: CheckSpec, out_dir: Path,
     report: Callable[[int, int], None],
-) -> tuple[dict[str, Any], tuple[str, ...]]:  # fmt: skip
-    manifest = folder.check_pictures(source, layout, out_dir, broken=spec.broken, progress=report)
-    return about | {"layout": "image_folder"} | manifest, (PREPARED["image_folder"], folder.SAMPLES, folder.SHEET)
+) -> tuple[Manifest, tuple[str, ...]]:  # fmt: skip
+    contents = folder.check_pictures(source, layout, out_dir, broken=spec.broken, progress=report)
+    names = (PREPARED["image_folder"], folder.SAMPLES, folder.SHEET)
+    return Manifest.of(sent, "image_folder", contents), names
 
 
 def _noted(layout: Layout, notes: Iterable[str]) -> Layout:

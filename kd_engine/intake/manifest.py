@@ -7,13 +7,24 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from kd_engine.data.normalisation import mean_and_std
+from kd_engine.schema.manifest import (
+    SPLITS,
+    BrokenPicture,
+    BrokenPictures,
+    Contents,
+    Copies,
+    Copy,
+    CopyGroups,
+    SplitCount,
+    SplitName,
+    Spread,
+)
 
 MOST_LISTED = 100  # of each kind of problem; their number is always given
 _NAMED = 5  # classes in a note
@@ -44,7 +55,7 @@ class Findings:
     images: list[Image] = field(default_factory=list)
     heights: list[int] = field(default_factory=list)
     widths: list[int] = field(default_factory=list)
-    broken: list[dict[str, str]] = field(default_factory=list)  # the first of them
+    broken: list[BrokenPicture] = field(default_factory=list)  # the first of them
     broken_count: int = 0
     notes: list[str] = field(default_factory=list)
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -58,58 +69,59 @@ class Findings:
         """One more picture that cannot be used."""
         self.broken_count += 1
         if len(self.broken) < MOST_LISTED:
-            self.broken.append({"file": name, "why": why})
+            self.broken.append(BrokenPicture(file=name, why=why))
 
     def alike(self) -> list[int]:
         """Which of the images share their key with another."""
         shared = {key for key, times in Counter(image.key for image in self.images).items() if times > 1}
         return [number for number, image in enumerate(self.images) if image.key in shared]
 
-    def manifest(self) -> dict[str, Any]:
-        """All of it as JSON data."""
+    def contents(self) -> Contents:
+        """All of it, as the manifest has it."""
         assert self.counts is not None, "train has pictures"
         mean, std = mean_and_std(torch.from_numpy(self.counts))
-        splits = {split: self._split(split) for split in ("train", "validation", "test")}
-        if not splits["validation"]["images"]:  # then each job holds images out of train
+        splits = {split: self._split(split) for split in SPLITS}
+        if not splits["validation"].images:  # then each job holds images out of train
             del splits["validation"]
-        sizes = {name: _spread(values) for name, values in (("height", self.heights), ("width", self.widths))}
-        return {
-            "classes": list(self.classes),
-            "splits": splits,
-            "channels": len(mean),
-            "sizes": sizes,
-            "default_size": [default_side(sizes)] * 2,
-            "mean": list(mean),
-            "std": list(std),
-            "duplicates": duplicates(self.images, self.classes),
-            "broken": {"count": self.broken_count, "listed": self.broken},
-            "left_out": dict(self.left_out),
-            "notes": [*self.notes, *split_notes(self.classes, splits)],
-        }
+        height, width = _spread(self.heights), _spread(self.widths)
+        side = default_side(height, width)
+        return Contents(
+            classes=self.classes,
+            splits=splits,
+            channels=len(mean),
+            sizes={"height": height, "width": width},
+            default_size=(side, side),
+            mean=mean,
+            std=std,
+            duplicates=duplicates(self.images, self.classes),
+            broken=BrokenPictures(count=self.broken_count, listed=tuple(self.broken)),
+            left_out=dict(self.left_out),
+            notes=(*self.notes, *split_notes(self.classes, splits)),
+        )
 
-    def _split(self, split: str) -> dict[str, Any]:
+    def _split(self, split: SplitName) -> SplitCount:
         by_class = [0] * len(self.classes)
         for image in self.images:
             if image.split == split:
                 by_class[image.label] += 1
-        return {"images": sum(by_class), "by_class": by_class}
+        return SplitCount(images=sum(by_class), by_class=tuple(by_class))
 
 
-def split_notes(classes: Sequence[str], splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def split_notes(classes: Sequence[str], splits: Mapping[SplitName, SplitCount]) -> list[str]:
     """What the numbers of images do not allow to say."""
     notes = []
-    images = splits["test"]["images"]
+    images = splits["test"].images
     if images < _FEW_TESTED:
         points = 100 * 1.96 * 0.5 / math.sqrt(images)  # at an accuracy of a half, where it is widest
         notes.append(
             f"test has {images:,} images: an accuracy on so few is known to {min(points, 50):.0f} points either way, "
             "too little for most comparisons"
         )
-    for split in [name for name in ("validation", "test") if name in splits]:
-        absent = _named(classes, splits[split]["by_class"], 0)
+    for split in [name for name in SPLITS if name in splits and name != "train"]:
+        absent = _named(classes, splits[split].by_class, 0)
         if absent:
             notes.append(f"{split} has no images of {absent}: what is measured there says nothing of these classes")
-    single = _named(classes, splits["train"]["by_class"], 1)
+    single = _named(classes, splits["train"].by_class, 1)
     if single:
         notes.append(f"train has a single image of {single}: it stays in train, and little can be learnt of it")
     return notes
@@ -120,13 +132,13 @@ def _named(classes: Sequence[str], by_class: Sequence[int], images: int) -> str:
     return ", ".join(found[:_NAMED]) + (f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else "")
 
 
-def default_side(sizes: Mapping[str, Mapping[str, float]]) -> int:
+def default_side(height: Spread, width: Spread) -> int:
     """The side that pictures are resized to where a job names none: usual, and no larger than they mostly are."""
-    shorter = min(sizes["height"]["median"], sizes["width"]["median"])
+    shorter = min(height.median, width.median)
     return max((side for side in _SIDES if side <= shorter), default=max(1, int(shorter)))
 
 
-def duplicates(images: Iterable[Image], classes: Sequence[str]) -> dict[str, Any]:
+def duplicates(images: Iterable[Image], classes: Sequence[str]) -> Copies:
     """Pictures with the same pixels: in train and test (which makes a test too easy), and under two classes."""
     same: dict[str, list[Image]] = defaultdict(list)
     for image in images:
@@ -134,20 +146,20 @@ def duplicates(images: Iterable[Image], classes: Sequence[str]) -> dict[str, Any
     groups = [group for group in same.values() if len(group) > 1]
     across = [group for group in groups if len({image.split for image in group}) > 1]
     differing = [group for group in groups if len({image.label for image in group}) > 1]
-    return {
-        "pictures": sum(len(group) - 1 for group in groups),
-        "across_splits": _listed(across, classes),
-        "under_two_classes": _listed(differing, classes),
-    }
+    return Copies(
+        pictures=sum(len(group) - 1 for group in groups),
+        across_splits=_listed(across, classes),
+        under_two_classes=_listed(differing, classes),
+    )
 
 
-def _listed(groups: Sequence[Sequence[Image]], classes: Sequence[str]) -> dict[str, Any]:
-    shown = [
-        [{"split": image.split, "class": classes[image.label], "file": image.name} for image in group]
+def _listed(groups: Sequence[Sequence[Image]], classes: Sequence[str]) -> CopyGroups:
+    shown = tuple(
+        tuple(Copy(split=image.split, class_name=classes[image.label], file=image.name) for image in group)
         for group in groups[:MOST_LISTED]
-    ]
-    return {"count": len(groups), "listed": shown}
+    )
+    return CopyGroups(count=len(groups), listed=shown)
 
 
-def _spread(values: Sequence[int]) -> dict[str, float]:
-    return {"smallest": min(values), "median": median(values), "largest": max(values)}
+def _spread(values: Sequence[int]) -> Spread:
+    return Spread(smallest=min(values), median=median(values), largest=max(values))

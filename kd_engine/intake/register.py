@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -28,6 +27,7 @@ from kd_engine.models.foreign import AT_ONCE, LOGITS, ONNX
 from kd_engine.network import Architecture, Network, save_network
 from kd_engine.options import RunOptions
 from kd_engine.progress import ImageProgress
+from kd_engine.schema.evaluation_report import EvaluationReport, Registered
 from kd_engine.spec import RegisterSpec, network_file
 
 ROLE = "model"
@@ -65,17 +65,23 @@ def run_register(
     save_network(network, path, {"upload_sha256": spec.upload_sha256, "dataset": spec.dataset.listed_name})
     called = options.called("dataset", spec.dataset_name)
     found = _measured(path, called, data, device, lambda done: progress(done, images))
-    found.report["registered"] = {
-        "format": spec.format,
-        "sha256": spec.upload_sha256,
-        **{key: value for key, value in choice.best.way.to_json().items() if key != "name"},
-        "train_images": len(choice.labels_N),
-        "train_accuracy": choice.best.accuracy(choice.labels_N),
-        "train_log_loss": float(choice.best.nll_SN[0].mean()),
-        "normalisations_tried": choice.to_json() if len(choice.tried) > 1 else [],
-        "notes": [*sent.notes, *choice.notes(), *_notes(found.report, len(data.classes))],
-    }
-    found.report.update(dataset=spec.dataset_name, names=dict(options.names))
+    feed = choice.best.way.feed
+    registered = Registered(
+        format=spec.format,
+        sha256=spec.upload_sha256,
+        mean=feed.mean,
+        std=feed.std,
+        channels="bgr" if feed.bgr else "rgb",
+        train_images=len(choice.labels_N),
+        train_accuracy=choice.best.accuracy(choice.labels_N),
+        train_log_loss=float(choice.best.nll_SN[0].mean()),
+        normalisations_tried=tuple(choice.documented()) if len(choice.tried) > 1 else (),
+        notes=(*sent.notes, *choice.notes(), *_notes(found.report, len(data.classes))),
+    )
+    report = found.report.changed(
+        kind="register", registered=registered, dataset=spec.dataset_name, names=dict(options.names)
+    )
+    found = replace(found, report=report)
     emit(PhaseEnded(phase="register", repeat=0, source="given", metrics=found.metrics))
     write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
     return path.name, "spec.json", *publish_evaluation(found, options.out_dir)
@@ -177,6 +183,6 @@ def _ways(network: Network, spec: RegisterSpec, data: Dataset) -> tuple[list[Way
     return laid_out_ways(network, ways), channels == 3 and order is None
 
 
-def _notes(report: dict[str, Any], classes: int) -> list[str]:
-    low = report["test_accuracy_interval"][0]
+def _notes(report: EvaluationReport, classes: int) -> list[str]:
+    low = report.interval[0]
     return [] if low > 1 / classes else ["it names no more images right than by chance: look at what it was trained on"]

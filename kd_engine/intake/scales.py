@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from kd_engine.data.normalisation import Normalisation
 from kd_engine.models.feed import Feed
@@ -39,11 +38,6 @@ class Way:
     def turned(self) -> Way:
         """The same with the channels the other way round."""
         return replace(self, feed=turned(self.feed))
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON data."""
-        data: dict[str, Any] = {"name": self.shown, "mean": list(self.feed.mean), "std": list(self.feed.std)}
-        return data | {"channels": "bgr" if self.feed.bgr else "rgb"}
 
 
 def usual_ways(channels: int, own: Normalisation, order: str | None) -> list[Way]:

@@ -23,6 +23,7 @@ from kd_engine.intake.class_order import MOST_ORDERED, in_both_orders
 from kd_engine.intake.scales import Way
 from kd_engine.models.foreign import OnnxNetwork
 from kd_engine.network import Architecture, Network
+from kd_engine.schema.evaluation_report import TriedFeed
 from kd_engine.signs import sign
 
 TRIED_IMAGES = 4000
@@ -87,12 +88,19 @@ class Choice:
     def best(self) -> Tried:
         return self.tried[0]
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def documented(self) -> list[TriedFeed]:
         """Each way with its log loss and accuracy, and on how many images."""
         return [
-            one.way.to_json()
-            | {"images": len(one.losses), "accuracy": one.accuracy(self.labels_N)}
-            | {"log_loss": _finite(one.nll_SN[0].mean()), "log_loss_sharpened": _finite(one.log_loss)}
+            TriedFeed(
+                name=one.way.shown,
+                mean=one.way.feed.mean,
+                std=one.way.feed.std,
+                channels="bgr" if one.way.feed.bgr else "rgb",
+                images=len(one.losses),
+                accuracy=one.accuracy(self.labels_N),
+                log_loss=_finite(one.nll_SN[0].mean()),
+                log_loss_sharpened=_finite(one.log_loss),
+            )
             for one in self.tried
         ]
 

@@ -1,4 +1,4 @@
-"""What is measured of a network: a name, and what a client needs to show a metric that it has never heard of."""
+"""What is measured of a network, with all that a client needs to show a metric that it has never heard of."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from kd_engine.strict import Strict as StrictModel
+from kd_engine.schema.document import Document
 
 
-class Metric(StrictModel):
+class Metric(Document):
     """One metric of a task.
 
     A score on a split stands in events and reports under the split and the name, such as `val_accuracy` and
@@ -22,9 +22,27 @@ class Metric(StrictModel):
     better: Literal["higher", "lower"]
 
     def key(self, split: Literal["train", "val", "test"]) -> str:
-        """Under which its value stands among the metrics of an event, a run or a network."""
+        """Under which its value stands among the metrics of an event and the scores of a report."""
         return self.name if self.name.startswith("teacher_") else f"{split}_{self.name}"
 
+    def show(self, value: float) -> str:
+        """The value with its unit, for a person."""
+        return f"{100 * value:.2f} %" if self.unit == "share" else f"{value:,.4g}"
+
+
+class Estimate(Document):
+    """A value with an interval."""
+
+    mean: float
+    spread: float | None = Field(description="Standard deviation over seeds; null with a single one.")
+    interval: tuple[float, float] | None = Field(
+        description="Of 95 %; null where nothing can be said, as of the mean of one."
+    )
+    kind: str = Field(description="What the interval knows of: `images`, or `seeds and images`.")
+
+
+Scores = dict[str, float | None]
+"""By `Metric.key`; None where one does not apply, as top-5 of five classes or fewer."""
 
 # The first picks the epoch and the repeat, and makes the verdict.
 IMAGE_CLASSIFICATION: tuple[Metric, ...] = (

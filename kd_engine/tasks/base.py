@@ -71,7 +71,7 @@ class Task(Protocol):
 
     Attributes:
         metrics: the first picks the epoch and the repeat, and makes the verdict.
-        compared: the names, for `Scores`, of what reports give differences of; the first is that of the first metric.
+        compared: the names of the metrics that reports give differences of, the first metric first.
         script: a program of its own that uses the exported student; published as `predict.py`.
     """
 
@@ -108,7 +108,9 @@ class Task(Protocol):
         """What `Scores.to_tree` gave."""
 
     def details(self, scores: Any, classes: tuple[str, ...]) -> dict[str, Any]:
-        """What a report says of a network besides its metrics, as JSON data; `classes` is a table, an entry a class."""
+        """What a report says of a network besides its metrics: fields of `NetworkDetails`, the table of `classes`
+        among them.
+        """
 
     def figures(self, scores: Any, classes: tuple[str, ...], title: str) -> Iterable[tuple[str, Callable[[], bytes]]]:
         """Pictures to publish: their files' names, and what draws them."""

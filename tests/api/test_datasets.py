@@ -16,11 +16,26 @@ from tests.api.conftest import SPEC, MakeSettings, Service, serving
 from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
 from tests.stores import on_both_stores
 
+NO_COPIES = {"count": 0, "listed": []}
 MANIFEST: dict[str, Any] = {
-    "layout": "image_folder", "classes": ["cat", "dog"], "channels": 3, "default_size": [32, 32],
-    "sizes": {"height": {"median": 40.0}, "width": {"median": 50.0}},
-    "splits": {"train": {"images": 100}, "test": {"images": 20}},
+    "version": 2, "format": "zip", "sha256": "0" * 64, "bytes": 3000, "classes": ["cat", "dog"],
+    "splits": {"train": {"images": 100, "by_class": [50, 50]}, "test": {"images": 20, "by_class": [10, 10]}},
+    "channels": 3,
+    "sizes": {
+        "height": {"smallest": 20, "median": 40.0, "largest": 60},
+        "width": {"smallest": 20, "median": 50.0, "largest": 60},
+    },
+    "default_size": [32, 32], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
+    "duplicates": {"pictures": 0, "across_splits": NO_COPIES, "under_two_classes": NO_COPIES},
+    "broken": NO_COPIES, "left_out": {}, "notes": [], "task": "image_classification", "layout": "image_folder",
 }  # fmt: skip
+
+
+def of_arrays(height: float, width: float) -> dict[str, Any]:
+    sizes = {
+        name: {"smallest": 1, "median": side, "largest": 99} for name, side in (("height", height), ("width", width))
+    }
+    return MANIFEST | {"layout": "arrays", "sizes": sizes}
 
 
 @pytest.fixture
@@ -184,7 +199,7 @@ def test_only_the_size_is_the_users_to_say(service: Service, archive: bytes, tmp
 
 
 def test_arrays_are_not_resized(service: Service, archive: bytes, tmp_path: Path) -> None:
-    arrays = MANIFEST | {"layout": "arrays", "sizes": {"height": {"median": 28.0}, "width": {"median": 28.0}}}
+    arrays = of_arrays(28.0, 28.0)
     dataset_id = ready(service, archive, tmp_path, arrays, "dataset.npz")
 
     def post(**params: int) -> dict[str, Any]:
@@ -219,8 +234,7 @@ def test_a_job_on_a_data_set_that_is_not_there_or_not_ready_is_refused(
 
 
 def test_arrays_are_of_one_size_and_a_spec_is_told_so(service: Service, archive: bytes, tmp_path: Path) -> None:
-    of_arrays = MANIFEST | {"layout": "arrays", "sizes": {"height": {"median": 28.0}, "width": {"median": 30.0}}}
-    dataset = ready(service, archive, tmp_path, of_arrays, prepared="dataset.npz")
+    dataset = ready(service, archive, tmp_path, of_arrays(28.0, 30.0), prepared="dataset.npz")
     for size in ({}, {"height": 28}, {"height": 28, "width": 30}):
         body = SPEC | {"dataset": {"name": dataset, "params": size}}
         assert service.client.post("/jobs?validate_only=true", json=body).status_code == 200

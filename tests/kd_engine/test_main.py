@@ -37,7 +37,7 @@ def test_run_then_evaluate_gives_the_reports_accuracy(tmp_path: Path, capsys: py
         report = json.loads((tmp_path / "out" / "report.json").read_text())
         assert again["test_accuracy"] == report["rows"][row]["test_accuracy"]["mean"]
         details = report["details"][network]
-        changing = {"latency", "trainable_parameters", "teacher_agreement", "teacher_kl", "network", "repeat"}
+        changing = {"latency", "trainable_parameters", "scores", "teacher_agreement", "teacher_kl", "network", "repeat"}
         assert {key: again[key] for key in details if key not in changing} == {
             key: value for key, value in details.items() if key not in changing
         }

@@ -56,7 +56,7 @@ def test_a_mean_over_one_image_has_no_interval() -> None:
     one = torch.tensor([[1.0]])
     for first in (one, one.repeat(3, 1)):
         found = of_mean_differences(first, first - 1)
-        assert found.to_json()["interval"] is None
+        assert found.documented().interval is None
     assert of_accuracy_differences(one > 0, one < 0).interval[1] <= 1
 
 

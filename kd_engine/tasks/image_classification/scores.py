@@ -60,11 +60,11 @@ class ClassScores:
         return of_accuracies(self.correct.reshape(-1, self.correct.shape[-1]))
 
     def less(self, other: ClassScores, name: str, confidence: float = CONFIDENCE) -> Estimate:
-        """Of `accuracy`, `nll` and `ece`."""
+        """Of `accuracy`, `loss` and `ece`."""
         one, two = (scores if scores.labels_N.ndim > 1 else ClassScores.stacked([scores]) for scores in (self, other))
         if name == "accuracy":
             return of_accuracy_differences(one.correct, two.correct, confidence)
-        if name == "nll":
+        if name == "loss":
             return of_mean_differences(one.nll_N, two.nll_N, confidence)
         assert name == "ece", name
         return of_calibration_differences((one.confidence_N, one.correct), (two.confidence_N, two.correct), confidence)

@@ -29,7 +29,7 @@ class ImageClassification(Task):
 
     name: ClassVar[str] = IMAGE_CLASSIFICATION
     metrics: ClassVar[tuple[Metric, ...]] = TASKS[IMAGE_CLASSIFICATION].metrics
-    compared: ClassVar[tuple[str, ...]] = ("accuracy", "nll", "ece")
+    compared: ClassVar[tuple[str, ...]] = ("accuracy", "loss", "ece")
     script: ClassVar[Path] = Path(__file__).parent / "predict_script.py"
 
     def strata(self, targets_N: NDArray[Any]) -> NDArray[np.int64]:

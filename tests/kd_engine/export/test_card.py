@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from kd_engine.export.card import model_card
+from kd_engine.schema.report import Exported, TrainingReport
 from kd_engine.spec import JobSpec
 from tests.kd_engine.export.students import data
 from tests.kd_engine.runs import DIGITS, run_spec
@@ -25,19 +24,19 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def _report(finished: Path) -> dict[str, Any]:
-    return dict(json.loads((finished / "report.json").read_text()))
+def _report(finished: Path) -> TrainingReport:
+    return TrainingReport.read((finished / "report.json").read_text())
 
 
 def test_it_gives_the_numbers_of_the_report(finished: Path) -> None:
     card, report = (finished / "MODEL_CARD.md").read_text(), _report(finished)
-    assert report["summary"] in card
-    for row in report["rows"]:
-        assert f"| {row['network']} | `{row['model']}` | {row['parameters']:,} |" in card
-    for row in report["details"]["student"]["classes"]:
-        assert f"| {row['name']} | {row['images']} |" in card
-    int8 = report["export"]["onnx_int8"]
-    assert f"test accuracy {100 * int8['test_accuracy']['mean']:.2f} %" in card
+    assert report.summary in card
+    for row in report.rows:
+        assert f"| {row.network} | `{row.model}` | {row.parameters:,} |" in card
+    for found in report.details["student"].classes:
+        assert f"| {found.name} | {found.images} |" in card
+    int8 = report.export["onnx_int8"]
+    assert f"test accuracy {100 * int8.scores[report.main].mean:.2f} %" in card
     assert "python predict.py student.onnx FOLDER" in card
 
 
@@ -53,7 +52,7 @@ def test_what_was_sent_is_called_by_its_name(finished: Path) -> None:
     }
     jobs = [{"job": "job_1"}, {"job": "job_2"}]
     spec = JobSpec.model_validate(DIGITS | {"teacher": {"ensemble": jobs}}).resolved()
-    card = model_card(spec, data(), _report(finished) | {"names": names})
+    card = model_card(spec, data(), _report(finished).changed(names=names))
     assert card.startswith("# mlp on pets &#124; &#42;mine&#42;\n")
     assert "| data | pets &#124; &#42;mine&#42; (`ds_1`), sha256" in card
     assert "| teacher | networks of earlier jobs: big (`mdl_1`) |" in card
@@ -61,10 +60,9 @@ def test_what_was_sent_is_called_by_its_name(finished: Path) -> None:
 
 def test_of_many_classes_the_worst_are_listed(finished: Path) -> None:
     report = _report(finished)
-    row = report["details"]["student"]["classes"][0]
-    report["details"]["student"]["classes"] = [
-        row | {"name": f"class {number}", "recall": number / 150} for number in range(150)
-    ]
+    student = report.details["student"]
+    classes = [student.classes[0].changed(name=f"class {number}", recall=number / 150) for number in range(150)]
+    report = report.changed(details=report.details | {"student": student.changed(classes=classes)})
     card = model_card(JobSpec.model_validate(DIGITS).resolved(), data(), report)
     assert "the 100 worst of 150" in card
     assert "| class 99 |" in card
@@ -72,8 +70,7 @@ def test_of_many_classes_the_worst_are_listed(finished: Path) -> None:
 
 
 def test_what_could_not_be_exported_is_not_offered(finished: Path) -> None:
-    report = _report(finished)
-    report["export"] = {"onnx": {"error": "Unsupported: something"}}
+    report = _report(finished).changed(export={"onnx": Exported(error="Unsupported: something")})
     card = model_card(JobSpec.model_validate(DIGITS).resolved(), data(), report)
     assert "student.onnx" not in card
     assert "predict.py" not in card

@@ -40,7 +40,7 @@ def test_all_forms_and_the_script_are_written(shipped: tuple[Path, dict[str, Any
     folder, report, names = shipped
     assert names == ["student.pt2", "student.onnx", "student-int8.onnx", "predict.py"]
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
-    assert [report[form]["bytes"] for form in ALL] == [(folder / report[form]["file"]).stat().st_size for form in ALL]
+    assert [report[form].bytes for form in ALL] == [(folder / report[form].file).stat().st_size for form in ALL]
 
 
 @pytest.mark.parametrize("images", [1, 7])
@@ -63,9 +63,9 @@ def test_the_largest_difference_is_that_of_the_first_images(shipped: tuple[Path,
     pixels_BCHW, expected_BK = _pixels(256)
     (logits_BK,) = onnxruntime.InferenceSession(folder / "student.onnx").run(None, {"images": pixels_BCHW})
     found = report["onnx"]
-    assert found["checked_images"] == 256
-    assert 0 <= found["largest_difference"] < 1e-4
-    assert found["largest_difference"] == pytest.approx(float(np.abs(logits_BK - expected_BK.numpy()).max()), abs=2e-5)
+    assert found.checked_images == 256
+    assert 0 <= found.largest_difference < 1e-4
+    assert found.largest_difference == pytest.approx(float(np.abs(logits_BK - expected_BK.numpy()).max()), abs=2e-5)
 
 
 def test_the_8_bit_model_is_smaller_and_its_accuracy_is_measured(
@@ -76,11 +76,11 @@ def test_the_8_bit_model_is_smaller_and_its_accuracy_is_measured(
     session = onnxruntime.InferenceSession(folder / "student-int8.onnx")
     (logits_NK,) = session.run(None, {"images": test.images_NCHW.numpy().astype(np.float32) / np.float32(255)})
     right_N = logits_NK.argmax(axis=1) == test.labels_N.numpy()
-    assert found["test_accuracy"]["mean"] == pytest.approx(right_N.mean())
-    assert found["difference"]["mean"] == pytest.approx(
+    assert found.scores["test_accuracy"].mean == pytest.approx(right_N.mean())
+    assert found.difference.mean == pytest.approx(
         right_N.mean() - scores(a_student(), data()).estimate("accuracy").mean
     )
-    assert found["bytes"] < 0.5 * report["onnx"]["bytes"]
+    assert found.bytes < 0.5 * report["onnx"].bytes
     agree = (torch.from_numpy(logits_NK).argmax(dim=1) == a_student().logits(test.images_NCHW).argmax(dim=1)).double()
     assert float(agree.mean()) > 0.9
 
@@ -119,9 +119,9 @@ def test_a_network_that_cannot_be_traced_costs_its_exports_alone(tmp_path: Path)
     report, names = ship(odd, scores(odd, data()), data(), ALL, tmp_path)
     assert names == []
     assert [*tmp_path.iterdir()] == []
-    assert all(report[form]["error"] for form in ALL)
-    assert "made from the ONNX file, which is not there" in report["onnx_int8"]["error"]
-    assert "\n" not in report["onnx"]["error"]
+    assert all(report[form].error for form in ALL)
+    assert "made from the ONNX file, which is not there" in report["onnx_int8"].error
+    assert "\n" not in report["onnx"].error
 
 
 def test_a_network_that_cannot_be_copied_costs_its_exports_alone(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_network_that_cannot_be_copied_costs_its_exports_alone(tmp_path: Path)
     student.module.register_buffer("kept", torch.ones(1, requires_grad=True) * 2, persistent=False)  # not a leaf
     report, names = ship(student, scores(student, data()), data(), ("torch_export", "onnx"), tmp_path)
     assert names == []
-    assert all(found["error"] for found in report.values())
+    assert all(found.error for found in report.values())
 
 
 def test_a_model_that_says_something_else_than_the_student_is_not_published(
@@ -148,7 +148,7 @@ def test_a_model_that_says_something_else_than_the_student_is_not_published(
     report, names = ship(student, scores(student, data()), data(), ("onnx",), tmp_path)
     assert names == []
     assert [*tmp_path.iterdir()] == []
-    assert "differ from PyTorch's by up to" in report["onnx"]["error"]
+    assert "differ from PyTorch's by up to" in report["onnx"].error
 
 
 def test_equal_students_are_equal_onnx_files(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ SPLIT: dict[str, Any] = {
 
 def _check(tmp_path: Path, **arrays: Any) -> dict[str, Any]:
     np.savez(tmp_path / "sent.npz", **arrays)
-    return check_arrays(tmp_path / "sent.npz", tmp_path, test_share=0.25)
+    return check_arrays(tmp_path / "sent.npz", tmp_path, test_share=0.25).model_dump(mode="json")
 
 
 def test_arrays_as_keras_calls_them(tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ def _check(path: Path, out: Path, broken: WhatOfBroken = "refuse", test_share: f
     out.mkdir(exist_ok=True)
     is_tar = path.suffix != ".zip"
     archive = Archive(path, is_tar=is_tar)
-    return check_pictures(archive, lay_out(archive.members, test_share), out, broken=broken)
+    contents = check_pictures(archive, lay_out(archive.members, test_share), out, broken=broken)
+    return contents.model_dump(mode="json")
 
 
 def _split(pictures: int = 6) -> dict[str, bytes]:

@@ -124,7 +124,7 @@ def test_a_slow_network_is_judged_by_what_it_has_shown(monkeypatch: pytest.Monke
     monkeypatch.setattr(verify, "_MOST_SECONDS", 0.0)
     found = chosen(network(1, GREY[0].feed), 1)
     assert found.best.way == GREY[0]
-    assert {entry["images"] for entry in found.to_json()} == {250}
+    assert {entry.images for entry in found.documented()} == {250}
 
 
 def test_pixels_go_in_exactly() -> None:

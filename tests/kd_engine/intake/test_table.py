@@ -33,7 +33,7 @@ def _write(path: Path, columns: dict[str, Any], names: list[str] | None = None) 
 def _check(path: Path, out: Path, broken: WhatOfBroken = "refuse") -> dict[str, Any]:
     table = PictureTable.alone(path)
     out.mkdir(exist_ok=True)
-    return check_pictures(table, table.layout(0.2), out, broken=broken)
+    return check_pictures(table, table.layout(0.2), out, broken=broken).model_dump(mode="json")
 
 
 def test_a_table_as_hubs_publish_it(tmp_path: Path) -> None:

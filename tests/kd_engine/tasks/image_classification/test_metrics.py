@@ -30,10 +30,10 @@ def test_table_and_matrix_are_those_of_scikit_learn(pairs: list[tuple[int, int]]
     )
     given_K = Counter(predicted for _, predicted in pairs)
     for label, row in enumerate(class_table(labels_N, predicted_N, NAMES)):
-        assert row["name"] == NAMES[label]
-        assert row["images"] == images_K[label]
-        assert row["recall"] == (pytest.approx(recall_K[label]) if images_K[label] else None)
-        assert row["precision"] == (pytest.approx(precision_K[label]) if given_K[label] else None)
+        assert row.name == NAMES[label]
+        assert row.images == images_K[label]
+        assert row.recall == (pytest.approx(recall_K[label]) if images_K[label] else None)
+        assert row.precision == (pytest.approx(precision_K[label]) if given_K[label] else None)
 
 
 @given(st.lists(st.tuples(_labels, _labels), min_size=1, max_size=200))
@@ -41,5 +41,5 @@ def test_confusions_are_counted_and_sorted(pairs: list[tuple[int, int]]) -> None
     labels_N, predicted_N = (torch.tensor(values) for values in zip(*pairs, strict=True))
     found = most_confused(labels_N, predicted_N, NAMES)
     counted = Counter((NAMES[label], NAMES[predicted]) for label, predicted in pairs if label != predicted)
-    assert [row["images"] for row in found] == sorted(counted.values(), reverse=True)[:10]
-    assert all(counted[row["label"], row["predicted"]] == row["images"] for row in found)
+    assert [row.images for row in found] == sorted(counted.values(), reverse=True)[:10]
+    assert all(counted[row.label, row.predicted] == row.images for row in found)
