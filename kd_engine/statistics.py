@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 import numpy as np
+import torch
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
@@ -76,6 +77,17 @@ def of_accuracy_differences(first_RN: Tensor, second_RN: Tensor, confidence: flo
     return _over_seeds_and_images(
         first_RN.double() - second_RN.double(), confidence, images=2, squares=1.0, bounds=(-1.0, 1.0)
     )
+
+
+def of_means(
+    values_RN: Tensor, confidence: float = CONFIDENCE, bounds: tuple[float, float] = (-math.inf, math.inf)
+) -> Estimate:
+    """The mean of the numbers that each image has, over seeds and images; within `bounds`."""
+    if len(values_RN) == 1:
+        found = of_paired_means(values_RN[0], torch.zeros_like(values_RN[0]))
+        low, high = found.interval
+        return replace(found, interval=(max(low, bounds[0]), min(high, bounds[1])))
+    return _over_seeds_and_images(values_RN.double(), confidence, bounds=bounds)
 
 
 def of_mean_differences(first_RN: Tensor, second_RN: Tensor, confidence: float = CONFIDENCE) -> Estimate:

@@ -21,6 +21,11 @@ def load_given(path: Path, data: Dataset, role: str = "teacher") -> Network:
         InvalidSpecError: it names other classes, or takes images of another shape.
     """
     network = load_network(path)
+    if network.architecture.task != data.task:
+        raise InvalidSpecError(
+            f"the {role} does not fit the data: its task is {network.architecture.task}, that of the data {data.task}. "
+            "Take a network of the same task."
+        )
     asked, found = (data.shape, data.classes), (network.architecture.shape, network.architecture.classes)
     if found != asked:
         raise InvalidSpecError(

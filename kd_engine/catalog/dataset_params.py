@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TASKS, TaskName, TaskRow
 from kd_engine.strict import Strict
 
 # each part starts with a letter, a digit or an underscore: no absolute path, no `..`, nothing hidden
@@ -45,6 +46,7 @@ class Facts:
         train: images in train, those that are held out of it included.
         mean, std: of pixels in [0, 1], one value a channel.
         validation: images in a validation split that the data set brings; None where it is held out of train.
+        task: what its labels mean; a row of the catalogue.
     """
 
     name: str
@@ -54,6 +56,16 @@ class Facts:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     validation: int | None = None
+    task: str = IMAGE_CLASSIFICATION
+
+    @property
+    def task_row(self) -> TaskRow:
+        return TASKS[self.task]
+
+    @property
+    def row_size(self) -> int | None:
+        """How many numbers the losses of logits compare at once."""
+        return self.task_row.row_size or self.num_classes
 
     @property
     def num_classes(self) -> int | None:
@@ -113,9 +125,10 @@ class ArraysParams(DatasetParams):
 
     path: Inside = Field(description="File (.npz) or folder (of .npy files) under KD_DATA_DIR.")
     classes: _Names | None = Field(None, description="Names of the classes by label; their numbers, if left out.")
+    task: TaskName | None = Field(None, description="What the labels mean. Left out: each image has one class.")
 
     def facts(self, known: Facts) -> Facts:
-        return replace(known, classes=self.classes)
+        return replace(known, classes=self.classes, task=self.task or known.task)
 
     def absence(self, data_dir: Path) -> str | None:
         place = inside(data_dir, self.path)
@@ -139,10 +152,18 @@ class UploadedParams(DatasetParams):
     validation: int | None = Field(
         None, ge=1, description="Images in the validation split that it brings, if any. Filled in."
     )
+    task: TaskName | None = Field(None, description="What its labels mean, if not a class each. Filled in.")
 
     def facts(self, known: Facts) -> Facts:
         shape = (self.channels, self.height, self.width)
-        return replace(known, classes=self.classes, shape=shape, train=self.train, validation=self.validation)
+        return replace(
+            known,
+            classes=self.classes,
+            shape=shape,
+            train=self.train,
+            validation=self.validation,
+            task=self.task or known.task,
+        )
 
 
 def inside(data_dir: Path, name: str) -> Path | None:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator
 
 from kd_engine.schema.metrics import IMAGE_CLASSIFICATION as ACCURACY_AND_THE_REST
 from kd_engine.schema.metrics import Metric
+from kd_engine.strict import unknown_name
 
 IMAGE_CLASSIFICATION = "image_classification"
 """The task of every data set that names none."""
@@ -23,12 +26,17 @@ class TaskRow:
     Attributes:
         task: `module:class` of a `kd_engine.tasks.base.Task`.
         metrics: the first picks the epoch and the repeat, and makes the verdict.
+        several: an image may have several classes, or none: its target is a row of 0 and 1, a number a class; otherwise
+            it is the number of its class.
+        row_size: how many numbers the losses of logits compare at once; as many as there are classes, if None.
     """
 
     name: str
     summary: str
     task: str
     metrics: tuple[Metric, ...]
+    several: bool = False
+    row_size: int | None = None
 
     @property
     def main(self) -> Metric:
@@ -59,3 +67,12 @@ TASKS: dict[str, TaskRow] = {
 def main_metric(values: Mapping[str, Any], split: Literal["val", "test"]) -> Metric | None:
     """The metric that decides, of the task whose numbers these are; None where they are of none."""
     return next((row.main for row in TASKS.values() if row.main.key(split) in values), None)
+
+
+def _known(name: str) -> str:
+    if name not in TASKS:
+        raise unknown_name("task", name, TASKS)
+    return name
+
+
+TaskName = Annotated[str, AfterValidator(_known)]

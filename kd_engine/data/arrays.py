@@ -1,6 +1,6 @@
 """A user's own arrays: an .npz file, or a folder with one .npy file each, which is memory-mapped.
 
-Shapes: N images, C channels (1 or 3), H and W pixels.
+Shapes: N images, C channels (1 or 3), H and W pixels, K classes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kd_engine.catalog.dataset_params import ArraysParams, inside
+from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TASKS
 from kd_engine.data.dataset import RawData
 from kd_engine.data.mapped import mapped
 from kd_engine.data.npz import read_npz
@@ -25,6 +26,8 @@ OF_VALIDATION = ("validation_images", "validation_labels")  # where there are su
 MOST_BYTES = 64 << 30  # of an .npz, unpacked: a small file can claim any size
 
 _SHORT = {"val_images": "validation_images", "val_labels": "validation_labels"}
+
+_SEVERAL = next((row.name for row in TASKS.values() if row.several), "")
 
 _Array = NDArray[Any]
 
@@ -46,9 +49,13 @@ def read(data_dir: Path, params: ArraysParams, cache_dir: Path | None) -> RawDat
     _check_counts(params.path, arrays)
     parts = ("train", "test", *(("validation",) if OF_VALIDATION[0] in arrays else ()))
     images = {part: _images(arrays[f"{part}_images"], f"{params.path}: {part}_images") for part in parts}
-    labels = {part: _labels(arrays[f"{part}_labels"], f"{params.path}: {part}_labels") for part in parts}
+    several = TASKS[params.task or IMAGE_CLASSIFICATION].several
+    labels_of = _indicators if several else _labels
+    labels = {part: labels_of(arrays[f"{part}_labels"], f"{params.path}: {part}_labels") for part in parts}
     _check_sizes(params.path, images)
-    classes = params.classes or _numbers(params.path, labels)
+    classes = params.classes or (_columns if several else _numbers)(params.path, labels)
+    if several:
+        _check_columns(params.path, labels, classes)
     return RawData(
         images["train"], labels["train"], images["test"], labels["test"], classes, images.get("validation"),
         labels.get("validation"),
@@ -116,6 +123,34 @@ def _labels(array: _Array, shown: str) -> Tensor:
     return torch.from_numpy(labels_N.astype(np.int64))
 
 
+def _indicators(array: _Array, shown: str) -> Tensor:
+    return torch.from_numpy(indicators(array, shown))
+
+
+def indicators(array: _Array, shown: str) -> NDArray[np.uint8]:
+    """Several classes an image, or none, `[N, K]` of 0 and 1, as uint8.
+
+    Raises:
+        DataError: they are something else.
+    """
+    expected = "expected N x K numbers of 0 and 1, a row an image and a column a class"
+    if array.ndim != 2 or array.dtype.kind not in "biuf" or not len(array):
+        raise DataError(f"{shown} is {array.dtype} of shape {array.shape}; {expected}.")
+    if array.shape[1] < 2:
+        raise DataError(
+            f"{shown} has one column: {expected}, of two classes or more. One class that is there or not is two "
+            "classes an image has one of: send numbers of 0 and 1, one an image, without a task."
+        )
+    odd = (array != 0) & (array != 1)  # NaN too
+    if odd.any():
+        row, column = (int(place) for place in np.argwhere(odd)[0])
+        raise DataError(
+            f"{shown} holds {array[row, column]} in row {row}, column {column}; {expected}. Where a label is not "
+            "known, leave the image out."
+        )
+    return array.astype(np.uint8)
+
+
 def plain_labels(array: _Array, shown: str) -> _Array:
     """Labels as one dimension of integers, `[N]` from `[N]` or `[N, 1]`.
 
@@ -137,7 +172,7 @@ def _mending(labels: _Array, name: str) -> str:
         ones = labels != 0
         if labels.size and bool((ones.sum(axis=1) == 1).all()):
             return f". They are one-hot: write {name} = {name}.argmax(axis=1)"
-        return ". Each image has several labels, or none: one a image is learnt here"
+        return ". Each image has several labels, or none" + (f": say so, with task={_SEVERAL}" if _SEVERAL else "")
     if labels.dtype.kind in "SU" and labels.ndim == 1:
         return (
             f". They are texts: write classes, {name} = numpy.unique({name}, return_inverse=True), and save classes too"
@@ -171,6 +206,19 @@ def _check_sizes(shown: str, images: dict[str, Tensor]) -> None:
         if size != sizes["train"]:
             raise DataError(
                 f"{shown}: train images are {sizes['train']} (channels, height, width), {part} images {size}."
+            )
+
+
+def _columns(shown: str, labels: dict[str, Tensor]) -> tuple[str, ...]:
+    return tuple(map(str, range(labels["train"].shape[1])))
+
+
+def _check_columns(shown: str, labels: dict[str, Tensor], classes: tuple[str, ...]) -> None:
+    for part, found in labels.items():
+        if found.shape[1] != len(classes):
+            raise DataError(
+                f"{shown}: {part}_labels has {found.shape[1]} columns, and there are {len(classes)} classes; expected "
+                "a column for each."
             )
 
 

@@ -21,7 +21,7 @@ from kd_engine.catalog import UPLOADED, DatasetRow, Facts
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
 from kd_engine.data.files import hash_in_parts
 from kd_engine.data.normalisation import measure
-from kd_engine.data.splits import VALIDATION_SEED, held_out
+from kd_engine.data.splits import VALIDATION_SEED, held_out, strata
 from kd_engine.data.twins import count, groups_of
 from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.importing import load_object
@@ -41,7 +41,8 @@ class RawData:
 
     Attributes:
         train_images, test_images: uint8 `[N, C, H, W]`.
-        train_labels, test_labels: int64 `[N]`, 0 to classes - 1.
+        train_labels, test_labels: int64 `[N]`, 0 to classes - 1; where an image may have several classes, uint8
+            `[N, K]` of 0 and 1.
         classes: their names, where the catalogue does not have them.
         validation_images, validation_labels: likewise, where the data set has a validation split of its own.
     """
@@ -64,7 +65,7 @@ class RawData:
 
 @dataclass(frozen=True)
 class Split:
-    """Images (uint8) and their labels (int64), on one device."""
+    """Images (uint8) and their labels, as in `RawData`, on one device."""
 
     images_NCHW: Tensor
     labels_N: Tensor
@@ -160,6 +161,7 @@ def load(
         warnings=_warnings(duplicates, len(raw.test_labels)),
         duplicates=duplicates,
         divided=divided,
+        task=facts.task,
     )
 
 
@@ -189,7 +191,7 @@ def _divided(spec: DatasetSpec, raw: RawData, facts: Facts, twins_N: NDArray[np.
         return train, Split(raw.validation_images, raw.validation_labels), ""
     held = spec.held_out(facts.train)
     assert held is not None, "the number of images is known by now"
-    labels_N = raw.train_labels.numpy()
+    labels_N = strata(raw.train_labels.numpy())
     drawn = mask = held_out(labels_N, held, VALIDATION_SEED)
     if spec.row.params is not None:  # the splits of published data sets stay what they were (docs/decisions/008)
         mask = held_out(labels_N, held, VALIDATION_SEED, twins_N)
@@ -277,8 +279,11 @@ def _check(known: Facts, test: int | None, raw: RawData) -> None:
                 f"{known.name}: the {part} images are {images.dtype} of shape {tuple(images.shape)}; expected "
                 f"{torch.uint8} of shape {expected}. Get the publisher's files again."
             )
-        if tuple(labels.shape) != (expected_count,) or not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        several = known.task_row.several
+        asked = (expected_count, classes) if several else (expected_count,)
+        most = 1 if several else classes - 1
+        if tuple(labels.shape) != asked or not 0 <= int(labels.min()) <= int(labels.max()) <= most:
             raise DataError(
                 f"{known.name}: the {part} labels, of shape {tuple(labels.shape)}, run from {int(labels.min())} to "
-                f"{int(labels.max())}; expected {expected_count} of them from 0 to {classes - 1}."
+                f"{int(labels.max())}; expected {' x '.join(map(str, asked))} of them from 0 to {most}."
             )

@@ -45,6 +45,18 @@ def held_out(
     return mask
 
 
+def strata(labels: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+    """What `held_out` stratifies by: the class of each image, `[N]`; of several classes an image, `[N, K]` of 0 and 1,
+    its rarest one, and K where it has none.
+    """
+    if labels.ndim == 1:
+        return labels
+    rarest_K = labels.sum(axis=0, dtype=np.int64).argsort(kind="stable")
+    has_NK = np.concatenate([labels[:, rarest_K] > 0, np.ones((len(labels), 1), bool)], axis=1)
+    strata_N: NDArray[np.integer[Any]] = np.append(rarest_K, labels.shape[1])[has_NK.argmax(axis=1)]
+    return strata_N
+
+
 def _shares(sizes_K: NDArray[np.intp], count: int) -> list[int]:
     """Largest remainders: the whole part of each class's share, and one more for those that lost the most."""
     total = int(sizes_K.sum())

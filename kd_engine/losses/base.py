@@ -55,12 +55,15 @@ class Loss(Strict):
 
     `separable`: the value is a mean over images, to which each image adds what it says by itself. Processes that train
     together then take some of the images each; without it, every one of them is shown the whole batch.
+
+    `needs_one_class`: it cannot be taken where an image may have several classes.
     """
 
     kind: str
     weight: float = Field(1.0, ge=0, le=1e6, description="Factor of this term in the objective.")
     warmup_epochs: float = Field(0.0, ge=0, le=10_000, description="Epochs over which the weight rises from 0.")
     uses_features: ClassVar[bool] = False
+    needs_one_class: ClassVar[bool] = False
     separable: ClassVar[bool] = False
 
     def __call__(self, student: Outputs, teacher: Outputs, labels_B: Tensor) -> Tensor:

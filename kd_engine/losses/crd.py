@@ -7,7 +7,7 @@ negatives of an image, P = 1 + M.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,7 @@ class CRD(FeatureLoss):
     Where the train split has fewer images of other classes than `negatives`, M is what there is.
     """
 
+    needs_one_class: ClassVar[bool] = True
     kind: Literal["crd"] = "crd"
     weight: float = Field(0.8, ge=0, le=1e6, description="Factor of this term.")
     temperature: float = Field(0.07, ge=1e-3, le=10, description="Divides the products of the embeddings.")

@@ -137,8 +137,13 @@ class JobSpec(Handled):
         student, teacher = len(self.student.row.stages), self._teacher_stages()
         for position, loss in enumerate(self.objective()[0]):
             problem = loss.misfit(student, teacher)
-            if problem is None and facts.num_classes == 2:
+            if problem is None and facts.row_size == 2:
                 problem = loss.useless_on_two_classes()
+            if problem is None and loss.needs_one_class and facts.task_row.several:
+                problem = (
+                    f"the loss '{loss.kind}' compares an image with those of other classes, and in {facts.name} an "
+                    "image may have several; take another."
+                )
             if problem is not None:
                 raise wrong("does_not_fit", problem, "losses", str(position))
 

@@ -130,7 +130,7 @@ def _batches_of_one(spec: JobSpec, facts: Facts) -> Iterator[SpecWarning]:
 
 
 def _two_classes(spec: JobSpec, facts: Facts) -> Iterator[SpecWarning]:
-    if facts.num_classes != 2:
+    if facts.row_size != 2:
         return
     for position, loss in enumerate(spec.objective()[0]):
         if (problem := loss.weak_on_two_classes()) is not None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 from kd_engine.schema.metrics import Metric
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    import torch
     from torch import Tensor
 
     from kd_engine.data.loader import Batch
@@ -32,8 +31,12 @@ class Meter(Protocol):
             DivergedError: the answers are not finite.
         """
 
-    def merge(self, world: World) -> None:
-        """Once, at the end: every process of the world then has what all have gathered."""
+    def merge(self, world: World, device: torch.device) -> None:
+        """Once, at the end: every process of the world then has what all have gathered.
+
+        Args:
+            device: that the answers are on; a process may have got none.
+        """
 
     def metrics(self) -> dict[str, float]:
         """By `Metric.name`; those that do not apply are left out."""
@@ -85,9 +88,6 @@ class Task(Protocol):
         main = self.metrics[0]
         value = metrics[main.key("val")]
         return (value if main.better == "higher" else -value), -metrics["val_loss"]
-
-    def strata(self, targets_N: NDArray[Any]) -> NDArray[np.int64]:
-        """For each image a number: held-out splits take the same share of each."""
 
     def supervised_loss(self, logits_BK: Tensor, batch: Batch, smoothing: float) -> Tensor:
         """What the network minimises on the batch's targets alone, in nats: the mean over images."""

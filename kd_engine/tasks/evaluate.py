@@ -64,4 +64,4 @@ def _measure(
         targets_B = logits.split.labels_N[start : start + len(logits_BK)]
         meter.update(logits_BK, targets_B, None if teacher is None else teacher.batch(start))
         after_batch(start + len(logits_BK))
-    meter.merge(world)
+    meter.merge(world, logits.split.labels_N.device)

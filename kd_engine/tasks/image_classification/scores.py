@@ -89,14 +89,15 @@ class ClassMeter:
 
     def __init__(self) -> None:
         self._sums: list[tuple[Tensor, ...]] = []
-        self._sum_3 = torch.zeros(3, dtype=torch.float64)
+        self._sum_3 = torch.zeros(3, dtype=torch.float64)  # of no batches
 
     def update(self, logits_BK: Tensor, targets_B: Tensor, teacher_BK: Tensor | None = None) -> None:
         correct = (logits_BK.argmax(dim=1) == targets_B).sum().double()
         loss = cross_entropy(logits_BK, targets_B, reduction="sum").double()
         self._sums.append((correct, loss, torch.full_like(loss, len(targets_B))))
 
-    def merge(self, world: World) -> None:
+    def merge(self, world: World, device: torch.device) -> None:
+        self._sum_3 = self._sum_3.to(device)
         if self._sums:
             self._sum_3 = torch.stack([torch.stack(values).sum() for values in zip(*self._sums, strict=True)])
         world.sum_([self._sum_3])
@@ -132,7 +133,7 @@ class ClassEvaluator:
     def _add(self, name: str, value: Tensor) -> None:
         self._sums[name] = self._sums.get(name, 0.0) + float(value)
 
-    def merge(self, world: World) -> None:
+    def merge(self, world: World, device: torch.device) -> None:
         assert world.size == 1, "the test split is looked at by each process"
 
     def scores(self) -> ClassScores:

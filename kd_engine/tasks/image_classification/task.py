@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -31,9 +29,6 @@ class ImageClassification(Task):
     metrics: ClassVar[tuple[Metric, ...]] = TASKS[IMAGE_CLASSIFICATION].metrics
     compared: ClassVar[tuple[str, ...]] = ("accuracy", "loss", "ece")
     script: ClassVar[Path] = Path(__file__).parent / "predict_script.py"
-
-    def strata(self, targets_N: NDArray[Any]) -> NDArray[np.int64]:
-        return targets_N
 
     def supervised_loss(self, logits_BK: Tensor, batch: Batch, smoothing: float) -> Tensor:
         """Cross-entropy with the labels; of mixed images with both labels, each by its share."""
