@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import start_processes
 
 from kd_engine.augmentations import Augmentation, Flip
 from kd_engine.augmentations.mixing import Mixup
@@ -19,11 +20,15 @@ from tests.kd_engine.ranks import CASES, Numbers, run_cases
 
 
 def _found(size: int, folder: Path) -> list[dict[str, Numbers]]:
-    """What each of `size` processes found; of one, this process itself."""
+    """What each of `size` processes found; of one, this process itself.
+
+    They are forked from a process that has imported torch once, and computed nothing yet.
+    """
     if size == 1:
         run_cases(0, 1, folder)
     else:
-        spawn(run_cases, (size, folder), nprocs=size)  # type: ignore[no-untyped-call]
+        multiprocessing.set_forkserver_preload([run_cases.__module__])
+        start_processes(run_cases, (size, folder), nprocs=size, start_method="forkserver")  # type: ignore[no-untyped-call]
     return [torch.load(folder / f"{rank}.pt") for rank in range(size)]
 
 
