@@ -12,7 +12,6 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import psycopg
 import pytest
 import yaml
@@ -40,6 +39,8 @@ PORTS = {"callers": 8000, "metrics": 9100}
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("manifest", [manifest for _, manifest in ALL], ids=NAMES)
 def test_a_manifest_is_what_the_cluster_expects(manifest: dict[str, Any], version: str) -> None:
+    import kubernetes_validate  # which takes more than a second of every process that collects tests
+
     if manifest["kind"] in keda.KINDS:
         keda.check(manifest)
     else:

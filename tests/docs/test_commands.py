@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,17 @@ def check(pairs: list[tuple[str, str]]) -> None:
         assert agrees(promised, printed), f"promised:\n{promised}\n\nprinted:\n{printed}"
 
 
+def trained_briefly(page: Path, folder: Path) -> Path:
+    """The page with jobs of two epochs: what they learn is masked, and the demo trains the README's in full."""
+    brief = folder / page.name
+    brief.write_text(re.sub(r'"epochs": \d+', '"epochs": 2', page.read_text()))
+    return brief
+
+
 @pytest.mark.service
 @pytest.mark.slow
 def test_the_readme_against_a_real_service(service: str, checkout: Path, plain_env: dict[str, str]) -> None:
-    pairs = run(ROOT / "README.md", checkout, plain_env, service)
+    pairs = run(trained_briefly(ROOT / "README.md", checkout), checkout, plain_env, service)
 
     check(pairs)
     printed = "\n".join(real for _, real in pairs)
