@@ -6,11 +6,14 @@ The store is a folder, unless a test says otherwise.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from jobs.bell import TASK, queue_for
 from jobs.db import Database
 from jobs.models import Job
 from jobs.settings import Settings, variable
+from jobs.states import JobState
 from kd_engine.files import sha256_of
 from kd_engine.spec import parse_spec
 from tests.kd_engine.runs import DIGITS, run_spec
@@ -36,17 +40,16 @@ SLOW: dict[str, Any] = DIGITS | {"student": "resnet20", "training": {"epochs": 2
 
 # long enough to be disturbed in the middle; a few seconds, and without the student alone, which shows nothing here
 LONGER: dict[str, Any] = DIGITS | {
-    "student": "resnet20", "training": {"epochs": 8, "batch_size": 128}, "baseline": False,
+    "student": "resnet8", "training": {"epochs": 12, "batch_size": 128}, "baseline": False,
 }  # fmt: skip
 
 # ends at once, without a trainer: the network that it is to measure is gone
 QUICK: dict[str, Any] = {"kind": "evaluate", "dataset": "digits", "model": {"job": "job_0"}}
 
 
-@pytest.fixture
-def settings(tmp_path: Path, store_settings: dict[str, str]) -> Settings:
+def _settings(home: Path, **more: str) -> Settings:
     return Settings(
-        home=tmp_path / "home",
+        home=home,
         threads=1,
         device="cpu",
         heartbeat_seconds=0.2,
@@ -55,8 +58,21 @@ def settings(tmp_path: Path, store_settings: dict[str, str]) -> Settings:
         cancel_grace_seconds=5,
         checkpoint_seconds=0.05,
         download=False,
-        **store_settings,
+        **more,
     )
+
+
+@pytest.fixture
+def settings(tmp_path: Path, store_settings: dict[str, str]) -> Settings:
+    return _settings(tmp_path / "home", **store_settings)
+
+
+@contextmanager
+def _services(settings: Settings) -> Iterator[Services]:
+    database = Database(settings.database_url)
+    database.migrate()
+    yield Services(settings, database, open_store(settings), worker_id="test-worker", device="cpu")
+    database.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -67,24 +83,40 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
     return sha256_of(out / "student.safetensors")
 
 
+@pytest.fixture(scope="session")
+def _home_of_trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A worker's home in which the job `DIGITS` has succeeded, and that job's id."""
+    home = tmp_path_factory.mktemp("trained") / "home"
+    with _services(_settings(home)) as services:
+        job_id = _submit(services, DIGITS)
+        assert run_next(services).state is JobState.SUCCEEDED
+    return home, job_id
+
+
+@pytest.fixture
+def trained(settings: Settings, _home_of_trained: tuple[Path, str]) -> str:
+    """The id of a job `DIGITS` that has succeeded in this test's home. Comes before `services` among the arguments."""
+    home, job_id = _home_of_trained
+    shutil.copytree(home, settings.home)
+    return job_id
+
+
 @pytest.fixture
 def services(settings: Settings) -> Iterator[Services]:
-    database = Database(settings.database_url)
-    database.migrate()
-    yield Services(settings, database, open_store(settings), worker_id="test-worker", device="cpu")
-    database.dispose()
+    with _services(settings) as services:
+        yield services
     assert not trainers(settings), "a trainer was left behind"
 
 
 @pytest.fixture
 def submit(services: Services) -> Callable[[dict[str, Any]], str]:
     """Records a job as POST /jobs would; returns its id."""
+    return partial(_submit, services)
 
-    def make(body: dict[str, Any]) -> str:
-        with services.database.write() as repository:
-            return repository.create(parse_spec(body).resolved()).id
 
-    return make
+def _submit(services: Services, body: dict[str, Any]) -> str:
+    with services.database.write() as repository:
+        return repository.create(parse_spec(body).resolved()).id
 
 
 def claim(services: Services) -> Job | None:

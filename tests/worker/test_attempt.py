@@ -13,7 +13,7 @@ from jobs.states import EndReason, JobState
 from kd_engine.errors import DataError
 from tests.kd_engine.runs import DIGITS
 from tests.stores import content, damage
-from tests.worker.conftest import SLOW, Running, claim, look, run_next
+from tests.worker.conftest import SLOW, Running, claim, look
 from worker.attempt import Attempt
 from worker.process import read_request
 from worker.services import Services
@@ -135,13 +135,13 @@ def test_the_trainer_is_told_the_device_and_when_to_save(services: Services, job
     assert (options.device, options.checkpoint_seconds, options.checkpoint_epochs) == ("cpu", 0.05, None)
 
 
-def test_a_network_that_was_damaged_in_the_store_is_a_data_error(services: Services, submit: Submit) -> None:
-    first = submit(DIGITS)
-    run_next(services)
+def test_a_network_that_was_damaged_in_the_store_is_a_data_error(
+    trained: str, services: Services, submit: Submit
+) -> None:
     with services.database.read() as repository:
-        key = repository.artifact(first, "student.safetensors").key
+        key = repository.artifact(trained, "student.safetensors").key
     damage(services.store, key)
-    submit(DIGITS | {"teacher": {"job": first}})
+    submit(DIGITS | {"teacher": {"job": trained}})
     job = claim(services)
     assert job is not None
     with pytest.raises(DataError, match=r"the teacher cannot be had.*sha256"):

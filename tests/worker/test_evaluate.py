@@ -22,9 +22,7 @@ def _report(services: Services, job_id: str) -> dict[str, Any]:
     return report
 
 
-def test_a_finished_network_is_measured_again(services: Services, submit: Submit) -> None:
-    trained = submit(DIGITS)
-    run_next(services)
+def test_a_finished_network_is_measured_again(trained: str, services: Services, submit: Submit) -> None:
     evaluation = submit(
         {"kind": "evaluate", "dataset": "digits", "model": {"job": trained, "role": "baseline"},
          "teacher": {"job": trained, "role": "teacher"}}
@@ -42,13 +40,14 @@ def test_a_finished_network_is_measured_again(services: Services, submit: Submit
         assert again[key] == told[key]
 
 
-def test_an_ensembles_members_are_brought_from_their_jobs(services: Services, submit: Submit) -> None:
-    first, second = submit(DIGITS), submit(DIGITS | {"seed": 1, "student": "softmax_regression"})
-    members = [{"job": first, "role": "teacher"}, {"job": second, "role": "student"}]
+def test_an_ensembles_members_are_brought_from_their_jobs(trained: str, services: Services, submit: Submit) -> None:
+    other = submit(DIGITS | {"seed": 1, "student": "softmax_regression", "baseline": False})
+    members = [{"job": trained, "role": "teacher"}, {"job": other, "role": "student"}]
     taught = submit(DIGITS | {"teacher": {"ensemble": members}, "baseline": False})
-    for _ in (first, second, taught):
+    for _ in (other, taught):
         run_next(services)
-    parameters = [_report(services, first)["rows"][0]["parameters"], _report(services, second)["rows"][2]["parameters"]]
+    rows = [_report(services, trained)["rows"][0], _report(services, other)["rows"][-1]]
+    parameters = [row["parameters"] for row in rows]
     teacher = _report(services, taught)["rows"][0]
     assert (teacher["model"], teacher["parameters"]) == ("ensemble", sum(parameters))
 
