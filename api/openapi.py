@@ -10,9 +10,16 @@ from fastapi.openapi.utils import get_openapi
 from api.access import FREE
 from api.errors import CODES
 from api.schemas import ProblemView, Progress
+from kd_engine.events import RECORDED
+from kd_engine.schema.evaluation_report import EvaluationReport
+from kd_engine.schema.report import TrainingReport
 from kd_engine.spec import CheckSpec, EvaluateSpec, JobSpec, RegisterSpec
 
 _REFERENCE = "#/components/schemas/{model}"
+REPORT: dict[str, Any] = {
+    "anyOf": [{"$ref": _REFERENCE.format(model=model.__name__)} for model in (TrainingReport, EvaluationReport)],
+    "description": "As the schema has it from version 2 on; one without a version is of version 1.",
+}
 SHORT_EXAMPLE: dict[str, Any] = {
     "dataset": "mnist", "teacher": "mnist_cnn", "student": "softmax_regression", "temperature": 5,
 }  # fmt: skip
@@ -68,6 +75,7 @@ EVALUATION_BODY: dict[str, Any] = {
 }
 
 
+_SPECS = (JobSpec, EvaluateSpec, CheckSpec, RegisterSpec)
 _KEY = {"type": "http", "scheme": "bearer", "description": "An API key, where the service asks for one."}
 
 
@@ -85,10 +93,11 @@ def install(app: FastAPI, *, keys: bool) -> None:
 def _document(app: FastAPI, keys: bool) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
-    for model in (JobSpec, EvaluateSpec, CheckSpec, RegisterSpec, ProblemView, Progress):
+    for model in (*_SPECS, ProblemView, Progress, TrainingReport, EvaluationReport, *RECORDED):
         schema = model.model_json_schema(ref_template=_REFERENCE)
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema
+    schemas["EventView"]["properties"]["data"] = _event_data(schemas["EventView"]["properties"]["data"])
     schemas["ProblemView"]["properties"]["code"]["enum"] = list(CODES)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
@@ -98,6 +107,12 @@ def _document(app: FastAPI, keys: bool) -> dict[str, Any]:
             _drop_validation_error(operation)
             operation["security"] = [{"key": []}] if keys and path not in FREE else [{}, {"key": []}]
     return document
+
+
+def _event_data(plain: dict[str, Any]) -> dict[str, Any]:
+    """What the engine reports is one of its events, without the `type`; the rest is the service's own."""
+    known = [{"$ref": _REFERENCE.format(model=model.__name__)} for model in RECORDED]
+    return {"title": plain["title"], "anyOf": [*known, {"type": "object", "additionalProperties": True}]}
 
 
 def _drop_validation_error(operation: dict[str, Any]) -> None:

@@ -17,9 +17,11 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
+from kd_engine.catalog.tasks import main_metric
 from kd_engine.errors import EngineError
 from kd_engine.events import EpochEnd, Event, PhaseEnded, Warned
 from kd_engine.spec import AnySpec, DatasetSpec, parse_spec
@@ -174,14 +176,19 @@ def _show(event: Event) -> None:
     if isinstance(event, EpochEnd):
         print(
             f"{event.phase} {event.repeat}  epoch {event.epoch}/{event.epochs}  "
-            f"loss {event.metrics['train_loss']:.4f}  validation {100 * event.metrics['val_accuracy']:.2f} %  "
+            f"loss {event.metrics['train_loss']:.4f}  validation{_main(event, 'val')}  "
             f"{event.metrics['images_per_second']:,.0f} images/s"
         )
     elif isinstance(event, Warned):
         for warning in event.warnings:
             print(f"warning: {warning.pointer}: {warning.message}", file=sys.stderr)
     elif isinstance(event, PhaseEnded):
-        print(f"{event.phase} {event.repeat}  {event.source}  test {100 * event.metrics['test_accuracy']:.2f} %")
+        print(f"{event.phase} {event.repeat}  {event.source}  test{_main(event, 'test')}")
+
+
+def _main(event: EpochEnd | PhaseEnded, split: Literal["val", "test"]) -> str:
+    metric = main_metric(event.metrics, split)
+    return "" if metric is None else f" {metric.show(event.metrics[metric.key(split)])}"
 
 
 if __name__ == "__main__":

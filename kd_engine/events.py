@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
+from kd_engine.schema.document import Document
 from kd_engine.schema.warnings import SpecWarning
 
 Phase = Literal["teacher", "baseline", "student", "evaluate", "check", "register"]
@@ -18,8 +19,8 @@ Phase = Literal["teacher", "baseline", "student", "evaluate", "check", "register
 PHASES: tuple[Phase, ...] = ("teacher", "baseline", "student")
 
 
-class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Event(Document):
+    model_config = ConfigDict(allow_inf_nan=True)  # what a training that diverges has measured
 
 
 class RunStarted(_Event):
@@ -29,6 +30,7 @@ class RunStarted(_Event):
     device: str
     threads: int
     resumed: bool = False
+    version: int = Field(1, description="Of this event and those that follow.")
 
 
 class Warned(_Event):
@@ -84,7 +86,8 @@ class EpochEnd(_Event):
     """One epoch is done; `epoch` counts from 1.
 
     Attributes:
-        metrics: `train_loss`, `val_loss`, `val_accuracy` (0 to 1), `lr`, `images_per_second`, `seconds`.
+        metrics: `train_loss`, `val_loss`, the task's first metric on the validation split (`val_accuracy`, say), `lr`,
+            `images_per_second`, `seconds`.
     """
 
     type: Literal["epoch_end"] = "epoch_end"
@@ -140,12 +143,14 @@ Event = Annotated[
     Field(discriminator="type"),
 ]
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+RECORDED = (RunStarted, Warned, PhaseStarted, EpochEnd, CheckpointSaved, PhaseEnded, Finished)
+"""What becomes part of a job's history."""
 
 
 def parse_event(line: str | bytes) -> Event:
-    """The event on one line of `events.jsonl`.
+    """The event on one line of `events.jsonl`; fields that a later version has added are passed over.
 
     Raises:
         pydantic.ValidationError: the line is not an event.
     """
-    return _ADAPTER.validate_json(line)
+    return _ADAPTER.validate_json(line, extra="ignore")

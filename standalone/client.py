@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from kd_engine.schema.report import TrainingReport
 from standalone.request_error import RequestFailed
 
 _SECONDS = 30.0
@@ -38,8 +39,9 @@ class Client:
         events: list[dict[str, Any]] = self._json(f"/jobs/{job_id}/events?after={after}")["events"]
         return events
 
-    def report(self, job_id: str) -> dict[str, Any]:
-        return self._json(f"/jobs/{job_id}/report")
+    def report(self, job_id: str) -> TrainingReport:
+        with self._open(f"/jobs/{job_id}/report") as answer:
+            return TrainingReport.read(answer.read())
 
     def download(self, job_id: str, name: str, target: Path) -> str:
         """Downloads an artifact to `target`, and returns its sha256, which was compared with the listed one.

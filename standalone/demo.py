@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from jobs.settings import Settings
+from kd_engine.schema.evaluation_report import EvaluationReport
+from kd_engine.schema.metrics import Metric
 from standalone.client import Client
 from standalone.console import Console
 from standalone.errors import DemoFailed
 from standalone.progress import ProgressLines
-from standalone.report_table import published_accuracy, report_table
+from standalone.report_table import published_score, report_table
 from standalone.request_error import RequestFailed
 from standalone.service import running_service
 from standalone.signals import StopSignals
@@ -66,7 +68,7 @@ def _one_job(client: Client, console: Console, supervisor: Supervisor, signals: 
     sha256 = client.download(job_id, weights.name, weights)
     console.line(f"downloaded {weights} ({weights.stat().st_size:,} bytes, sha256 {sha256[:16]}... as listed)")
     signals.check()
-    _compare(weights, spec["dataset"]["name"], published_accuracy(report, "distilled"), console)
+    _compare(weights, spec["dataset"]["name"], published_score(report, "student"), report.metrics[0], console)
 
 
 def _follow(
@@ -92,7 +94,7 @@ def _follow(
         lines.finish_line()
 
 
-def _compare(weights: Path, dataset: str, reported: float, console: Console) -> None:
+def _compare(weights: Path, dataset: str, reported: float, metric: Metric, console: Console) -> None:
     """Scores the test images in a process that knows the file alone, and compares with the report."""
     command = [sys.executable, "-m", "kd_engine", "evaluate", str(weights.resolve()), "--dataset", dataset]
     console.line(f"a fresh process: python {' '.join(command[1:4])} {weights} {' '.join(command[5:])}")
@@ -102,8 +104,8 @@ def _compare(weights: Path, dataset: str, reported: float, console: Console) -> 
     )  # fmt: skip
     if done.returncode != 0:
         raise DemoFailed(f"it ended with exit status {done.returncode}: {done.stderr.strip()}")
-    measured = float(json.loads(done.stdout)["test_accuracy"])
-    console.line(f"  test accuracy {100 * measured:.2f} %; the report says {100 * reported:.2f} %")
+    measured = EvaluationReport.read(done.stdout).main
+    console.line(f"  test {metric.label} {metric.show(measured)}; the report says {metric.show(reported)}")
     if abs(measured - reported) > 1e-9:
         raise DemoFailed(f"the weights score {measured!r}, but the report says {reported!r}: they must be equal")
     console.line("  equal, as they must be")

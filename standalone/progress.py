@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
+from kd_engine.catalog.tasks import main_metric
 from standalone.console import Console
 
 _NAMES = {"teacher": "teacher", "baseline": "student alone", "student": "distilled"}
@@ -25,7 +27,7 @@ class ProgressLines:
             self._epoch(data, seconds_left)
         elif event["type"] == "phase_ended":
             how = {"cache": ", found in the cache", "given": ", given"}.get(data["source"], "")
-            self._over(f"{_label(data)}  test accuracy {_percent(data['metrics']['test_accuracy'])}{how}")
+            self._over(f"{_label(data)}  test {_score(data['metrics'], 'test')}{how}")
             self.finish_line()
         elif event["type"] == "requeued":
             self.finish_line()
@@ -40,8 +42,8 @@ class ProgressLines:
     def _epoch(self, data: dict[str, Any], seconds_left: float | None) -> None:
         epoch, epochs = data["epoch"], data["epochs"]
         left = "" if seconds_left is None else f"  job done in about {max(1, round(seconds_left))} s"
-        accuracy = _percent(data["metrics"]["val_accuracy"])
-        text = f"{_label(data)}  epoch {epoch:>3}/{epochs}  validation accuracy {accuracy}{left}"
+        score = _score(data["metrics"], "val")
+        text = f"{_label(data)}  epoch {epoch:>3}/{epochs}  validation {score}{left}"
         if self._console.live:
             self._over(text)
         elif epoch == epochs or epoch % math.ceil(epochs / _LINES_A_PHASE) == 0:
@@ -61,5 +63,7 @@ def _label(data: dict[str, Any]) -> str:
     return f"  {name + repeat:<13}"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:6.2f} %"
+def _score(metrics: Mapping[str, float], split: Literal["val", "test"]) -> str:
+    """The metric that decides, by its name."""
+    metric = main_metric(metrics, split)
+    return "" if metric is None else f"{metric.label} {metric.show(metrics[metric.key(split)]):>8}"

@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-_HEADER = ("network", "model", "parameters", "test accuracy", "95 % interval")
+from kd_engine.schema.report import NetworkRow, TrainingReport
 
 
-def report_table(report: dict[str, Any]) -> str:
+def report_table(report: TrainingReport) -> str:
     """The rows of the report, then its verdict in a sentence."""
-    rows = [_HEADER, *(_cells(row) for row in report["rows"])]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
+    header = ("network", "model", "parameters", f"test {report.metrics[0].label}", "95 % interval")
+    rows = [header, *(_cells(row, report) for row in report.rows)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     lines = [_line(row, widths) for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join([*lines, "", f"verdict: {report['verdict']}. {report['summary']}"])
+    return "\n".join([*lines, "", f"verdict: {report.verdict}. {report.summary}"])
 
 
-def published_accuracy(report: dict[str, Any], network: str) -> float:
-    """The test accuracy, 0 to 1, of the network of this name that is among the files: of one repeat, no mean.
+def published_score(report: TrainingReport, phase: str) -> float:
+    """The first metric of the phase's network that is among the files: of one repeat, no mean.
 
     Raises:
         KeyError: the report has no such network.
     """
-    for row in report["rows"]:
-        if row["network"] == network:
-            runs = {run["repeat"]: run for run in row["runs"]}
-            return float(runs.get(report["published_repeat"], runs[0])["test_accuracy"])
-    raise KeyError(network)
+    score = report.row(phase).run(report.published_repeat).scores[report.main]
+    assert score is not None, "the first metric always applies"
+    return score
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    accuracy = row["test_accuracy"]
-    low, high = accuracy["interval"]
-    mean = f"{100 * accuracy['mean']:.2f} %"
-    if row["seeds"] > 1:
-        mean += f" (spread {100 * accuracy['spread']:.2f}, {row['seeds']} seeds)"
-    return row["network"], row["model"], f"{row['parameters']:,}", mean, f"{100 * low:.2f} to {100 * high:.2f} %"
+def _cells(row: NetworkRow, report: TrainingReport) -> tuple[str, ...]:
+    metric, score = report.metrics[0], row.scores[report.main]
+    mean = metric.show(score.mean)
+    if score.spread is not None:
+        mean += f" (spread {metric.show(score.spread).removesuffix(' %')}, {row.seeds} seeds)"
+    low, high = score.interval or (None, None)
+    interval = "" if low is None or high is None else f"{metric.show(low).removesuffix(' %')} to {metric.show(high)}"
+    return row.network, row.model, f"{row.parameters:,}", mean, interval
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:

@@ -12,6 +12,7 @@ from api.conditional import IF_MATCH
 from api.deps import ContextDep
 from api.errors import Problem
 from api.files import send_artifact
+from api.openapi import REPORT
 from api.schemas import ArtifactList
 from api.views import artifact_view
 from jobs.errors import ArtifactNotFound
@@ -42,7 +43,8 @@ _DOWNLOAD: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/report", summary="Report of a job", responses={
-    200: {"description": "Teacher, student alone and distilled, side by side.", "content": {"application/json": {}}},
+    200: {"description": "Teacher, student alone and distilled, side by side; of other kinds of job, one network.",
+          "content": {"application/json": {"schema": REPORT}}},
     206: {"description": "The ranges asked for.", **_BYTES},
     304: {"description": "The caller has it already."},
     **problems(404, 409, 412, 416),

@@ -24,8 +24,10 @@ from api.access import FREE
 from jobs.access import Scope, new_key
 from jobs.settings import Settings
 from jobs.states import EndReason, JobState
+from kd_engine.schema.report import TrainingReport, report_text
 from tests.api.conftest import Service, serving
 from tests.api.test_openapi import ENDPOINTS
+from tests.compatibility.earlier import trained_report
 from tests.kd_engine.intake.archives import by_class, zipped
 from tests.kd_engine.intake.networks import linear_onnx
 
@@ -42,6 +44,9 @@ OPERATIONS = sorted(
 )
 
 
+REPORT = report_text(TrainingReport.read(trained_report())).encode()
+
+
 class Promise:
     """A service, what it says of itself, and jobs to ask it about."""
 
@@ -54,7 +59,7 @@ class Promise:
         succeeded = service.create()
         token = service.start(succeeded)
         service.train(succeeded, token)
-        service.publish(succeeded, token, "report.json", b'{"verdict": "it helps"}', folder)
+        service.publish(succeeded, token, "report.json", REPORT, folder)
         service.end(succeeded, EndReason.COMPLETED, token)
         archive, network = zipped(folder / "a.zip", by_class(2)).read_bytes(), linear_onnx(["N", 64])
         self.sent = {

@@ -49,13 +49,17 @@ def test_event_survives_a_line(event: Event) -> None:
         '{"type": "unheard_of"}',
         '{"device": "cpu", "threads": 1}',
         '{"type": "run_started", "device": "cpu"}',
-        '{"type": "run_started", "device": "cpu", "threads": 1, "more": 1}',
         '{"type": "phase_started", "phase": "assistant", "repeat": 0, "epochs": 1}',
     ],
 )
 def test_what_is_not_an_event_is_refused(line: str) -> None:
     with pytest.raises(ValidationError):
         parse_event(line)
+
+
+def test_what_a_later_version_adds_is_passed_over() -> None:
+    line = '{"type": "run_started", "device": "cpu", "threads": 1, "version": 2, "more": {"of": 1}}'
+    assert parse_event(line) == RunStarted(device="cpu", threads=1, version=2)
 
 
 def test_phases_in_their_order() -> None:

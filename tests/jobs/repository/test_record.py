@@ -35,7 +35,7 @@ def test_events_are_recorded_in_order_without_gaps(database: Database) -> None:
     assert [event.type for event in events[2:]] == [
         *("run_started", "phase_started", "epoch_end", "checkpoint_saved", "phase_ended", "finished")
     ]
-    assert events[2].data == {"device": "cpu", "threads": 2, "resumed": False}
+    assert events[2].data == {"device": "cpu", "threads": 2, "resumed": False, "version": 1}
     assert events[-1].data["artifacts"] == ["a", "b"]
     assert read(database, job_id).last_event == 8
 
