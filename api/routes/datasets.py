@@ -65,10 +65,8 @@ def _create(query: DatasetQuery, received: Received, context: Context, caller: C
             f"By its content the file is {what}. Expected a zip or tar archive of pictures in a folder for "
             "each class, numpy arrays as .npz, or a parquet table.",
         )
-    spec = CheckSpec(
-        kind="check", name=query.name, upload_sha256=received.sha256, test=query.test, broken=query.broken,
-        names_encoding=query.names_encoding,
-    )  # fmt: skip
+    asked = query.model_dump(exclude={"upload"}, exclude_none=True)
+    spec = CheckSpec(kind="check", upload_sha256=received.sha256, **asked)
     quota = context.settings.quota_of(caller.owner)
     with context.database.write() as repository:
         repository.end_upload(received.upload_id)

@@ -5,6 +5,8 @@ archive    zip and tar: bounded, nothing that leads out, nothing but plain files
 confined   a reader in a process of its own, with so much memory and time
 table      a parquet table
 layout     which split and class a file of an archive belongs to
+label_list lists beside pictures (list_rows reads them, list_columns and list_match say what they mean)
+list_layout the same for the pictures of an archive, by its folders or by such lists
 survey     one picture: decoded, measured, hashed
 folder     an archive of pictures, checked and written anew
 arrays     the same for numpy arrays

@@ -13,7 +13,9 @@ from kd_engine.events import Event, PhaseEnded, PhaseStarted
 from kd_engine.files import write_atomically
 from kd_engine.intake import arrays, folder
 from kd_engine.intake.archive import Packed
-from kd_engine.intake.layout import Layout, lay_out
+from kd_engine.intake.layout import Layout
+from kd_engine.intake.list_columns import Asked
+from kd_engine.intake.list_layout import lay_out_with_lists
 from kd_engine.intake.nested import opened
 from kd_engine.intake.publishers import arrays_of
 from kd_engine.intake.sniff import in_words, sniff
@@ -62,6 +64,7 @@ def _check(
             return _check_archive(archive, sent, spec, out_dir, report)
     if spec.names_encoding is not None:
         raise DataError(f"names_encoding is of zip and tar archives, and the file is {what}; leave it out.")
+    _check_unasked(_asked(spec), what)
     if found == "parquet":
         table = PictureTable.alone(path)
         return _check_pictures(table, table.layout(spec.test), sent, spec, out_dir, report)
@@ -74,21 +77,36 @@ def _check(
 def _check_archive(
     archive: Packed, sent: SentFile, spec: CheckSpec, out_dir: Path, report: Callable[[int, int], None]
 ) -> tuple[Manifest, tuple[str, ...]]:
-    published = arrays_of(archive)
+    asked, published = _asked(spec), arrays_of(archive)
     if published is not None:
+        _check_unasked(asked, "an archive of arrays")
         contents = arrays.check_named(
             published.arrays, out_dir, packed=sent.bytes, test_share=spec.test, notes=published.notes, progress=report
         )
         return Manifest.of(sent, "arrays", contents), (PREPARED["arrays"], arrays.SHEET)
     if (tables := tables_of(archive)) is not None:
+        _check_unasked(asked, "an archive of tables")
         with tables.unpacked(out_dir) as shards:
             table = PictureTable(shards, sent.bytes)
             layout = _noted(table.layout(spec.test), tables.notes)
             return _check_pictures(table, layout, sent, spec, out_dir, report)
-    layout = lay_out_samples(archive, spec.test) or lay_out(
-        archive.members, spec.test, keep_going=spec.broken == "skip"
+    samples = None if asked else lay_out_samples(archive, spec.test)
+    layout = samples or lay_out_with_lists(
+        archive, archive.members, spec.test, asked=asked, packed=sent.bytes, keep_going=spec.broken == "skip"
     )
     return _check_pictures(archive, _noted(layout, of_names(archive.guessed)), sent, spec, out_dir, report)
+
+
+def _asked(spec: CheckSpec) -> Asked:
+    return Asked(spec.label_list, spec.file_column, spec.label_column)
+
+
+def _check_unasked(asked: Asked, what: str) -> None:
+    if asked:
+        raise DataError(
+            "label_list, file_column and label_column say how a list beside pictures is read, and the file is "
+            f"{what}. Leave them out."
+        )
 
 
 def _check_pictures(

@@ -83,10 +83,7 @@ class Found:
         left = f" Left out as no class: {', '.join(aside[:_SHOWN])}." if aside else ""
         if not self.lists:
             return left
-        return (
-            f"{left} Beside them lies '{self.lists[0]}': such lists are not read here, so put each picture in a folder "
-            "of its class, or write pictures and labels to one parquet table."
-        )
+        return f"{left} Beside them lies '{self.lists[0]}'."
 
 
 def lay_out(members: Sequence[Member], test_share: float, *, keep_going: bool = False) -> Layout:

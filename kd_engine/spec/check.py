@@ -14,6 +14,9 @@ Encoding = Literal[
 ]  # fmt: skip
 """Of names in archives, as Python calls them."""
 NAMES_ENCODING = "Of the names in an archive that says none. Left out: UTF-8, or else cp437, and a note."
+LABEL_LIST = "The list (csv, tsv, json, jsonl) that names the classes, or `none`: folders do. Left out: found out."
+FILE_COLUMN = "Its column that names the pictures. Left out: found out."
+LABEL_COLUMN = "Its column that holds the labels. Left out: found out."
 
 
 class CheckSpec(Untrained):
@@ -25,7 +28,9 @@ class CheckSpec(Untrained):
     broken: Literal["refuse", "skip"] = Field(
         "refuse", description="What becomes of pictures that cannot be decoded: all is refused, or they are left out."
     )
-
+    label_list: str | None = Field(None, min_length=1, max_length=1000, description=LABEL_LIST)
+    file_column: str | None = Field(None, min_length=1, max_length=200, description=FILE_COLUMN)
+    label_column: str | None = Field(None, min_length=1, max_length=200, description=LABEL_COLUMN)
     names_encoding: Encoding | None = Field(None, description=NAMES_ENCODING)
 
     @property

@@ -82,12 +82,13 @@ def ready(
 
 @on_both_stores
 def test_a_data_set_is_stored_and_its_check_queued(service: Service, archive: bytes) -> None:
-    dataset = _send(service, archive, name="pets", test="0.3", broken="skip", names_encoding="gbk")
+    asked = {"names_encoding": "gbk", "label_column": "breed"}
+    dataset = _send(service, archive, name="pets", test="0.3", broken="skip", **asked)
     assert (dataset["name"], dataset["state"], dataset["manifest"]) == ("pets", "checking", None)
     job = service.client.get(dataset["links"]["job"]).json()
     assert job["spec"] | {"upload_sha256": ""} == {
         "kind": "check", "name": "pets", "upload_sha256": "", "test": 0.3, "broken": "skip", "labels": {},
-        "names_encoding": "gbk", "resources": {"device": "auto", "devices": 1}, "priority": 0, "webhooks": [],
+        "resources": {"device": "auto", "devices": 1}, "priority": 0, "webhooks": [], **asked,
     }  # fmt: skip
     [stored] = service.files()
     assert service.content(stored) == archive

@@ -18,6 +18,8 @@ from kd_engine.intake.archive import Archive
 from kd_engine.intake.arrays import check_arrays, check_named
 from kd_engine.intake.folder import check_pictures
 from kd_engine.intake.layout import lay_out
+from kd_engine.intake.list_columns import Asked
+from kd_engine.intake.list_layout import lay_out_with_lists
 from kd_engine.intake.logits_file import recorded_logits
 from kd_engine.intake.nested import opened
 from kd_engine.intake.onnx_file import onnx_network
@@ -51,6 +53,12 @@ class Reader:
 def _archive(path: Path, out: Path, *, is_tar: bool) -> None:
     archive = Archive(path, is_tar=is_tar)
     check_pictures(archive, lay_out(archive.members, 0.2), out, broken="refuse")
+
+
+def _listed(path: Path, out: Path) -> None:
+    archive = Archive(path, is_tar=False)
+    layout = lay_out_with_lists(archive, archive.members, 0.2, asked=Asked(), packed=path.stat().st_size)
+    check_pictures(archive, layout, out, broken="refuse")
 
 
 def _published(path: Path, out: Path, *, is_tar: bool) -> None:
@@ -113,6 +121,7 @@ READERS = {
     "svhn": Reader("zip", lambda path, out: _published(path, out, is_tar=False), 192 * MIB),
     "cifar": Reader("tar", lambda path, out: _published(path, out, is_tar=True), 192 * MIB),
     # in a process of its own: beside its limit there are Python and the libraries
+    "list": Reader("zip", _listed, (256 + 8 * 64 + 256) * MIB),
     "parquet": Reader("parquet", _table, (512 + 256) * MIB),
     # with labels beside pictures: objects of JSON take sixty times their text, of which there is 1 MiB
     "archives in an archive": Reader("zip", _nested, 80 * MIB),

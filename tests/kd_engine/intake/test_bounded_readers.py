@@ -11,6 +11,7 @@ from kd_engine.intake.sniff import FORMATS
 from tests.kd_engine.intake import (
     lies_archives,
     lies_arrays,
+    lies_lists,
     lies_nested,
     lies_networks,
     lies_pictures,
@@ -30,6 +31,7 @@ LIES = (
     | lies_shards.LIES
     | lies_nested.LIES
     | lies_networks.LIES
+    | lies_lists.LIES
 )
 _NOT_READ = {"npy", "pickle", "empty"}  # by anything: they are told what they are
 _MOST_KILOBYTES = 1500

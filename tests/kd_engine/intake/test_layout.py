@@ -106,7 +106,7 @@ def test_what_systems_leave_behind_is_left_out() -> None:
     (("cat/1.png", "cat/2.png"), "there is one class, 'cat'"),
     (("images/1.jpg", "images/2.jpg", "annotations/trimaps/1.png"),
      "lies in no folder that names a class. Left out as no class: 1 pictures in 'annotations'"),
-    (("train_images/1.jpg", "test_images/2.jpg", "train.csv"), "Beside them lies 'train.csv': such"),
+    (("train_images/1.jpg", "test_images/2.jpg", "train.csv"), "Beside them lies 'train.csv'"),
     (("p/color/a/1.jpg", "p/color/b/1.jpg", "p/grayscale/a/1.jpg", "p/grayscale/b/1.jpg"), "hold folders of the same"),
     (("color/1.jpg", "grayscale/1.jpg"), "'color' would be a class, and is what folders are called"),
     (("x/a/1.jpg", "x/b/1.jpg", "y/a/1.jpg", "y/b/1.jpg"), "'x' and 'y' hold folders of the same names: a, b. Which"),
