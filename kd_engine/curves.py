@@ -17,21 +17,26 @@ from tensorboardX.writer import SummaryWriter
 
 from kd_engine.events import PHASES
 from kd_engine.files import write_atomically
-from kd_engine.report import NAMES
+from kd_engine.report import NAMES, task_of
 from kd_engine.result import PhaseResult
 
-COLUMNS = ("train_loss", "val_loss", "val_accuracy", "lr", "seconds", "images_per_second")
+_BEFORE, _AFTER = ("train_loss", "val_loss"), ("lr", "seconds", "images_per_second")
 _COLOURS = {"teacher": "#555555", "baseline": "#d95f02", "student": "#1b7ab3"}
+
+
+def columns(results: Sequence[PhaseResult]) -> tuple[str, ...]:
+    """Of each epoch: the usual ones around what the task looks at."""
+    return *_BEFORE, task_of(list(results)).metrics[0].key("val"), *_AFTER
 
 
 def write_csv(results: Sequence[PhaseResult], path: Path) -> None:
     """One line an epoch: phase, repeat, epoch and its metrics."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("phase", "repeat", "epoch", *COLUMNS))
+    writer.writerow(("phase", "repeat", "epoch", *columns(results)))
     for result in results:
         for epoch, metrics in enumerate(result.series, start=1):
-            writer.writerow((result.phase, result.repeat, epoch, *(metrics[column] for column in COLUMNS)))
+            writer.writerow((result.phase, result.repeat, epoch, *(metrics[column] for column in columns(results))))
     write_atomically(path, text.getvalue())
 
 
@@ -42,7 +47,7 @@ def write_tensorboard(results: Sequence[PhaseResult], folder: Path) -> list[Path
         run = folder / f"{result.phase}-{result.repeat}"
         with SummaryWriter(logdir=str(run)) as writer:
             for epoch, metrics in enumerate(result.series, start=1):
-                for column in COLUMNS:
+                for column in columns(results):
                     writer.add_scalar(column, metrics[column], epoch)
         # the default name holds the host's; TensorBoard asks only for "tfevents" in it
         written = next(run.glob("*tfevents*"))
@@ -51,20 +56,21 @@ def write_tensorboard(results: Sequence[PhaseResult], folder: Path) -> list[Path
 
 
 def draw_curves(results: Sequence[PhaseResult], path: Path, title: str) -> None:
-    """Accuracy and loss by epoch, the phases together, one thin line a repeat.
+    """The task's first metric and loss by epoch, the phases together, one thin line a repeat.
 
     Solid lines are the validation split. Dashed ones are what was minimised: for the distilled student that is its
     whole objective, distillation terms included, so its height says nothing beside the others, and it may lie outside.
     """
     figure = Figure(figsize=(10, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
-    accuracy, loss = figure.subplots(1, 2)
-    _panel(accuracy, results, "val_accuracy", scale=100)
-    accuracy.set(xlabel="epoch", ylabel="accuracy on the validation split (%)")
+    main = task_of(list(results)).metrics[0]
+    chosen, loss = figure.subplots(1, 2)
+    _panel(chosen, results, main.key("val"), scale=100)
+    chosen.set(xlabel="epoch", ylabel=f"{main.label} on the validation split (%)")
     _panel(loss, results, "val_loss", scale=1)
     dashed = _training_losses(loss, results)
     loss.set(xlabel="epoch", ylabel="cross-entropy on the validation split (nats)")
-    handles = [*accuracy.get_legend_handles_labels()[0], dashed]
+    handles = [*chosen.get_legend_handles_labels()[0], dashed]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(title[:90], parse_math=False)  # a user's text: "$" is not mathematics
     image = io.BytesIO()

@@ -12,6 +12,8 @@ from kd_engine.schema.metrics import Estimate
 from kd_engine.schema.model_details import ClassRow, NetworkDetails
 from kd_engine.schema.report import Exported, TrainingReport
 from kd_engine.spec import JobSpec
+from kd_engine.tasks import load_task
+from kd_engine.tasks.base import Card
 
 Names = Mapping[str, Mapping[str, str]]
 MOST_CLASSES = 100  # in the table; of more, the worst
@@ -31,20 +33,21 @@ def model_card(spec: JobSpec, data: Dataset, report: TrainingReport) -> str:
     """
     student, names = report.details["student"], report.names
     name = spec.name or f"{spec.student.model} on {names.get('dataset', {}).get('name', spec.dataset_name)}"
+    card = load_task(report.task).card(student)
     sections = [
         f"# {_plain(name)}",
-        "A small image classifier, trained by knowledge distillation.",
-        _what(data, student),
+        card.kind,
+        _what(data, student, card),
         _files(report),
         _training(spec, data, report.seeds, names),
         _quality(report),
-        _by_class(student.classes),
-        _limits(data, report),
+        _by_class(student.classes, card),
+        _limits(card),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _what(data: Dataset, student: NetworkDetails) -> str:
+def _what(data: Dataset, student: NetworkDetails, card: Card) -> str:
     channels, height, width = data.shape
     colour = "grey" if channels == 1 else "RGB"
     return _table(
@@ -54,7 +57,7 @@ def _what(data: Dataset, student: NetworkDetails) -> str:
             ("parameters", f"{student.parameters:,}"),
             ("operations an image", f"{student.flops:,} FLOPs"),
             ("input", f"one {colour} image, {height} x {width} pixels"),
-            ("output", f"one of {len(data.classes)} classes"),
+            ("output", card.output),
         ],
     )
 
@@ -120,26 +123,21 @@ def _quality(report: TrainingReport) -> str:
     return f"## How good it is\n\n{_table(head, rows)}\n\n{report.summary}"
 
 
-def _by_class(classes: Sequence[ClassRow]) -> str:
+def _by_class(classes: Sequence[ClassRow], card: Card) -> str:
     shown = list(classes)
     if len(shown) > MOST_CLASSES:
-        shown = sorted(shown, key=lambda row: (row.recall is None, row.recall or 0.0))[:MOST_CLASSES]
-    rows = [(_plain(row.name), f"{row.images:,}", _percent(row.recall), _percent(row.precision)) for row in shown]
+        shown = sorted(shown, key=lambda row: (card.by(row) is None, card.by(row) or 0.0))[:MOST_CLASSES]
+    rows = [
+        (_plain(row.name), f"{row.images:,}", *(_percent(show(row)) for show in card.columns.values())) for row in shown
+    ]
     title = "By class" if len(shown) == len(classes) else f"By class: the {MOST_CLASSES} worst of {len(classes):,}"
-    table = _table(("class", "test images", "recall", "precision"), rows)
+    table = _table(("class", "test images", *card.columns), rows)
     return f"## {title}\n\n{table}"
 
 
-def _limits(data: Dataset, report: TrainingReport) -> str:
-    student = report.details["student"]
-    found = [(row.recall, row.name) for row in student.classes if row.recall is not None]
-    recall, worst = min(found, key=lambda pair: pair[0])
-    off = _percent(student.scores["test_ece"])
+def _limits(card: Card) -> str:
     lines = [
-        f"It names one of its {len(data.classes)} classes for any picture, also for one that shows none of them.",
-        "The numbers above hold for pictures like those of the test split; nobody measured others.",
-        f"Its weakest class is {_plain(worst)}: {_percent(recall)} of its test images are found.",
-        f"Its probabilities are off by {off} on average (expected calibration error).",
+        *(_plain(limit) for limit in card.limits),
         "What is wrong or unfair in the training data or in the teacher, it has learned too.",
     ]
     return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)

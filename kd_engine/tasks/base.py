@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 from kd_engine.schema.metrics import Metric
+from kd_engine.schema.model_details import ClassRow, NetworkDetails
 
 if TYPE_CHECKING:
     import torch
@@ -69,6 +70,24 @@ class Scores(Protocol):
         """As a checkpoint's tree; the targets are the data set's and stay there."""
 
 
+class Card(NamedTuple):
+    """What the model card says of a network that depends on its task.
+
+    Attributes:
+        kind: a sentence.
+        output: what comes out for an image.
+        columns: of the table by class: titles, and what each shows.
+        by: what classes are sorted by, the worst first; None comes last.
+        limits: sentences.
+    """
+
+    kind: str
+    output: str
+    columns: Mapping[str, Callable[[ClassRow], float | None]]
+    by: Callable[[ClassRow], float | None]
+    limits: Sequence[str]
+
+
 class Task(Protocol):
     """What a data set's targets mean.
 
@@ -117,3 +136,6 @@ class Task(Protocol):
 
     def summary(self, scores: Any, network: str, dataset: str) -> str:
         """How good the network is on the test images, in a sentence."""
+
+    def card(self, student: NetworkDetails) -> Card:
+        """What the model card says of the student."""

@@ -14,7 +14,8 @@ from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TASKS
 from kd_engine.data.loader import Batch
 from kd_engine.losses import Outputs
 from kd_engine.schema.metrics import Metric
-from kd_engine.tasks.base import Task
+from kd_engine.schema.model_details import NetworkDetails
+from kd_engine.tasks.base import Card, Task
 from kd_engine.tasks.image_classification.metrics import class_table, confusion_matrix, most_confused
 from kd_engine.tasks.image_classification.scores import ClassEvaluator, ClassMeter, ClassScores
 
@@ -79,4 +80,23 @@ class ImageClassification(Task):
         return (
             f"{network} names {int(scores.correct.sum()):,} of the {len(scores.labels_N):,} test images of {dataset} "
             f"right: {100 * accuracy.mean:.2f} % (95 % interval {low:.2f} to {high:.2f})."
+        )
+
+    def card(self, student: NetworkDetails) -> Card:
+        count = len(student.classes)
+        found = [(row.recall, row.name) for row in student.classes if row.recall is not None]
+        recall, worst = min(found, key=lambda pair: pair[0])
+        off = student.scores["test_ece"]
+        assert off is not None, "it always applies"
+        return Card(
+            kind="A small image classifier, trained by knowledge distillation.",
+            output=f"one of {count} classes",
+            columns={"recall": lambda row: row.recall, "precision": lambda row: row.precision},
+            by=lambda row: row.recall,
+            limits=[
+                f"It names one of its {count} classes for any picture, also for one that shows none of them.",
+                "The numbers above hold for pictures like those of the test split; nobody measured others.",
+                f"Its weakest class is {worst}: {100 * recall:.2f} % of its test images are found.",
+                f"Its probabilities are off by {100 * off:.2f} % on average (expected calibration error).",
+            ],
         )
