@@ -60,6 +60,22 @@ TASKS: dict[str, TaskRow] = {
             task="kd_engine.tasks.image_classification.task:ImageClassification",
             metrics=ACCURACY_AND_THE_REST,
         ),
+        TaskRow(
+            name="image_multi_label",
+            summary="An image has several classes, one or none, and the network says yes or no to each.",
+            task="kd_engine.tasks.image_multi_label.task:ImageMultiLabel",
+            metrics=(
+                Metric(name="map", label="mean average precision", unit="share", better="higher"),
+                Metric(name="macro_f1", label="macro F1", unit="share", better="higher"),
+                Metric(name="micro_f1", label="micro F1", unit="share", better="higher"),
+                Metric(name="loss", label="binary cross-entropy", unit="nats", better="lower"),
+                Metric(name="ece", label="expected calibration error by class", unit="share", better="lower"),
+                Metric(name="teacher_agreement", label="agreement with the teacher", unit="share", better="higher"),
+                Metric(name="teacher_kl", label="KL divergence from the teacher", unit="nats", better="lower"),
+            ),
+            several=True,
+            row_size=2,
+        ),
     )
 }
 
