@@ -37,6 +37,7 @@ check: .venv/.installed  ## linter, formatter, types, and who may import whom
 
 docs: .venv/.installed  ## write what the docs take from the code: the table of settings
 	$(BIN)/python -m docs.settings_table
+	$(BIN)/python -m docs.document_tables
 
 bench: .venv/.installed  ## the benchmarks, each as a ratio in one run
 	$(BIN)/python -m benchmarks

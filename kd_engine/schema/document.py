@@ -46,12 +46,11 @@ class Versioned(Document):
 
 
 class Beside(Document):
-    """Writes each of its scores also beside them, where version 1 of the document has it.
+    """Has `scores`, and writes each also beside them, where version 1 of the document has it.
 
     For one documented version: version 3 leaves that out, and this class.
     """
 
-    scores: dict[str, Any]
     beside: ClassVar[dict[str, str]] = {}  # other names that version 1 has for them
 
     @model_serializer(mode="wrap")

@@ -41,9 +41,7 @@ class Registered(Document):
     notes: tuple[str, ...] = Field(description="What its sender should know.")
 
 
-class EvaluationReport(NetworkDetails, Versioned):
-    """The first of `metrics` is what `summary` tells."""
-
+class _Head(Versioned):
     version: int = Field(REPORT_VERSION, description=Versioned.model_fields["version"].description)
     kind: Literal["evaluate", "register"]
     task: str = Field(description="As `tasks` of GET /catalog names it.")
@@ -54,6 +52,11 @@ class EvaluationReport(NetworkDetails, Versioned):
     duplicates: Duplicates = Duplicates()
     test_images: int
     interval: tuple[float, float] = Field(description="Of the first metric, of 95 %.")
+
+
+class EvaluationReport(NetworkDetails, _Head):
+    """The first of `metrics` is what `summary` tells."""
+
     registered: Registered | None = Field(None, exclude_if=lambda value: value is None)
     names: dict[str, dict[str, str]] = Field({}, description=NAMES)
 

@@ -60,11 +60,13 @@ class NetworkDetails(Beside):
     more: dict[str, JsonValue] = Field({}, exclude_if=_empty, description="What else the task says of a network.")
 
 
-class PhaseDetails(NetworkDetails):
-    """Of a network that this job has trained, or learnt from."""
-
+class _Whose(Document):
     network: str
     repeat: int
+
+
+class PhaseDetails(NetworkDetails, _Whose):
+    """Of a network that this job has trained, or learnt from."""
 
 
 # as version 1 has them beside the rest

@@ -138,9 +138,9 @@ class TrainingReport(Versioned):
     explanations: tuple[Explanation, ...] = ()
     next_spec: dict[str, JsonValue] | None = Field(None, description="A spec to try where nothing was gained.")
     warnings: tuple[SpecWarning, ...] = ()
+    names: dict[str, dict[str, str]] = Field({}, description=NAMES)
     duplicates: Duplicates = Duplicates()
     export: dict[str, Exported] = Field({}, description="By form.")
-    names: dict[str, dict[str, str]] = Field({}, description=NAMES)
 
     @property
     def main(self) -> str:

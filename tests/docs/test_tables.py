@@ -17,7 +17,7 @@ import pytest
 from pydantic import BaseModel
 
 from api.errors import CODES
-from docs import settings_table
+from docs import document_tables, settings_table
 from jobs.states import TRANSITIONS, EndReason
 from kd_engine.augmentations import AUGMENTATIONS, count_views
 from kd_engine.catalog import MODELS, ModelParams
@@ -51,6 +51,14 @@ def test_settings() -> None:
     _, found, _ = settings_table.split((DOCS / "settings.md").read_text())
 
     assert found == settings_table.table(), "run: make docs"
+
+
+def test_documents(tmp_path: Path) -> None:
+    page = tmp_path / "documents.md"
+    page.write_text((DOCS / "documents.md").read_text())
+    document_tables.write(page)
+    assert page.read_text() == (DOCS / "documents.md").read_text(), "run: make docs"
+    assert all(f"### {model.__name__}" in page.read_text() for model in document_tables.DOCUMENTS)
 
 
 def test_the_table_of_settings_is_written_and_nothing_else(tmp_path: Path) -> None:
