@@ -60,7 +60,10 @@ def _list(split: Path, root: Path, folder: str) -> _Listing:
             raise DataError(f"{shown} holds two folders that are both called '{name}'; put their pictures into one.")
         found[name] = _pictures(Path(entry.path), root, f"{shown}/{entry.name}")
     if not found:
-        raise DataError(f"{shown} holds no folders; expected one for each class, with pictures in it.")
+        raise DataError(
+            f"{shown} holds no folders; expected one for each class, with pictures in it. Where a list beside the "
+            "pictures names their classes, pack all of it and send it with POST /datasets."
+        )
     return found
 
 
