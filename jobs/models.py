@@ -65,6 +65,9 @@ class Base(DeclarativeBase):
     )
 
 
+_LIMITED = text("queue_ms IS NOT NULL")
+
+
 class Job(Base):
     """One job.
 
@@ -73,7 +76,8 @@ class Job(Base):
     attempts ran; `claimed_at` when the present one began. `stalled_since` is when the trainer of a running job was last
     known to get on, if that is long ago. `end_reason` is for programs of every version; `reason` says it exactly.
     `warnings` are those of `kd_engine.spec.warnings`; None of a job that an earlier version made. `names` are those of
-    what was sent and the spec asks for, as `jobs.repository.names.of_spec` has them.
+    what was sent and the spec asks for, as `jobs.repository.names.of_spec` has them. `queue_ms` is how long it may wait
+    in the queue at one go; None: for ever.
     """
 
     __tablename__ = "jobs"
@@ -116,6 +120,7 @@ class Job(Base):
     stalled_since: Mapped[datetime | None]
     warnings: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     names: Mapped[dict[str, Any] | None]
+    queue_ms: Mapped[int | None] = mapped_column(BigInteger)
     ran_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     traceparent: Mapped[str | None] = mapped_column(String(55))
@@ -129,6 +134,7 @@ class Job(Base):
         Index("jobs_retry_of", "retry_of", unique=True),
         Index("jobs_state_lease", "state", "lease_expires"),
         Index("jobs_state_id", "state", "id"),
+        Index("jobs_queue_limit", "state", "queue_ms", sqlite_where=_LIMITED, postgresql_where=_LIMITED),
     )
 
     @property

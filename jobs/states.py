@@ -52,13 +52,16 @@ class EndReason(StrEnum):
     WORKER_LOST = "worker_lost"
     TIMEOUT = "timeout"
     STALLED = "stalled"
+    QUEUE_TIMEOUT = "queue_timeout"
     INTERNAL_ERROR = "internal_error"
 
     @property
     def state(self) -> JobState:
         if self is EndReason.COMPLETED:
             return JobState.SUCCEEDED
-        return JobState.CANCELLED if self is EndReason.CANCELLED else JobState.FAILED
+        # a job that waits has no edge to failed: nothing of it went wrong
+        called_off = self in {EndReason.CANCELLED, EndReason.QUEUE_TIMEOUT}
+        return JobState.CANCELLED if called_off else JobState.FAILED
 
     @property
     def retryable(self) -> bool:
@@ -69,13 +72,15 @@ class EndReason(StrEnum):
             EndReason.WORKER_LOST,
             EndReason.TIMEOUT,
             EndReason.STALLED,
+            EndReason.QUEUE_TIMEOUT,
             EndReason.INTERNAL_ERROR,
         }
 
     @property
     def known_before(self) -> EndReason:
         """The nearest that programs of the version before know: they cannot show a job that ended for another."""
-        return {EndReason.STALLED: EndReason.WORKER_LOST}.get(self, self)
+        new = {EndReason.STALLED: EndReason.WORKER_LOST, EndReason.QUEUE_TIMEOUT: EndReason.CANCELLED}
+        return new.get(self, self)
 
 
 def check_transition(source: JobState, target: JobState) -> None:

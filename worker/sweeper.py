@@ -1,4 +1,7 @@
-"""Says that this worker is alive, and looks for jobs that others lost. Safe to run in several places at once."""
+"""Says that this worker is alive, and looks for jobs that others lost or that waited too long.
+
+Safe to run in several places at once.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from jobs.logs import bound
 from worker.services import Services
 
 log = logging.getLogger(__name__)
+_AT_ONCE = 200  # one transaction, for which all other writers wait; the next sweep takes the rest
 
 
 class Sweeper:
@@ -23,7 +27,7 @@ class Sweeper:
         self._services, self._found = services, found
 
     def sweep(self) -> None:
-        """Puts the jobs whose worker let its lease end back into the queue."""
+        """Puts the jobs whose worker let its lease end back into the queue, and ends those that waited too long."""
         settings, database = self._services.settings, self._services.database
         with database.write() as repository:
             lost = repository.expire_leases(settings.max_lost_attempts)
@@ -32,6 +36,11 @@ class Sweeper:
                 log.warning("job %s: taken back, its lease had ended", job_id)
         if lost:
             self._found()
+        with database.write() as repository:
+            overdue = repository.expire_waits(_AT_ONCE)
+        for job_id in overdue:
+            with bound(job_id=job_id):
+                log.info("job %s: ended, it had waited for as long as it may", job_id)
 
     def beat(self) -> None:
         """Says that this worker is alive, on which device, with which job, and what it lacks to take one."""

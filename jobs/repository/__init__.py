@@ -9,7 +9,7 @@ the attempt's token. No row changed means that somebody else was first. Times co
     queue.py      whose turn it is
     attempts.py   what a worker does to a job that it holds
     logs.py       the lines that its trainer wrote
-    sweeps.py     lost jobs; who is at work
+    sweeps.py     lost jobs; those that waited too long; who is at work
     inbox.py      the repository's part for what users send, made of the next three
     sent.py       data sets and networks that were sent
     names.py      what people call what they sent
@@ -317,6 +317,10 @@ class Repository(Inbox):
         `max_lost`-th time. Returns the ids of all of them.
         """
         return sweeps.expire_leases(self._session, max_lost)
+
+    def expire_waits(self, limit: int) -> list[str]:
+        """Ends queued jobs that have waited longer than they may; the ids of at most `limit` of them."""
+        return sweeps.expire_waits(self._session, limit)
 
     def beat(self, worker_id: str, device: str, job_id: str | None, lacks: str | None = None) -> None:
         """Notes that a worker is alive, which job it holds, and what it lacks before it takes another one."""

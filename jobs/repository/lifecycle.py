@@ -57,6 +57,7 @@ def create(
 
 
 def _insert(session: Session, spec: AnySpec, owner: str, retry_of: str | None, note: Mapping[str, Any]) -> Job:
+    limit = spec.resources.queue_timeout_seconds
     values = {
         "id": new_job_id(),
         "name": edges.storable(spec.name),
@@ -68,6 +69,7 @@ def _insert(session: Session, spec: AnySpec, owner: str, retry_of: str | None, n
         "owner": owner,
         "rank": -spec.priority,
         "keep_seconds": None if spec.keep_days is None else round(spec.keep_days * 86_400),
+        "queue_ms": None if limit is None else max(1, round(limit * 1000)),
         "planned_epochs": spec.planned_epochs,
         "retry_of": retry_of,
         "warnings": [warning.model_dump() for warning in warnings_of(spec)],

@@ -1,14 +1,14 @@
-"""Lost jobs, and the workers that are at work. Safe to run in several places at once."""
+"""Lost jobs, jobs that waited too long, and the workers at work. Safe to run in several places at once."""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import BigInteger, ColumnElement, delete, select, type_coerce
 from sqlalchemy.orm import Session
 
 from jobs.clock import now
 from jobs.models import Job, Worker
 from jobs.news import AttemptLost, tell
-from jobs.repository import edges
+from jobs.repository import edges, waiting
 from jobs.repository.upsert import insert_or_update
 from jobs.states import EndReason, JobState
 
@@ -46,6 +46,22 @@ def give_up(
     if done:
         tell(session, AttemptLost())
     return done
+
+
+def expire_waits(session: Session, limit: int) -> list[str]:
+    waited = type_coerce(now(), BigInteger) - type_coerce(Job.queued_at, BigInteger)
+    overdue = (Job.state == JobState.QUEUED, Job.queue_ms.is_not(None), waited > Job.queue_ms)
+    statement = select(Job).where(*overdue).limit(limit).with_for_update(skip_locked=True)
+    jobs = session.scalars(statement, execution_options={"populate_existing": True}).all()
+    return [job.id for job in jobs if _end_wait(session, job, *overdue)]
+
+
+def _end_wait(session: Session, job: Job, *guard: ColumnElement[bool]) -> bool:
+    asked = job.spec["resources"]["queue_timeout_seconds"]
+    detail = f"it waited longer than the {asked:g} seconds that resources.queue_timeout_seconds allows"
+    absence = waiting.absence(session, job.device)
+    why = detail if absence is None else f"{detail}. {absence}"
+    return edges.end(session, job.id, JobState.QUEUED, EndReason.QUEUE_TIMEOUT, why, *guard)
 
 
 def beat(session: Session, worker_id: str, device: str, job_id: str | None, lacks: str | None) -> None:

@@ -65,13 +65,26 @@ def _reason(source: Session | Connection, device: str, owner: str, quota: Quota)
     return TURN if taking else NO_ROOM
 
 
-def _no_worker(device: str) -> Waiting:
+def absence(source: Session | Connection, device: str) -> str | None:
+    """Says that no worker for this device is there; None where one is."""
+    heard, _ = source.execute(_UNLIMITED, {"device": device}).one()
+    return None if heard else f"{_silence(device)}."
+
+
+def _silence(device: str) -> str:
     kind = "worker" if device == ANY else f"worker with device '{device}'"
+    return f"No {kind} was heard in the last {HEARD_SECONDS:g} seconds"
+
+
+def _no_worker(device: str) -> Waiting:
     start = "python -m worker" if device == ANY else f"KD_DEVICE={device} python -m worker"
     where = " where a GPU is" if device == "cuda" else ""
-    instead = "; or cancel the job, and leave 'device' out of its resources" if device == "cuda" else ""
-    heard = f"No {kind} was heard in the last {HEARD_SECONDS:g} seconds"
-    return Waiting("no_worker", f"{heard}; start one{where}: {start}{instead}")
+    instead = (
+        "; or cancel the job, and leave 'device' out of its resources, or give them a 'queue_timeout_seconds'"
+        if device == "cuda"
+        else ""
+    )
+    return Waiting("no_worker", f"{_silence(device)}; start one{where}: {start}{instead}")
 
 
 def _over_quota(owner: str, limit: int) -> Waiting:

@@ -40,6 +40,9 @@ class Resources(Strict):
     timeout_seconds: float | None = Field(
         None, gt=0, le=1e8, description="The job fails when its attempts have run so long in all. Left out: no limit."
     )
+    queue_timeout_seconds: float | None = Field(
+        None, gt=0, le=1e8, description="The job ends when it has waited so long to be begun. Left out: no limit."
+    )
 
 
 def _check_labels(labels: dict[str, str]) -> dict[str, str]:

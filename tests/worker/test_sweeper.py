@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from jobs.states import JobState
+from jobs.states import EndReason, JobState
 from tests.kd_engine.runs import DIGITS
 from tests.worker.conftest import look
 from worker.services import Services
@@ -27,6 +27,17 @@ def test_an_expired_lease_is_taken_back_and_the_worker_looks_for_work(services: 
     assert (job.state, job.lost_attempts) == (JobState.QUEUED, 1)
     sweeper.sweep()
     assert found == [True]
+
+
+def test_a_job_that_waited_too_long_is_ended(services: Services, submit: Submit) -> None:
+    found: list[bool] = []
+    impatient = submit(DIGITS | {"resources": {"device": "cuda", "queue_timeout_seconds": 0.001}})
+    patient = submit(DIGITS | {"resources": {"device": "cuda"}})
+    time.sleep(0.05)
+    Sweeper(services, lambda: found.append(True)).sweep()
+    assert look(services, impatient).reason is EndReason.QUEUE_TIMEOUT
+    assert look(services, patient).state is JobState.QUEUED
+    assert found == [], "there is no more work than before"
 
 
 def test_a_worker_is_seen_with_its_device_until_it_leaves(services: Services) -> None:

@@ -50,6 +50,8 @@ def _job(state: str) -> dict[str, Any]:
         "warnings": [{"code": "batch_of_one", "pointer": "/training/batch_size", "message": "one"}],
         # since 0009
         "names": {"dataset": {"id": f"ds_{1:026d}", "name": "flowers"}},
+        # since 0010
+        "queue_ms": 60_000,
     }  # fmt: skip
 
 

@@ -65,6 +65,7 @@ def scans(steps: list[str]) -> list[str]:
     ("act", "index"),
     [
         (lambda repository: repository.expire_leases(3), "jobs_state_lease (state=? AND lease_expires<?)"),
+        (lambda repository: repository.expire_waits(10), "jobs_queue_limit (state=? AND queue_ms>?)"),
         (lambda repository: repository.claim("job_1", "worker", 60), "(id=?)"),
         (lambda repository: repository.purge_ended(60, 10), "jobs_expires (expires_at<?)"),
         (lambda repository: repository.purge_ended(60, 10), "jobs_finished (finished_at<?)"),
