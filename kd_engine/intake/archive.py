@@ -75,10 +75,12 @@ class Packed(Protocol):
 
     Attributes:
         guessed: a name of which nothing says the encoding.
+        used: names of what was read for more than its first bytes.
     """
 
     members: tuple[Member, ...]
     guessed: bytes | None
+    used: set[str]
 
     def contents(self, wanted: Iterable[Member]) -> Iterator[tuple[Member, bytes]]:
         """The wanted members and their bytes, in an order of its own.
@@ -112,6 +114,7 @@ class Archive:
         size = path.stat().st_size
         self._sent = size if sent is None else min(size, sent)
         self.guessed: bytes | None = None
+        self.used: set[str] = set()
         with _told():
             self.members = _checked(self._tar_members() if is_tar else self._zip_members(), self._sent)
 
@@ -131,6 +134,7 @@ class Archive:
 
     def _pieces(self, wanted: Iterable[Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
         by_name = {member.name: member for member in wanted}
+        self.used.update(by_name)
         return self._tar_contents(by_name) if self._is_tar else self._zip_contents(by_name)
 
     def _zip_members(self) -> Iterator[Member | None]:

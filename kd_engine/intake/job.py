@@ -14,6 +14,7 @@ from kd_engine.files import write_atomically
 from kd_engine.intake import arrays, folder
 from kd_engine.intake.archive import Packed
 from kd_engine.intake.layout import Layout
+from kd_engine.intake.left_out import left_out
 from kd_engine.intake.list_columns import Asked
 from kd_engine.intake.list_layout import lay_out_with_lists
 from kd_engine.intake.nested import opened
@@ -61,7 +62,8 @@ def _check(
     sent = SentFile(format=found, sha256=spec.upload_sha256, bytes=path.stat().st_size)
     if found in ("zip", "tar"):
         with opened(path, out_dir, is_tar=found == "tar", encoding=spec.names_encoding) as archive:
-            return _check_archive(archive, sent, spec, out_dir, report)
+            manifest, names = _check_archive(archive, sent, spec, out_dir, report)
+            return manifest.model_copy(update=left_out(archive)), names
     if spec.names_encoding is not None:
         raise DataError(f"names_encoding is of zip and tar archives, and the file is {what}; leave it out.")
     _check_unasked(_asked(spec), what)

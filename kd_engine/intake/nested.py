@@ -54,6 +54,7 @@ class Nested:
             member.name: (outer, member) for member in outer.members if member not in paths
         }
         self.guessed = outer.guessed
+        self.used: set[str] = set()
         total, whose = 0, dict[str, str]()
         for member in sorted(paths, key=lambda member: member.name):
             folder = _folder(member.name)
@@ -83,6 +84,7 @@ class Nested:
     def _by_archive(self, wanted: Iterable[Member]) -> list[tuple[Archive, dict[Member, Member]]]:
         found: dict[int, tuple[Archive, dict[Member, Member]]] = {}
         for member in wanted:
+            self.used.add(member.name)
             archive, inner = self._places[member.name]
             found.setdefault(id(archive), (archive, {}))[1][inner] = member
         return list(found.values())

@@ -72,7 +72,8 @@ class Contents(Document):
     std: tuple[float, ...]
     duplicates: Copies
     broken: BrokenPictures
-    left_out: dict[str, int] = Field(description="Files that are no pictures, by what they are.")
+    left_out: dict[str, int] = Field(description="Files that are not used, by what they are: how many.")
+    left_out_files: dict[str, tuple[str, ...]] = Field({}, description="The first of them, by what they are.")
     notes: tuple[str, ...] = Field(description="What its sender should know.")
 
 

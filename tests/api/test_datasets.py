@@ -27,7 +27,8 @@ MANIFEST: dict[str, Any] = {
     },
     "default_size": [32, 32], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
     "duplicates": {"pictures": 0, "across_splits": NO_COPIES, "under_two_classes": NO_COPIES},
-    "broken": NO_COPIES, "left_out": {}, "notes": [], "task": "image_classification", "layout": "image_folder",
+    "broken": NO_COPIES, "left_out": {}, "left_out_files": {}, "notes": [], "task": "image_classification",
+    "layout": "image_folder",
 }  # fmt: skip
 
 

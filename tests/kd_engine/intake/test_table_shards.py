@@ -51,7 +51,7 @@ def _check(path: Path, out: Path, *, is_tar: bool = False) -> dict[str, Any]:
     out.mkdir()
     with tables.unpacked(out) as shards:
         table = PictureTable(shards, path.stat().st_size)
-        manifest = check_pictures(table, table.layout(0.25), out, broken="refuse")
+        manifest = check_pictures(table, table.layout(0.25), out, broken="refuse").model_dump(mode="json")
     assert {entry.name for entry in out.iterdir()} == {"dataset.tar", "samples.csv", "thumbnails.png"}
     return manifest | {"notes": [*manifest["notes"], *tables.notes]}
 

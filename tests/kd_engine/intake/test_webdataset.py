@@ -60,7 +60,7 @@ def test_shards_of_splits_whose_samples_are_called_alike(tmp_path: Path) -> None
         layout = lay_out_samples(archive, 0.2)
         assert layout is not None
         manifest = check_pictures(archive, layout, tmp_path / "out", broken="refuse")
-    assert manifest["splits"] == {
+    assert manifest.model_dump(mode="json")["splits"] == {
         "train": {"images": 5, "by_class": [2, 3]},
         "validation": {"images": 2, "by_class": [1, 1]},
         "test": {"images": 2, "by_class": [1, 1]},
