@@ -23,7 +23,8 @@ from api.errors import Problem
 from api.own_name import own_name
 from jobs.states import JobState
 from kd_engine.catalog import DATASETS, MODELS
-from kd_engine.spec.check import FILE_COLUMN, LABEL_COLUMN, LABEL_LIST, NAMES_ENCODING, Encoding
+from kd_engine.catalog.tasks import TaskName
+from kd_engine.spec.check import FILE_COLUMN, LABEL_COLUMN, LABEL_LIST, NAMES_ENCODING, TASK, Encoding
 from kd_engine.strict import nearest
 
 Q = TypeVar("Q", bound="Query")
@@ -150,6 +151,7 @@ class DatasetQuery(Query):
         "refuse", description="What becomes of pictures that cannot be decoded: all is refused, or they are left out."
     )
     names_encoding: Encoding | None = Field(None, description=NAMES_ENCODING)
+    task: TaskName | None = Field(None, description=TASK)
     label_list: str | None = Field(None, min_length=1, max_length=1000, description=LABEL_LIST)
     file_column: str | None = Field(None, min_length=1, max_length=200, description=FILE_COLUMN)
     label_column: str | None = Field(None, min_length=1, max_length=200, description=LABEL_COLUMN)

@@ -13,6 +13,7 @@ from jobs.models import Job, SentDataset, SentModel
 from jobs.repository import Repository, Sent
 from jobs.states import JobState
 from kd_engine.catalog import PREPARED, UPLOADED
+from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
 from kd_engine.errors import sentence
 from kd_engine.schema.manifest import Manifest
 from kd_engine.spec.problems import FieldProblem
@@ -105,7 +106,10 @@ def _known(dataset_id: str, dataset: Sent[SentDataset], manifest: Manifest, repo
     if layout == "arrays":
         height, width = (int(manifest.sizes[side].median) for side in _FREE)
     own = manifest.splits.get("validation")  # of checks since data sets may bring one
-    return ({} if own is None else {"validation": own.images}) | {
+    more: dict[str, Any] = {} if own is None else {"validation": own.images}
+    if manifest.task != IMAGE_CLASSIFICATION:
+        more["task"] = manifest.task
+    return more | {
         "id": dataset_id,
         "height": height,
         "width": width,

@@ -90,12 +90,17 @@ def _finished(source: Source, repository: Repository, owner: str | None) -> Job:
 
 def _check_images(spec: AnySpec, job: Job, source: Source) -> None:
     """Raises where a teacher is of other images or classes; what is not known of them the run checks."""
-    if not isinstance(spec, JobSpec):
+    if isinstance(spec, CheckSpec):
         return
     try:
         facts, others = spec.dataset.facts, DatasetSpec.model_validate(job.spec["dataset"]).facts
     except (ValidationError, KeyError):
         return  # a newer version wrote it
+    if facts.task != others.task:
+        message = f"is of the task {others.task}, and that of {facts.name} is {facts.task}: take one of that task."
+        raise _unusable(source, "does_not_fit", f"the network of job '{job.id}' {message}")
+    if not isinstance(spec, JobSpec):
+        return
     if facts.shape is not None and others.shape is not None and facts.shape != others.shape:
         message = f"takes images {_size(others.shape)}, and those of {facts.name} are {_size(facts.shape)}"
     elif facts.classes is not None and others.classes is not None and facts.classes != others.classes:

@@ -36,11 +36,13 @@ def read(file: Path, params: UploadedParams, cache_dir: Path | None) -> RawData:
     if params.layout == "arrays":
         if sha256_of(file) != params.sha256:
             raise DataError(_CHANGED)
-        return arrays.read(file.parent, ArraysParams(path=file.name, classes=params.classes), cache_dir)
+        return arrays.read(
+            file.parent, ArraysParams(path=file.name, classes=params.classes, task=params.task), cache_dir
+        )
     with _unpacked(file, params.sha256, cache_dir) as folder:
         grey = params.channels if params.channels == 1 else None
-        asked = ImageFolderParams(folder=folder.name, height=params.height, width=params.width, channels=grey)
-        raw = image_folder.read(folder.parent, asked, cache_dir)
+        shown = ImageFolderParams(folder=folder.name, height=params.height, width=params.width, channels=grey)
+        raw = image_folder.read(folder.parent, shown, cache_dir)
     # folders are called by label: what users call their classes is no path
     return replace(raw, classes=params.classes)
 

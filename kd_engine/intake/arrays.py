@@ -19,11 +19,12 @@ from pydantic import ValidationError
 
 from kd_engine.catalog import PREPARED
 from kd_engine.catalog.dataset_params import ArraysParams
-from kd_engine.data.arrays import MOST_BYTES, NAMES, OF_VALIDATION, plain_labels, read
+from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TASKS
+from kd_engine.data.arrays import MOST_BYTES, NAMES, OF_VALIDATION, indicators, plain_labels, read
 from kd_engine.data.dataset import RawData
 from kd_engine.data.normalisation import pixel_counts
 from kd_engine.data.npz import read_npz
-from kd_engine.data.splits import held_out
+from kd_engine.data.splits import held_out, strata
 from kd_engine.data.twins import groups_of
 from kd_engine.errors import DataError, sentence
 from kd_engine.files import atomic_file
@@ -45,7 +46,12 @@ _Array = NDArray[Any]
 
 
 def check_arrays(
-    path: Path, out_dir: Path, *, test_share: float, progress: Callable[[int, int], None] = lambda done, of: None
+    path: Path,
+    out_dir: Path,
+    *,
+    test_share: float,
+    task: str = IMAGE_CLASSIFICATION,
+    progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Contents:
     """Checks an .npz file and writes `dataset.npz` and `thumbnails.png`.
 
@@ -55,6 +61,7 @@ def check_arrays(
 
     Args:
         test_share: of each class, where the file has no splits.
+        task: what the labels mean.
         progress: hears how many of how many images are done; what it raises ends the check.
 
     Returns:
@@ -65,7 +72,7 @@ def check_arrays(
         DiskFullError: no room.
     """
     packed = path.stat().st_size
-    return check_named(load_arrays(path), out_dir, packed=packed, test_share=test_share, progress=progress)
+    return check_named(load_arrays(path), out_dir, packed=packed, test_share=test_share, task=task, progress=progress)
 
 
 def check_named(
@@ -74,34 +81,36 @@ def check_named(
     *,
     packed: int,
     test_share: float,
+    task: str = IMAGE_CLASSIFICATION,
     notes: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Contents:
     """As `check_arrays`, of arrays that were read from a file of so many bytes."""
     _check_counts(given, packed)
-    arrays, said = _named(given, test_share)
+    arrays, said = _named(given, test_share, TASKS[task].several)
     del given
-    params = _params(arrays.pop(CLASSES, None))
+    params = _params(arrays.pop(CLASSES, None), task)
     size = sum(array.nbytes for array in arrays.values())
     with atomic_file(out_dir / PREPARED["arrays"]) as file, one_call("writing the arrays", size=size):
         np.savez(file, allow_pickle=False, **arrays)
     del arrays  # they are read anew
     raw = read(out_dir, params, None)
     assert raw.classes is not None, "a reader names the classes"
-    _check_labels(raw)
+    if not TASKS[task].several:
+        _check_labels(raw)
     findings = Findings(raw.classes, notes=[*notes, *said])
     thumbnails = _survey(raw, findings, progress)
     draw_sheet(raw.classes, thumbnails, out_dir / SHEET)
     return findings.contents()
 
 
-def _params(classes: _Array | None) -> ArraysParams:
+def _params(classes: _Array | None, task: str) -> ArraysParams:
     """How the reader finds what was written; raises DataError where the names of classes are none."""
     if classes is not None and classes.size > MOST_CLASSES:
         raise DataError(f"'{CLASSES}' names {classes.size:,} classes; at most {MOST_CLASSES:,} are taken.")
     names = None if classes is None else tuple(map(str, classes.reshape(-1).tolist()))
     try:
-        return ArraysParams(path=PREPARED["arrays"], classes=names)
+        return ArraysParams(path=PREPARED["arrays"], classes=names, task=task)
     except ValidationError as error:
         raise DataError(f"'{CLASSES}' does not name the classes: {error.errors()[0]['msg']}") from error
 
@@ -117,17 +126,17 @@ def load_arrays(path: Path) -> dict[str, _Array]:
         ) from error
 
 
-def _named(given: Mapping[str, _Array], test_share: float) -> tuple[dict[str, _Array], list[str]]:
+def _named(given: Mapping[str, _Array], test_share: float, several: bool) -> tuple[dict[str, _Array], list[str]]:
     """The four arrays by the names that the reader knows, and the classes where they are given."""
     rest = {CLASSES: given[CLASSES]} if CLASSES in given else {}
-    rest |= _validation(given)
+    rest |= _validation(given, several)
     for names in (dict(zip(NAMES, NAMES, strict=True)), _KERAS):
         if all(theirs in given for theirs in names.values()):
-            return {ours: _plain(given[theirs], ours, theirs) for ours, theirs in names.items()} | rest, []
+            return {ours: _plain(given[theirs], ours, theirs, several) for ours, theirs in names.items()} | rest, []
     for names in ({name: name for name in _WHOLE}, _WHOLE):
         if all(theirs in given for theirs in names.values()):
             whole = {ours: given[theirs] for ours, theirs in names.items()}
-            return _split(whole["images"], whole["labels"], test_share) | rest, [
+            return _split(whole["images"], whole["labels"], test_share, several) | rest, [
                 f"the file has no splits: {test_share:.0%} of each class are test"
             ]
     raise DataError(
@@ -136,7 +145,7 @@ def _named(given: Mapping[str, _Array], test_share: float) -> tuple[dict[str, _A
     )
 
 
-def _validation(given: Mapping[str, _Array]) -> dict[str, _Array]:
+def _validation(given: Mapping[str, _Array], several: bool) -> dict[str, _Array]:
     """The two arrays of a validation split, where there are such."""
     for names in (OF_VALIDATION, *_VALIDATION):
         there = [name for name in names if name in given]
@@ -144,13 +153,16 @@ def _validation(given: Mapping[str, _Array]) -> dict[str, _Array]:
             raise DataError(f"the file holds {there[0]} alone; expected both {names[0]} and {names[1]}.")
         if there:
             return {
-                ours: _plain(given[theirs], ours, theirs) for ours, theirs in zip(OF_VALIDATION, names, strict=True)
+                ours: _plain(given[theirs], ours, theirs, several)
+                for ours, theirs in zip(OF_VALIDATION, names, strict=True)
             }
     return {}
 
 
-def _plain(array: _Array, ours: str, theirs: str) -> _Array:
-    return plain_labels(array, theirs) if ours.endswith("labels") else array
+def _plain(array: _Array, ours: str, theirs: str, several: bool) -> _Array:
+    if not ours.endswith("labels"):
+        return array
+    return indicators(array, theirs) if several else plain_labels(array, theirs)
 
 
 def _check_counts(given: Mapping[str, _Array], packed: int) -> None:
@@ -161,17 +173,17 @@ def _check_counts(given: Mapping[str, _Array], packed: int) -> None:
             raise DataError(f"'{name}' has {len(array):,} rows; at most {most:,} images are taken of {packed:,} bytes.")
 
 
-def _split(images: _Array, labels: _Array, test_share: float) -> dict[str, _Array]:
-    labels = plain_labels(labels, "labels")
-    count = len(images) if images.ndim else 0
+def _split(images: _Array, labels: _Array, test_share: float, several: bool) -> dict[str, _Array]:
+    labels = _plain(labels, "labels", "labels", several)
+    count, what = len(images) if images.ndim else 0, "a row" if several else "an integer"
     if len(labels) != count or count < 2:
-        raise DataError(f"there are {count} images and {len(labels)} labels; expected an integer for each image.")
+        raise DataError(f"there are {count} images and {len(labels)} labels; expected {what} for each image.")
     if int(labels.min()) < 0:
         raise DataError("there is a label below 0; expected numbers from 0 to classes - 1.")
     if int(labels.max()) >= MOST_CLASSES:
         raise DataError(f"there is a label of {int(labels.max())}; at most {MOST_CLASSES:,} classes are taken.")
     twins = groups_of([torch.from_numpy(np.ascontiguousarray(images))]) if images.ndim > 1 else None
-    tested = held_out(labels, max(1, round(test_share * len(labels))), TEST_SEED, twins)
+    tested = held_out(strata(labels), max(1, round(test_share * len(labels))), TEST_SEED, twins)
     parts = {"train": ~tested, "test": tested}
     return {f"{part}_{what}": array[mask] for part, mask in parts.items()
             for what, array in (("images", images), ("labels", labels))}  # fmt: skip
@@ -190,11 +202,12 @@ def _survey(
     thumbnails: dict[int, list[NDArray[np.uint8]]] = {}
     of, done = sum(len(labels) for _, _, labels in raw.parts()), 0
     for part, images, labels in raw.parts():
-        for number, (image_CHW, label) in enumerate(zip(images.numpy(), labels.tolist(), strict=True)):
+        for number, (image_CHW, target) in enumerate(zip(images.numpy(), labels.numpy(), strict=True)):
+            own = tuple(np.flatnonzero(target).tolist()) if target.ndim else (int(target),)
             pixels = np.ascontiguousarray(image_CHW)
             digest = hashlib.sha256(pixels.data).hexdigest()
-            findings.images.append(Image(part, label, f"{part}_images[{number}]", digest))
-            if part == "train":
+            findings.images.append(Image(part, own, f"{part}_images[{number}]", digest))
+            for label in own if part == "train" else ():
                 row = thumbnails.setdefault(label, [])
                 if is_shown(label, len(row)):
                     row.append(_thumbnail(pixels))

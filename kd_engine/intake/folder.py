@@ -109,7 +109,7 @@ class _Checking:
         if isinstance(found, Broken):
             findings.found_broken(name, found.why)
             return
-        findings.images.append(Image(placed.split, placed.label, name, found.key))
+        findings.images.append(Image(placed.split, (placed.label,), name, found.key))
         findings.heights.append(found.height)
         findings.widths.append(found.width)
         if placed.split == "train":
@@ -134,7 +134,7 @@ class _Checking:
                 f"{self.findings.broken_count:,} of {len(self._layout.placed):,} pictures cannot be used: {listed}. "
                 "Replace them, or send it again with broken=skip to leave them out."
             )
-        used = Counter((image.split, image.label) for image in self.findings.images)
+        used = Counter((image.split, label) for image in self.findings.images for label in image.labels)
         sent = Counter((placed.split, placed.label) for placed in self._layout.placed)
         lost = [name for label, name in enumerate(self._layout.classes)
                 if 0 < 2 * used["train", label] < sent["train", label]]  # fmt: skip
@@ -164,7 +164,7 @@ class _Checking:
             sides[image.key].add(image.split)
         if all(len(side) == 1 for side in sides.values()):
             return
-        tested = draw_test([image.name for image in images], [image.label for image in images], share, twins)
+        tested = draw_test([image.name for image in images], [image.labels[0] for image in images], share, twins)
         self._places.clear()
         self._kept.clear()
         with (
@@ -178,7 +178,7 @@ class _Checking:
                 images[number] = replace(image, split=split)
                 if split != image.split:
                     self._recount(content, split)
-                self._add(new, Placed(Member(image.name, 0), split, image.label), content)
+                self._add(new, Placed(Member(image.name, 0), split, image.labels[0]), content)
         moved = sum(side == {"train", "test"} for side in sides.values())
         self.findings.notes.append(f"{moved:,} groups of equal pictures were put on one side of the split")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from kd_engine.catalog import PREPARED
+from kd_engine.catalog import PREPARED, TASKS
 from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.events import Event, PhaseEnded, PhaseStarted
 from kd_engine.files import write_atomically
@@ -71,8 +71,8 @@ def _check(
         table = PictureTable.alone(path)
         return _check_pictures(table, table.layout(spec.test), sent, spec, out_dir, report)
     if found == "npz":
-        contents = arrays.check_arrays(path, out_dir, test_share=spec.test, progress=report)
-        return Manifest.of(sent, "arrays", contents), (PREPARED["arrays"], arrays.SHEET)
+        contents = arrays.check_arrays(path, out_dir, test_share=spec.test, task=spec.task_name, progress=report)
+        return Manifest.of(sent, "arrays", contents, spec.task_name), (PREPARED["arrays"], arrays.SHEET)
     raise DataError(f"by its content the file is {what}; expected {_READ}.")
 
 
@@ -83,9 +83,10 @@ def _check_archive(
     if published is not None:
         _check_unasked(asked, "an archive of arrays")
         contents = arrays.check_named(
-            published.arrays, out_dir, packed=sent.bytes, test_share=spec.test, notes=published.notes, progress=report
-        )
-        return Manifest.of(sent, "arrays", contents), (PREPARED["arrays"], arrays.SHEET)
+            published.arrays, out_dir, packed=sent.bytes, test_share=spec.test, task=spec.task_name,
+            notes=published.notes, progress=report,
+        )  # fmt: skip
+        return Manifest.of(sent, "arrays", contents, spec.task_name), (PREPARED["arrays"], arrays.SHEET)
     if (tables := tables_of(archive)) is not None:
         _check_unasked(asked, "an archive of tables")
         with tables.unpacked(out_dir) as shards:
@@ -115,6 +116,11 @@ def _check_pictures(
     source: folder.Source, layout: Layout, sent: SentFile, spec: CheckSpec, out_dir: Path,
     report: Callable[[int, int], None],
 ) -> tuple[Manifest, tuple[str, ...]]:  # fmt: skip
+    if TASKS[spec.task_name].several:
+        raise DataError(
+            f"pictures have one class here, and the task is {spec.task_name}: send arrays as .npz, with labels of 0 "
+            "and 1 (N x K)."
+        )
     contents = folder.check_pictures(source, layout, out_dir, broken=spec.broken, progress=report)
     names = (PREPARED["image_folder"], folder.SAMPLES, folder.SHEET)
     return Manifest.of(sent, "image_folder", contents), names

@@ -37,12 +37,13 @@ class Image:
     """A picture as it counts.
 
     Attributes:
+        labels: its class; or its classes, where it may have several.
         name: what its sender calls it.
         key: of pictures that look alike it is the same; `tell_apart` makes it that of equal pixels alone.
     """
 
     split: str
-    label: int
+    labels: tuple[int, ...]
     name: str
     key: str
 
@@ -100,11 +101,13 @@ class Findings:
         )
 
     def _split(self, split: SplitName) -> SplitCount:
-        by_class = [0] * len(self.classes)
+        by_class, images = [0] * len(self.classes), 0
         for image in self.images:
             if image.split == split:
-                by_class[image.label] += 1
-        return SplitCount(images=sum(by_class), by_class=tuple(by_class))
+                images += 1
+                for label in image.labels:
+                    by_class[label] += 1
+        return SplitCount(images=images, by_class=tuple(by_class))
 
 
 def split_notes(classes: Sequence[str], splits: Mapping[SplitName, SplitCount]) -> list[str]:
@@ -121,6 +124,8 @@ def split_notes(classes: Sequence[str], splits: Mapping[SplitName, SplitCount]) 
         absent = _named(classes, splits[split].by_class, 0)
         if absent:
             notes.append(f"{split} has no images of {absent}: what is measured there says nothing of these classes")
+    if absent := _named(classes, splits["train"].by_class, 0):
+        notes.append(f"train has no images of {absent}: nothing can be learnt of these classes")
     single = _named(classes, splits["train"].by_class, 1)
     if single:
         notes.append(f"train has a single image of {single}: it stays in train, and little can be learnt of it")
@@ -145,7 +150,7 @@ def duplicates(images: Iterable[Image], classes: Sequence[str]) -> Copies:
         same[image.key].append(image)
     groups = [group for group in same.values() if len(group) > 1]
     across = [group for group in groups if len({image.split for image in group}) > 1]
-    differing = [group for group in groups if len({image.label for image in group}) > 1]
+    differing = [group for group in groups if len({image.labels for image in group}) > 1]
     return Copies(
         pictures=sum(len(group) - 1 for group in groups),
         across_splits=_listed(across, classes),
@@ -155,7 +160,10 @@ def duplicates(images: Iterable[Image], classes: Sequence[str]) -> Copies:
 
 def _listed(groups: Sequence[Sequence[Image]], classes: Sequence[str]) -> CopyGroups:
     shown = tuple(
-        tuple(Copy(split=image.split, class_name=classes[image.label], file=image.name) for image in group)
+        tuple(
+            Copy(split=image.split, class_name=", ".join(classes[label] for label in image.labels), file=image.name)
+            for image in group
+        )
         for group in groups[:MOST_LISTED]
     )
     return CopyGroups(count=len(groups), listed=shown)

@@ -93,5 +93,11 @@ class Manifest(Contents, SentFile, Versioned):
     layout: Literal["image_folder", "arrays"]
 
     @classmethod
-    def of(cls, sent: SentFile, layout: Literal["image_folder", "arrays"], contents: Contents) -> Self:
-        return cls(**dict(sent), **dict(contents), layout=layout)
+    def of(
+        cls,
+        sent: SentFile,
+        layout: Literal["image_folder", "arrays"],
+        contents: Contents,
+        task: str = "image_classification",
+    ) -> Self:
+        return cls(**dict(sent), **dict(contents), layout=layout, task=task)

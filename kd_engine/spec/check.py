@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TaskName
 from kd_engine.spec.untrained import Untrained
 
 Encoding = Literal[
@@ -16,6 +17,7 @@ Encoding = Literal[
 NAMES_ENCODING = "Of the names in an archive that says none. Left out: UTF-8, or else cp437, and a note."
 LABEL_LIST = "The list (csv, tsv, json, jsonl) that names the classes, or `none`: folders do. Left out: found out."
 FILE_COLUMN = "Its column that names the pictures. Left out: found out."
+TASK = "What the labels mean, as `tasks` of GET /catalog names it. Left out: each image has one class."
 LABEL_COLUMN = "Its column that holds the labels. Left out: found out."
 
 
@@ -32,6 +34,12 @@ class CheckSpec(Untrained):
     file_column: str | None = Field(None, min_length=1, max_length=200, description=FILE_COLUMN)
     label_column: str | None = Field(None, min_length=1, max_length=200, description=LABEL_COLUMN)
     names_encoding: Encoding | None = Field(None, description=NAMES_ENCODING)
+    task: TaskName | None = Field(None, description=TASK)
+
+    @property
+    def task_name(self) -> str:
+        """The task, also where none is named."""
+        return self.task or IMAGE_CLASSIFICATION
 
     @property
     def dataset_name(self) -> str:

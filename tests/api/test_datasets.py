@@ -214,6 +214,31 @@ def test_arrays_are_not_resized(service: Service, archive: bytes, tmp_path: Path
     assert post(height=28, width=28)["spec"] == post()["spec"]
 
 
+def test_a_data_set_has_the_task_that_its_sender_named_and_a_teacher_of_another_is_refused(
+    service: Service, archive: bytes, tmp_path: Path
+) -> None:
+    one = ready(service, archive, tmp_path, of_arrays(28.0, 28.0), "dataset.npz")
+    several = of_arrays(28.0, 28.0) | {"task": "image_multi_label"}
+    other = ready(service, archive, tmp_path, several, "dataset.npz", task="image_multi_label")
+    assert one != other, "the same file, looked at in another way"
+
+    body = SPEC | {"dataset": other, "teacher": "resnet8", "student": "resnet8"}
+    made = service.client.post("/jobs", json=body).json()
+    assert made["spec"]["dataset"]["params"]["task"] == "image_multi_label"
+    service.end(made["id"], EndReason.COMPLETED)
+    taught = {"dataset": one, "teacher": {"job": made["id"]}, "student": "resnet8"}
+    measured = {"kind": "evaluate", "dataset": one, "model": {"job": made["id"]}}
+    for body, pointer in ((SPEC | taught, "/teacher/job"), (measured, "/model/job")):
+        answer = service.client.post("/jobs", json=body)
+        [error] = answer.json()["errors"]
+        assert (answer.status_code, error["pointer"], error["code"]) == (422, pointer, "does_not_fit")
+        assert "is of the task image_multi_label" in error["message"]
+
+    answer = service.client.post("/datasets", content=archive, params={"task": "image_multilabel"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")
+    assert "did you mean 'image_multi_label'?" in answer.json()["detail"]
+
+
 def test_a_job_on_a_data_set_that_is_not_there_or_not_ready_is_refused(
     service: Service, archive: bytes, tmp_path: Path
 ) -> None:
