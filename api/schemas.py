@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.quota import Quota
 from jobs.states import DeliveryState, EndReason, JobState
 from kd_engine.schema.manifest import Manifest
+from kd_engine.schema.metrics import Metric
 from kd_engine.schema.warnings import SpecWarning
 
 
@@ -304,10 +305,18 @@ class ArtifactList(_View):
     artifacts: list[ArtifactView]
 
 
+class TaskView(_View):
+    """A task: what the targets of a data set mean."""
+
+    name: str
+    summary: str
+    metrics: list[Metric] = Field(description="What is measured of a network; the first decides.")
+
+
 class CatalogView(_View):
     """Everything that a spec may name, each with the JSON schema of its parameters."""
 
-    tasks: list[dict[str, Any]] = Field(description="What data sets are for, with the metrics of each.")
+    tasks: list[TaskView] = Field(description="What data sets are for, with the metrics of each.")
     datasets: list[dict[str, Any]]
     models: list[dict[str, Any]]
     losses: list[dict[str, Any]]

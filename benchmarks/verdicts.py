@@ -8,7 +8,6 @@ the rounding that it causes, and by the chaos of training.
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 from collections import Counter
@@ -20,6 +19,7 @@ import torch
 
 from kd_engine.entry import run as run_job
 from kd_engine.options import RunOptions
+from kd_engine.schema.report import TrainingReport
 from kd_engine.spec import parse_spec
 from kd_engine.statistics import of_accuracy_differences
 
@@ -90,7 +90,7 @@ def run() -> None:
 
 
 def _null_verdicts(repeats: int, step: int) -> list[str]:
-    found = []
+    found: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         for job in range(_JOBS):
             out = Path(folder) / f"{job}"
@@ -98,5 +98,5 @@ def _null_verdicts(repeats: int, step: int) -> list[str]:
             ended = run_job(parse_spec(_NULL | {"seed": job * step, "repeats": repeats}), options)
             if ended.reason != "completed":
                 raise RuntimeError(f"a job ended as {ended.reason}: {ended.detail}")
-            found.append(str(json.loads((out / "report.json").read_text())["verdict"]))
+            found.append(TrainingReport.read((out / "report.json").read_text()).verdict)
     return found

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from kd_engine.catalog.tasks import main_metric
 from kd_engine.errors import EngineError
 from kd_engine.events import EpochEnd, Event, PhaseEnded, Warned
+from kd_engine.schema.evaluation_report import read_report
 from kd_engine.spec import AnySpec, DatasetSpec, parse_spec
 from kd_engine.spec.problems import field_problems
 
@@ -99,7 +100,7 @@ def _run(asked: argparse.Namespace) -> int:
     finished = run(spec, options, emit=_show, should_stop=lambda: bool(stop))
     if finished.reason == "completed":
         if finished.artifacts:  # none of torchrun's other processes
-            print(json.loads((asked.out / "report.json").read_text())["summary"])
+            print(read_report((asked.out / "report.json").read_text()).summary)
         return 0
     print(f"{finished.reason}: {finished.detail}", file=sys.stderr)
     return 130 if finished.reason == "interrupted" else 1

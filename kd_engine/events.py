@@ -143,7 +143,7 @@ Event = Annotated[
     Field(discriminator="type"),
 ]
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
-RECORDED = (RunStarted, Warned, PhaseStarted, EpochEnd, CheckpointSaved, PhaseEnded, Finished)
+RECORDED = (RunStarted, Warned, PhaseStarted, EpochEnd, CheckpointSaved, PhaseEnded)
 """What becomes part of a job's history."""
 
 
