@@ -52,13 +52,20 @@ def plain_env() -> dict[str, str]:
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[str]:
-    """The URL of a service, started as `make serve` does, on a free port; fresh, as a page's reader has it."""
+def service(_served: tuple[str, Path]) -> str:
+    """The URL of a service that has trained no teacher yet; who reads one page after another has one and the same."""
+    url, home = _served
+    shutil.rmtree(home / "cache" / "teachers", ignore_errors=True)
+    return url
+
+
+@pytest.fixture(scope="module")
+def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The URL and the home of a service, started as `make serve` does, on a free port."""
     if shutil.which("curl") is None:
         message = "the commands in the docs need curl, which was not found"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
-    folder = tmp_path / "service"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("service")
     env = {name: value for name, value in os.environ.items() if not name.startswith("KD_")}
     env |= {"KD_HOME": str(folder / "home"), "KD_PORT": "0", "KD_DEVICE": "cpu", "KD_THREADS": "1"}
     output = folder / "serve.out"
@@ -67,7 +74,7 @@ def service(tmp_path: Path) -> Iterator[str]:
             [sys.executable, "-m", "standalone", "serve"], cwd=ROOT, env=env, stdout=file, stderr=subprocess.STDOUT
         )
     try:
-        yield _url(process, output)
+        yield _url(process, output), folder / "home"
     finally:
         process.terminate()
         process.wait(_PATIENCE)
