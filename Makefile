@@ -2,8 +2,9 @@
 
 PYTHONS ?= python3 python3.14 python3.13 python3.12 python3.11
 BIN := .venv/bin
-# What takes minutes and wants the machine for itself; `make test` has all other tests.
-PROMISES := tests/faults tests/upgrade tests/benchmarks
+# What takes minutes; `make test` has all other tests. Faults wait most of their time, two of them side by side.
+FAULTS := tests/faults
+ALONE := tests/upgrade tests/benchmarks
 # A file of tests is run by one process; tests/conftest.py says by which, and how many `auto` are.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 PACKAGES := kd_engine jobs api worker standalone benchmarks deploy
@@ -21,13 +22,14 @@ serve: .venv/.installed  ## the whole service on 127.0.0.1:8000 (KD_PORT), kept 
 	@exec $(BIN)/python -m standalone serve
 
 test: check  ## check, then the tests, on all cores; PYTEST_ARGS="-k resume" for some of them
-	$(BIN)/python -m pytest $(PARALLEL) $(addprefix --ignore=,$(PROMISES)) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(addprefix --ignore=,$(FAULTS) $(ALONE)) $(PYTEST_ARGS)
 
-promises: .venv/.installed  ## faults, an upgrade and benchmarks: what takes minutes, one after another
-	$(BIN)/python -m pytest $(PROMISES) $(PYTEST_ARGS)
+promises: .venv/.installed  ## faults two at a time, then an upgrade and benchmarks, one after another: what takes minutes
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(FAULTS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(ALONE) $(PYTEST_ARGS)
 
-coverage: .venv/.installed  ## the tests and promises again, with the lines that none of them reaches
-	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term $(PYTEST_ARGS)
+coverage: .venv/.installed  ## how many lines the tests reach that start no service; half as slow again as without
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not service" --cov --cov-report=term $(PYTEST_ARGS)
 
 check: .venv/.installed  ## linter, formatter, types, and who may import whom
 	$(BIN)/ruff check .

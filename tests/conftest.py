@@ -39,14 +39,17 @@ class _ByFile(LoadFileScheduling):
         return "timed" if file in _TIMED else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    return _ByFile(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` means: as many processes as there are cores, and no more than there is memory for."""
+    """What `-n auto` means: a process more than there are cores, and no more than there is memory for.
+
+    Many tests wait: for a server to start, for a process to end, for a lease to run out.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, psutil.virtual_memory().available // _ROOM))
+    return max(1, min(cores + 1, psutil.virtual_memory().available // _ROOM))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
