@@ -35,7 +35,7 @@ from jobs.errors import (
     UploadNotFound,
     WrongState,
 )  # fmt: skip
-from kd_engine.errors import DiskFullError
+from kd_engine.schema.errors import DiskFullError
 from kd_engine.spec.problems import FieldProblem, field_problems
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from benchmarks.load import Answered, Load, get, post, send
 from benchmarks.server import EMPTY, EMPTY_ASYNC
 from benchmarks.service import Service, running, until
 from benchmarks.turns import ROUNDS, Measured, in_turns
-from kd_engine.events import EpochEnd, Progress
+from kd_engine.schema.events import EpochEnd, Progress
 
 REQUESTS, CLIENTS = 3000, 16
 SPEC: dict[str, Any] = {

@@ -12,7 +12,7 @@ from multiprocessing.synchronize import Barrier
 
 from benchmarks.crowd import TOKEN, running_id
 from jobs.db import Database
-from kd_engine.events import Progress
+from kd_engine.schema.events import Progress
 
 Act = Callable[[Database, int], bool]
 """What racer `number` does; False when there is nothing left to do."""

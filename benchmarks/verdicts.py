@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from kd_engine.entry import run as run_job
-from kd_engine.options import RunOptions
 from kd_engine.schema.report import TrainingReport
+from kd_engine.schema.run_request import RunOptions
 from kd_engine.spec import parse_spec
 from kd_engine.statistics import of_accuracy_differences
 

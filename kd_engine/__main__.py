@@ -22,9 +22,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from kd_engine.catalog.tasks import main_metric
-from kd_engine.errors import EngineError
-from kd_engine.events import EpochEnd, Event, PhaseEnded, Warned
+from kd_engine.schema.errors import EngineError
 from kd_engine.schema.evaluation_report import read_report
+from kd_engine.schema.events import EpochEnd, Event, PhaseEnded, Warned
 from kd_engine.spec import AnySpec, DatasetSpec, parse_spec
 from kd_engine.spec.problems import field_problems
 
@@ -82,8 +82,8 @@ def _run(asked: argparse.Namespace) -> int:
     if _files_differ(spec, {"teacher": len(asked.teacher), "model": int(asked.model is not None)}):
         return 2
     from kd_engine.entry import run
-    from kd_engine.options import RunOptions
     from kd_engine.phases import CHECKPOINT_FILE
+    from kd_engine.schema.run_request import RunOptions
 
     checkpoint = asked.out / CHECKPOINT_FILE
     stop = _stop_on_signals()

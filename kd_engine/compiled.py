@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kd_engine.errors import InvalidSpecError
 from kd_engine.features import FeatureTap
 from kd_engine.network import Network
+from kd_engine.schema.errors import InvalidSpecError
 from kd_engine.signs import one_call
 
 # No helper processes: a trainer leaves none behind. The weights are constants, so they are laid out once for good.

@@ -15,10 +15,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from tensorboardX.writer import SummaryWriter
 
-from kd_engine.events import PHASES
 from kd_engine.files import write_atomically
 from kd_engine.report import NAMES, task_of
 from kd_engine.result import PhaseResult
+from kd_engine.schema.events import PHASES
 
 _BEFORE, _AFTER = ("train_loss", "val_loss"), ("lr", "seconds", "images_per_second")
 _COLOURS = {"teacher": "#555555", "baseline": "#d95f02", "student": "#1b7ab3"}

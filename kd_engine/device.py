@@ -7,8 +7,8 @@ import os
 import torch
 from torch import nn
 
-from kd_engine.errors import InvalidSpecError
 from kd_engine.no_compiler import leave_compiler_out
+from kd_engine.schema.errors import InvalidSpecError
 
 
 def choose_device(asked: str, devices: int = 1, rank: int = 0) -> torch.device:

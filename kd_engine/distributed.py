@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch.distributed as dist
 from torch import Tensor
 
-from kd_engine.errors import InvalidSpecError
+from kd_engine.schema.errors import InvalidSpecError
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from kd_engine.device import choose_device
 from kd_engine.distributed import Seat, torchrun_seat
-from kd_engine.events import Event, Finished, Working
 from kd_engine.launch import launch
-from kd_engine.options import RunOptions
+from kd_engine.schema.events import Event, Finished, Working
+from kd_engine.schema.run_request import RunOptions
 from kd_engine.spec import AnySpec
 from kd_engine.work import guarded, requested_device, work
 

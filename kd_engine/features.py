@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from torch import Tensor, nn
 
-from kd_engine.errors import InvalidSpecError
+from kd_engine.schema.errors import InvalidSpecError
 
 
 class FeatureTap:

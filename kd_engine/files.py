@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from kd_engine.errors import DiskFullError
+from kd_engine.schema.errors import DiskFullError
 from kd_engine.signs import one_call, sign
 
 _CHUNK_BYTES = 2**20

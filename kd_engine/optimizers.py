@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from kd_engine.registry import by_tag, tagged_union
-from kd_engine.strict import Strict
+from kd_engine.schema.registry import by_tag, tagged_union
+from kd_engine.schema.strict_model import Strict
 
 if TYPE_CHECKING:
     import torch

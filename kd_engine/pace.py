@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kd_engine.events import Phase
+from kd_engine.schema.events import Phase
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from kd_engine.errors import Interrupted
-from kd_engine.events import Event, Phase, Progress
+from kd_engine.schema.errors import Interrupted
+from kd_engine.schema.events import Event, Phase, Progress
 
 _EVERY_SECONDS = 0.5
 

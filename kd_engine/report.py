@@ -7,9 +7,9 @@ from typing import Literal
 
 from kd_engine.evaluation.cost import Cost
 from kd_engine.evaluation.details import network_details
-from kd_engine.events import PHASES, Phase
 from kd_engine.looks import confidences
 from kd_engine.result import PhaseResult
+from kd_engine.schema.events import PHASES, Phase
 from kd_engine.schema.model_details import PhaseDetails
 from kd_engine.schema.report import Difference, Look, NetworkRow, Run, TrainingReport
 from kd_engine.spec.repeats import RepeatsUntil

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kd_engine.evaluation.logits import SplitLogits
-from kd_engine.events import Phase
 from kd_engine.network import Network
+from kd_engine.schema.events import Phase
 from kd_engine.tasks.base import Scores
 
 Source = Literal["trained", "cache", "given"]

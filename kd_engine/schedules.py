@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from kd_engine.registry import by_tag, tagged_union
-from kd_engine.strict import Strict
+from kd_engine.schema.registry import by_tag, tagged_union
+from kd_engine.schema.strict_model import Strict
 
 
 class Schedule(Strict):

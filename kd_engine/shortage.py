@@ -6,7 +6,7 @@ import errno
 
 import torch
 
-from kd_engine.errors import EngineError
+from kd_engine.schema.errors import EngineError
 
 # torch's CPU allocator, onnxruntime, C++ and the system raise plain errors of their own
 _SAID = ("can't allocate memory", "Failed to allocate memory", "bad_alloc", "Cannot allocate memory")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from kd_engine.events import Event, Working
+from kd_engine.schema.events import Event, Working
 
 _EVERY_SECONDS = 1.0
 # What takes less needs no word: nobody loses patience so soon.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kd_engine.data.dataset import Dataset
-from kd_engine.errors import InvalidSpecError
 from kd_engine.network import Network, ensemble, load_network
+from kd_engine.schema.errors import InvalidSpecError
 
 
 def load_given(path: Path, data: Dataset, role: str = "teacher") -> Network:

@@ -18,9 +18,9 @@ from kd_engine.checkpoint import optimizer_state, restore_optimizer
 from kd_engine.data.dataset import Dataset
 from kd_engine.data.loader import Batch, batches
 from kd_engine.distributed import ALONE, World
-from kd_engine.errors import DivergedError
 from kd_engine.network import Network
 from kd_engine.objective import Objective
+from kd_engine.schema.errors import DivergedError
 from kd_engine.signs import sign
 from kd_engine.spec import TrainingSpec
 from kd_engine.streams import generator, stream

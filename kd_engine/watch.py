@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from kd_engine.distributed import ALONE, World
-from kd_engine.errors import Interrupted
-from kd_engine.events import EpochEnd, Event, Phase, Progress
 from kd_engine.pace import Pace
+from kd_engine.schema.errors import Interrupted
+from kd_engine.schema.events import EpochEnd, Event, Phase, Progress
 from kd_engine.trainer import Trainer
 
 _PROGRESS_SECONDS = 1.0

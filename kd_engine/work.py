@@ -15,14 +15,14 @@ from kd_engine.data.dataset import Dataset, load
 from kd_engine.device import choose_device, set_up
 from kd_engine.distributed import Seat, World
 from kd_engine.environment import describe
-from kd_engine.errors import DataError, DiskFullError, EngineError, InvalidSpecError, OutOfMemoryError
-from kd_engine.events import Event, Finished, RunStarted, Warned
 from kd_engine.files import write_atomically
 from kd_engine.joined import joined
 from kd_engine.memory import check_memory
-from kd_engine.options import RunOptions
 from kd_engine.phases import Phases
 from kd_engine.preflight import preflight
+from kd_engine.schema.errors import DataError, DiskFullError, EngineError, InvalidSpecError, OutOfMemoryError
+from kd_engine.schema.events import Event, Finished, RunStarted, Warned
+from kd_engine.schema.run_request import RunOptions
 from kd_engine.shortage import shortage_behind
 from kd_engine.signs import signs_to
 from kd_engine.spec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, parse_spec, warnings_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kd_engine.events import EpochEnd, Event, Phase, PhaseEnded, PhaseStarted, Progress, RunStarted, Working
+from kd_engine.schema.events import EpochEnd, Event, Phase, PhaseEnded, PhaseStarted, Progress, RunStarted, Working
 
 _WORDS: dict[Phase, str] = {
     "teacher": "training the teacher",

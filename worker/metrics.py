@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from jobs.metrics import JobMetrics, Listener, new_registry
 from jobs.settings import Settings
-from kd_engine.events import EpochEnd, Event, Progress
+from kd_engine.schema.events import EpochEnd, Event, Progress
 from worker.device import DeviceKind
 from worker.gpu import GpuUse
 

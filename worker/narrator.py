@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import logging
 
-from kd_engine.events import CheckpointSaved, EpochEnd, Event, Finished, PhaseEnded, PhaseStarted, RunStarted, Warned
+from kd_engine.schema.events import (
+    CheckpointSaved,
+    EpochEnd,
+    Event,
+    Finished,
+    PhaseEnded,
+    PhaseStarted,
+    RunStarted,
+    Warned,
+)
 
 log = logging.getLogger("trainer")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs.spans import Span, Spans
 from jobs.trace import TraceContext
-from kd_engine.events import Event, PhaseEnded, PhaseStarted
+from kd_engine.schema.events import Event, PhaseEnded, PhaseStarted
 
 
 class PhaseSpans:

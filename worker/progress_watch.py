@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from kd_engine.events import Event, Working
+from kd_engine.schema.events import Event, Working
 from worker.doing import Doing
 
 _NOTICED_AFTER = 1 / 3  # of the time that is allowed

@@ -11,8 +11,8 @@ from typing import TypeVar
 from jobs.artifacts import ArtifactInfo
 from jobs.errors import LeaseLost, StoreUnavailable
 from jobs.states import EndReason
-from kd_engine.errors import DiskFullError, EngineError, Interrupted, ProcessLost
-from kd_engine.events import Finished
+from kd_engine.schema.errors import DiskFullError, EngineError, Interrupted, ProcessLost
+from kd_engine.schema.events import Finished
 from worker.attempt import Attempt
 from worker.away import AWAY, who
 from worker.lease import Lease

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from kd_engine.events import Event, parse_event
+from kd_engine.schema.events import Event, parse_event
 from worker.process import NO_ROOM_STATUS
 from worker.trainer_environment import trainer_environment
 

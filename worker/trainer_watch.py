@@ -11,8 +11,8 @@ from typing import Self
 
 from jobs.settings import Settings
 from kd_engine.control_groups import MemoryGroup, memory_groups
-from kd_engine.errors import EngineError, OutOfMemoryError, ProcessLost
-from kd_engine.events import Event, Finished
+from kd_engine.schema.errors import EngineError, OutOfMemoryError, ProcessLost
+from kd_engine.schema.events import Event, Finished
 from worker.device import DeviceKind
 from worker.doing import Doing
 from worker.memory_limit import MOST_TASKS, restrict, trainer_memory

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jobs.artifacts.base import PIECE_BYTES, ArtifactStore, Sink
-from kd_engine.errors import DataError
 from kd_engine.files import atomic_file
+from kd_engine.schema.errors import DataError
 
 
 def bring(store: ArtifactStore, key: str, sha256: str, target: Path) -> Path:

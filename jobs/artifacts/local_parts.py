@@ -12,8 +12,8 @@ from typing import IO
 
 from jobs.artifacts.base import check_upload
 from jobs.errors import UploadBusy
-from kd_engine.errors import DiskFullError
 from kd_engine.files import DISK_FULL, make_folder, sha256_of, sync_folder
+from kd_engine.schema.errors import DiskFullError
 
 
 class LocalParts:

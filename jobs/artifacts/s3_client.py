@@ -16,7 +16,7 @@ from obstore.store import S3Store as Bucket
 from jobs.artifacts.base import no_file
 from jobs.errors import StoreUnavailable
 from jobs.settings import SettingsError
-from kd_engine.errors import DiskFullError
+from kd_engine.schema.errors import DiskFullError
 
 CHECKS = ".check"  # what is written to find out whether the bucket can be used; no key leads there
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")

@@ -19,7 +19,7 @@ from jobs.news import FileListed, JobStarted, tell
 from jobs.repository import edges, queries, sweeps
 from jobs.repository.upsert import insert_or_skip, insert_or_update
 from jobs.states import EndReason, JobState
-from kd_engine.events import EpochEnd, Event, PhaseEnded, Progress, Warned
+from kd_engine.schema.events import EpochEnd, Event, PhaseEnded, Progress, Warned
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from jobs.ids import is_job_id
 from jobs.models import Artifact, Job, JobEvent, JobLabel, Metric, SentDataset
 from jobs.repository.edges import storable
 from jobs.states import JobState
-from kd_engine.events import PHASES
+from kd_engine.schema.events import PHASES
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from kd_engine.augmentations.base import Augmentation
 from kd_engine.augmentations.crop import Crop
 from kd_engine.augmentations.flip import Flip
 from kd_engine.augmentations.sequence import Augmented, augment, count_views, misfit, show
-from kd_engine.registry import discover, tagged_union
+from kd_engine.schema.registry import discover, tagged_union
 
 __all__ = [
     "AUGMENTATIONS",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from kd_engine.strict import Strict
+from kd_engine.schema.strict_model import Strict
 
 if TYPE_CHECKING:
     import torch

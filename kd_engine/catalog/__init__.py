@@ -12,7 +12,7 @@ from kd_engine.catalog.tasks import TASKS, TaskRow
 from kd_engine.losses import LOSSES
 from kd_engine.optimizers import OPTIMIZERS
 from kd_engine.schedules import SCHEDULES
-from kd_engine.strict import Strict
+from kd_engine.schema.strict_model import Strict
 
 __all__ = [
     "DATASETS",

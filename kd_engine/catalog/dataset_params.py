@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TASKS, TaskName, TaskRow
-from kd_engine.strict import Strict
+from kd_engine.schema.strict_model import Strict
 
 # each part starts with a letter, a digit or an underscore: no absolute path, no `..`, nothing hidden
 _INSIDE = r"^\w[\w. +-]*(/\w[\w. +-]*)*$"

@@ -13,7 +13,7 @@ from pydantic import AfterValidator
 
 from kd_engine.schema.metrics import IMAGE_CLASSIFICATION as ACCURACY_AND_THE_REST
 from kd_engine.schema.metrics import Metric
-from kd_engine.strict import unknown_name
+from kd_engine.schema.strict_model import unknown_name
 
 IMAGE_CLASSIFICATION = "image_classification"
 """The task of every data set that names none."""

@@ -19,7 +19,7 @@ from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TASKS
 from kd_engine.data.dataset import RawData
 from kd_engine.data.mapped import mapped
 from kd_engine.data.npz import read_npz
-from kd_engine.errors import DataError, sentence
+from kd_engine.schema.errors import DataError, sentence
 
 NAMES = ("train_images", "train_labels", "test_images", "test_labels")
 OF_VALIDATION = ("validation_images", "validation_labels")  # where there are such

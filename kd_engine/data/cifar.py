@@ -22,7 +22,7 @@ from kd_engine.data.dataset import RawData
 from kd_engine.data.download import fetch
 from kd_engine.data.files import ADVICE, atomic_write, md5_of, read, read_verified
 from kd_engine.data.safe_pickle import load_arrays
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 
 logger = logging.getLogger(__name__)
 

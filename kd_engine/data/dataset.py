@@ -23,12 +23,12 @@ from kd_engine.data.files import hash_in_parts
 from kd_engine.data.normalisation import measure
 from kd_engine.data.splits import VALIDATION_SEED, held_out, strata
 from kd_engine.data.twins import count, groups_of
-from kd_engine.errors import DataError, InvalidSpecError
-from kd_engine.importing import load_object
+from kd_engine.schema.errors import DataError, InvalidSpecError
+from kd_engine.schema.importing import load_object
 from kd_engine.schema.report import Duplicates
+from kd_engine.schema.spec_error import as_invalid_spec
 from kd_engine.schema.warnings import SpecWarning
 from kd_engine.spec import DatasetSpec
-from kd_engine.spec.wrong import as_invalid_spec
 
 _MANY_SEEN = 0.01  # of the test images: more that were trained on move a result
 

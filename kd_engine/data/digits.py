@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kd_engine.catalog.datasets import Layout
 from kd_engine.data.dataset import RawData
 from kd_engine.data.splits import DIGITS_TEST_SEED, held_out
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 
 TEST_IMAGES = 360
 FILE = "datasets/data/digits.csv.gz"

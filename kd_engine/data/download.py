@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from kd_engine.data.files import atomic_write
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 from kd_engine.signs import sign
 
 logger = logging.getLogger(__name__)

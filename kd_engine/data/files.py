@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
-from kd_engine.errors import DataError, DiskFullError
 from kd_engine.files import DISK_FULL, atomic_file
+from kd_engine.schema.errors import DataError, DiskFullError
 from kd_engine.signs import sign
 
 ADVICE = "The file is truncated or was changed: delete it and get the publisher's file again."

@@ -18,7 +18,7 @@ from kd_engine.data.kinds import HEAD, MOST_LOST, is_picture, is_text
 from kd_engine.data.names import has_controls, in_order, one_spelling
 from kd_engine.data.picture_cache import load_pictures
 from kd_engine.data.pictures import SUFFIXES, Picture, identify
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 
 logger = logging.getLogger(__name__)
 

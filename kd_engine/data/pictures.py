@@ -23,7 +23,7 @@ from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
 from kd_engine.data.files import read
 from kd_engine.data.kinds import HEAD, is_picture
-from kd_engine.errors import DataError, sentence
+from kd_engine.schema.errors import DataError, sentence
 from kd_engine.signs import sign
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 
 
 def _empty_array(kind: object, shape: object, code: object) -> NDArray[Any]:

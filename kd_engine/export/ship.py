@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from kd_engine.data.dataset import Dataset
-from kd_engine.errors import DiskFullError
 from kd_engine.evaluation.logits import SplitLogits
 from kd_engine.export.int8 import save_int8
 from kd_engine.export.onnx import save_onnx
@@ -26,6 +25,7 @@ from kd_engine.export.program import run_program, save_program, trace
 from kd_engine.files import write_atomically
 from kd_engine.network import Network
 from kd_engine.onnx_session import OnnxSession
+from kd_engine.schema.errors import DiskFullError
 from kd_engine.schema.report import Exported
 from kd_engine.signs import one_call
 from kd_engine.spec import Export

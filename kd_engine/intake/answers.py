@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 
 Kind = Literal["logits", "probabilities", "sigmoids"]
 _SOFTMAX = ("Softmax", "QLinearSoftmax")

@@ -19,9 +19,9 @@ from typing import Protocol
 from kd_engine.data import kinds, zip_file
 from kd_engine.data.names import has_controls, one_spelling
 from kd_engine.data.pictures import SUFFIXES
-from kd_engine.errors import DataError
 from kd_engine.files import atomic_file
 from kd_engine.intake import tar_file
+from kd_engine.schema.errors import DataError
 from kd_engine.signs import sign
 
 MOST_ENTRIES = 2_000_000  # folders too; ImageNet has 1.4 million pictures

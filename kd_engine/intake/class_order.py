@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 from kd_engine.statistics import of_paired_difference
 from kd_engine.tasks.image_classification.metrics import confusion_matrix
 

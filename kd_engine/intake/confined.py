@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from kd_engine.errors import DataError
 from kd_engine.parent_death import die_with_parent
+from kd_engine.schema.errors import DataError
 
 _ROOT = Path(__file__).parents[2]
 _ANSWER, _END, _REFUSED, _TOO_MUCH, _BROKEN = b"a", b"e", b"r", b"m", b"b"

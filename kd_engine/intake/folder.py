@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from kd_engine.catalog import PREPARED
 from kd_engine.data.pictures import SUFFIXES
-from kd_engine.errors import DataError
 from kd_engine.files import atomic_file
 from kd_engine.intake.archive import Member
 from kd_engine.intake.layout import Layout, Placed, draw_test
@@ -24,6 +23,7 @@ from kd_engine.intake.manifest import Findings, Image
 from kd_engine.intake.sheet import draw_sheet, is_shown
 from kd_engine.intake.survey import Broken, Survey, in_threads, pixel_sha256, survey
 from kd_engine.intake.tar_file import Tar
+from kd_engine.schema.errors import DataError
 from kd_engine.schema.manifest import Contents
 
 SHEET = "thumbnails.png"

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kd_engine.errors import DataError
 from kd_engine.intake.list_rows import PICTURES, Value
 from kd_engine.intake.purpose import split_of
+from kd_engine.schema.errors import DataError
 
 Columns = Mapping[str, Sequence[Value]]
 Kind = Literal["label", "one_hot", "several", "none"]

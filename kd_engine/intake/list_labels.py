@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kd_engine.data.names import has_controls, one_spelling
-from kd_engine.errors import DataError
 from kd_engine.intake.label_list import LabelList, shown
 from kd_engine.intake.list_columns import are_numbers, as_whole
+from kd_engine.schema.errors import DataError
 
 _LONGEST_CLASS = 200
 _ONE_LABEL = "One label a picture is what is read here: leave out the pictures of several, or send a list of one label."

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kd_engine.data.kinds import MOST_LOST
-from kd_engine.errors import DataError
 from kd_engine.intake.archive import Member
 from kd_engine.intake.label_list import NO_LIST, LabelList, Source, lists_among, read_lists, shown
 from kd_engine.intake.layout import Found, Layout, by_class, by_split, find, lay_out
@@ -18,6 +17,7 @@ from kd_engine.intake.list_columns import Asked, are_numbers
 from kd_engine.intake.list_labels import labels_of
 from kd_engine.intake.list_match import Pictures
 from kd_engine.intake.purpose import Split, split_of
+from kd_engine.schema.errors import DataError
 
 
 def lay_out_with_lists(

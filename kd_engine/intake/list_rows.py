@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 
 Value = str | list[str] | None
 _Row = dict[str, Value]

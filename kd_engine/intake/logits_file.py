@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from kd_engine.data.dataset import RawData
-from kd_engine.errors import DataError
 from kd_engine.intake.answers import recognised
 from kd_engine.intake.arrays import load_arrays
 from kd_engine.intake.class_order import MOST_ORDERED, best_order
 from kd_engine.models.answers import as_logits
 from kd_engine.models.foreign import LogitsParams, RecordedLogits, keys_of
+from kd_engine.schema.errors import DataError
 from kd_engine.statistics import of_accuracy
 
 _NOT_LOGITS = "the rows are {what}, not logits, by their numbers: their logits are taken. Record logits if you can."

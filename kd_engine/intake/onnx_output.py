@@ -10,9 +10,9 @@ from typing import Any
 import onnx
 from onnx import numpy_helper
 
-from kd_engine.errors import DataError
 from kd_engine.intake.answers import recognised
 from kd_engine.onnx_session import OnnxSession, table
+from kd_engine.schema.errors import DataError
 
 _TENSORS = ("tensor(float)", "tensor(double)", "tensor(float16)")
 _USUAL = ("logits", "output", "probabilities", "output_probability")

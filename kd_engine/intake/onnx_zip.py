@@ -12,8 +12,8 @@ from typing import Any
 
 import onnx
 
-from kd_engine.errors import DataError
 from kd_engine.intake.archive import Archive, Member
+from kd_engine.schema.errors import DataError
 
 _MOST_BYTES = 2**29 - 2**26  # of all weights: they are answered in one piece, with the rest of the model
 _TO_SEND = "send one file (torch.onnx.export(..., external_data=False)), or a zip of it with the file of its weights"

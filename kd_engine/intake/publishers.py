@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kd_engine.data.safe_pickle import load_arrays
-from kd_engine.errors import DataError
 from kd_engine.intake.archive import MOST_RATIO, Member, Packed
 from kd_engine.intake.arrays import CLASSES, HARMLESS_BYTES
 from kd_engine.intake.mat_file import BadMat, read_mat
 from kd_engine.intake.purpose import splits_in
+from kd_engine.schema.errors import DataError
 
 _Array = NDArray[Any]
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31  # zlib's way of saying: the largest window, with gzip's header and checksum

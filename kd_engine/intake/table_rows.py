@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from kd_engine.errors import DataError
 from kd_engine.intake.purpose import Split, split_of
 from kd_engine.intake.shard import LABELS, SPLIT, Shard
 from kd_engine.intake.table_file import opened
+from kd_engine.schema.errors import DataError
 
 _LONGEST_LABEL = 1000
 _LABELS_AT_A_TIME = 1024

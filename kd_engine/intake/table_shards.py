@@ -16,10 +16,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from kd_engine.data.names import in_order, one_spelling
-from kd_engine.errors import DataError
 from kd_engine.intake.archive import TABLES, Member, Packed
 from kd_engine.intake.purpose import PART, Split, purpose_of, split_of, splits_in
 from kd_engine.intake.shard import LABELS, SPLIT, Shard
+from kd_engine.schema.errors import DataError
 
 _SAVED = "state.json"
 _MOST_SAVED_BYTES = 2**20

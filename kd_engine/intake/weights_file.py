@@ -14,12 +14,12 @@ from safetensors import safe_open
 from torch import Tensor
 
 from kd_engine.data.dataset import Dataset
-from kd_engine.errors import DataError, EngineError
 from kd_engine.models.ensemble import ENSEMBLE
 from kd_engine.models.foreign import LOGITS, ONNX
 from kd_engine.models.naming import misfit, unprefixed
 from kd_engine.models.timm import TimmNetwork
 from kd_engine.network import METADATA_KEY, Architecture, Network, build, load_network, read_metadata
+from kd_engine.schema.errors import DataError, EngineError
 from kd_engine.shortage import shortage_behind
 
 _MOST_TENSORS = 100_000

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from kd_engine.losses.base import FeatureLoss, Loss, Outputs, Sizes
-from kd_engine.registry import discover, tagged_union
+from kd_engine.schema.registry import discover, tagged_union
 
 LOSSES: dict[str, type[Loss]] = discover(sys.modules[__name__], Loss, tag="kind")
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import Field
 
-from kd_engine.errors import InvalidSpecError
-from kd_engine.strict import Strict
+from kd_engine.schema.errors import InvalidSpecError
+from kd_engine.schema.strict_model import Strict
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from kd_engine.errors import InvalidSpecError
 from kd_engine.losses.base import FeatureLoss, Outputs, Sizes
 from kd_engine.losses.maps import full_precision, map_pair, unit_rows
+from kd_engine.schema.errors import InvalidSpecError
 
 if TYPE_CHECKING:
     import torch

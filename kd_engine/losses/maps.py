@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kd_engine.errors import InvalidSpecError
 from kd_engine.losses.base import Outputs
+from kd_engine.schema.errors import InvalidSpecError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

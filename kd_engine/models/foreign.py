@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.models.answers import as_logits
 from kd_engine.models.feed import Feed
+from kd_engine.schema.errors import DataError, InvalidSpecError
 from kd_engine.signs import sign
 
 if TYPE_CHECKING:

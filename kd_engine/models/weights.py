@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from kd_engine.errors import DataError
 from kd_engine.files import sha256_of
+from kd_engine.schema.errors import DataError
 from kd_engine.signs import one_call
 
 FOLDER = "weights"

@@ -1,1 +1,1 @@
-"""The documents that engine, service and clients exchange, as versioned pydantic models. Nothing here imports torch."""
+"""What all rooms speak: errors, events, reports, the strict base of specs. No torch."""

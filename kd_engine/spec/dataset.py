@@ -11,8 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from kd_engine.catalog import DATASETS, UPLOADED, DatasetParams, DatasetRow, Facts
 from kd_engine.catalog.dataset_params import DATASET_ID
-from kd_engine.spec.wrong import wrong
-from kd_engine.strict import Strict, nearest
+from kd_engine.schema.spec_error import wrong
+from kd_engine.schema.strict_model import Strict, nearest
 
 _SUFFIXES = (".zip", ".npz", ".csv", ".gz", ".tar", ".tgz", ".parquet", ".h5")
 

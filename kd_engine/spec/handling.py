@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from kd_engine.spec.wrong import wrong
-from kd_engine.strict import Strict
+from kd_engine.schema.spec_error import wrong
+from kd_engine.schema.strict_model import Strict
 
 
 def _check_url(url: str) -> str:

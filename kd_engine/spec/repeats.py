@@ -8,8 +8,8 @@ from pydantic import Discriminator, Field, GetJsonSchemaHandler, Tag, model_vali
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from kd_engine.spec.wrong import wrong
-from kd_engine.strict import Strict
+from kd_engine.schema.spec_error import wrong
+from kd_engine.schema.strict_model import Strict
 
 _LOOKS = (3, 5, 7, 10, 15, 20, 30, 50, 70)
 FEWEST, MOST = 3, 100

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from kd_engine.augmentations import AugmentationSpec
 from kd_engine.optimizers import Adam, OptimizerSpec
 from kd_engine.schedules import Constant, ScheduleSpec
-from kd_engine.spec.wrong import wrong
-from kd_engine.strict import Strict
+from kd_engine.schema.spec_error import wrong
+from kd_engine.schema.strict_model import Strict
 
 
 class TrainingSpec(Strict):

@@ -7,7 +7,7 @@ evaluate  the one loop that measures answers on a split
 from __future__ import annotations
 
 from kd_engine.catalog.tasks import TASKS
-from kd_engine.importing import load_object
+from kd_engine.schema.importing import load_object
 from kd_engine.tasks.base import Task
 
 

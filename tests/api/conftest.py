@@ -20,7 +20,7 @@ from api.server import make_server
 from jobs.artifacts import ArtifactInfo, media_type_of
 from jobs.settings import Settings
 from jobs.states import EndReason, JobState
-from kd_engine.events import EpochEnd, Progress
+from kd_engine.schema.events import EpochEnd, Progress
 from tests import stores
 
 SPEC: dict[str, Any] = {"dataset": "digits", "teacher": "mlp", "student": "softmax_regression", "temperature": 5}

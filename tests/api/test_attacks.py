@@ -19,8 +19,8 @@ import pytest
 from jobs.artifacts import ArtifactInfo
 from kd_engine.catalog.dataset_params import ArraysParams
 from kd_engine.data import arrays
-from kd_engine.errors import DataError
 from kd_engine.models.weights import WeightsFolder
+from kd_engine.schema.errors import DataError
 from tests.api.attacks import MIB, Target, attacked
 from tests.api.conftest import SPEC
 from tests.api.following import messages

@@ -17,7 +17,7 @@ from kd_engine.schema.report import TrainingReport
 from kd_engine.spec import JobSpec
 from tests.api.conftest import Service, serving
 from tests.compatibility.earlier import FOLDER, file, job_of, lay_out, specs, trained_report
-from tests.kd_engine.runs import Recorder, run_spec
+from tests.kd_engine.small_runs import Recorder, run_spec
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from api.metrics import ApiMetrics
 from api.observer import Answered
 from jobs.db import Database
 from jobs.settings import Settings
-from kd_engine.events import EpochEnd
+from kd_engine.schema.events import EpochEnd
 from tests.worker.test_gpu import PRINTED
 from worker.metrics import WorkerMetrics
 

@@ -11,7 +11,7 @@ from jobs.artifacts import ArtifactInfo
 from jobs.db import Database
 from jobs.models import Artifact, Base, Job, JobEvent, Metric
 from jobs.repository import Repository
-from kd_engine.events import EpochEnd, Phase, PhaseEnded, Progress
+from kd_engine.schema.events import EpochEnd, Phase, PhaseEnded, Progress
 from kd_engine.spec import JobSpec
 
 _T = TypeVar("_T")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kd_engine.build import build_network
-from kd_engine.errors import InvalidSpecError
+from kd_engine.schema.errors import InvalidSpecError
 
 
 def test_parameters_reach_the_network() -> None:

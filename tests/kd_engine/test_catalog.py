@@ -9,7 +9,7 @@ import pytest
 
 from kd_engine.catalog import DATASETS, MODELS, catalog
 from kd_engine.catalog.datasets import DatasetRow, Layout
-from kd_engine.importing import load_object
+from kd_engine.schema.importing import load_object
 
 
 def test_catalog_is_json_with_a_schema_for_whatever_has_parameters() -> None:

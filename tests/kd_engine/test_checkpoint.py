@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from kd_engine.checkpoint import load_tree, optimizer_state, restore_optimizer, save_tree
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 
 
 def test_a_tree_survives(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_no_room_leaves_the_earlier_checkpoint(tmp_path: Path) -> None:
     code = (
         "import signal, sys, torch, pathlib\n"
         "from kd_engine.checkpoint import save_tree\n"
-        "from kd_engine.errors import DiskFullError\n"
+        "from kd_engine.schema.errors import DiskFullError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "try:\n    save_tree({'big': torch.zeros(10**6)}, pathlib.Path(sys.argv[1]))\n"
         "except DiskFullError as error:\n    print(error)\n"

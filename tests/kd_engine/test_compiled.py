@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kd_engine.spec import JobSpec, teacher_hash
-from tests.kd_engine.runs import LONG, run_spec
+from tests.kd_engine.small_runs import LONG, run_spec
 
 ROOT = Path(__file__).parents[2]
 RECIPE: dict[str, Any] = {"epochs": 2, "batch_size": 256, "precision": "float32"}

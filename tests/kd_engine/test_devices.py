@@ -18,10 +18,10 @@ import pytest
 
 from kd_engine.checkpoint import load_tree
 from kd_engine.device import choose_device
-from kd_engine.errors import InvalidSpecError
 from kd_engine.files import sha256_of
 from kd_engine.phases import CHECKPOINT_FILE
-from tests.kd_engine.runs import LONG, Recorder, run_spec
+from kd_engine.schema.errors import InvalidSpecError
+from tests.kd_engine.small_runs import LONG, Recorder, run_spec
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from kd_engine.data.dataset import Dataset, load
 from kd_engine.data.loader import batches
 from kd_engine.spec import DatasetSpec, JobSpec
 from kd_engine.streams import generator
-from tests.kd_engine.runs import LONG, run_spec
+from tests.kd_engine.small_runs import LONG, run_spec
 
 BODY: dict[str, Any] = LONG | {
     "losses": [{"kind": "kl", "temperature": 3}],

@@ -10,7 +10,7 @@ import pytest
 from kd_engine.__main__ import main
 from kd_engine.network import save_network
 from tests.kd_engine.evaluation.networks import a_network
-from tests.kd_engine.runs import DIGITS, run_spec
+from tests.kd_engine.small_runs import DIGITS, run_spec
 
 
 @pytest.fixture(autouse=True)

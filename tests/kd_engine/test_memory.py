@@ -14,7 +14,7 @@ from kd_engine.data.dataset import Dataset, load
 from kd_engine.files import sha256_of
 from kd_engine.memory import _kept_for_backward, estimate, memory_of
 from kd_engine.spec import JobSpec, parse_spec
-from tests.kd_engine.runs import DIGITS, Recorder, run_spec
+from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
 CPU = torch.device("cpu")
 _MIB = 2**20

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from kd_engine.device import set_up
 from kd_engine.spec import TrainingSpec
-from tests.kd_engine.runs import DIGITS, run_spec
+from tests.kd_engine.small_runs import DIGITS, run_spec
 set_up(torch.device("cpu"), 1)
 for name in ("sgd", "adam", "adamw"):
     layer = torch.nn.Linear(2, 2)

@@ -9,10 +9,10 @@ import torch
 
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import Batch
-from kd_engine.errors import InvalidSpecError
 from kd_engine.losses import LOSSES, Loss
 from kd_engine.network import Architecture, Network, build
 from kd_engine.objective import Objective
+from kd_engine.schema.errors import InvalidSpecError
 
 B = 8
 TRAIN = Split(

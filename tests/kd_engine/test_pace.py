@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from kd_engine import trial, watch
-from kd_engine.events import Event, Progress
 from kd_engine.pace import Expected, Pace, PlannedPhase
+from kd_engine.schema.events import Event, Progress
 from kd_engine.trial import Speed
-from tests.kd_engine.runs import DIGITS, Recorder, run_spec
+from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
 PLAN = [PlannedPhase("teacher", 0, 4), PlannedPhase("baseline", 0, 10), PlannedPhase("student", 0, 10)]
 

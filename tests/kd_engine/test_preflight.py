@@ -11,11 +11,11 @@ import torch
 
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.distributed import ALONE, World
-from kd_engine.errors import InvalidSpecError
 from kd_engine.losses.at import AT
 from kd_engine.preflight import preflight
+from kd_engine.schema.errors import InvalidSpecError
 from kd_engine.spec import DatasetSpec, JobSpec
-from tests.kd_engine.runs import LONG, Recorder, run_spec
+from tests.kd_engine.small_runs import LONG, Recorder, run_spec
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kd_engine.errors import Interrupted
 from kd_engine.progress import ImageProgress
-from tests.kd_engine.runs import Recorder
+from kd_engine.schema.errors import Interrupted
+from tests.kd_engine.small_runs import Recorder
 
 
 def test_the_first_and_the_last_are_told_and_few_between() -> None:

@@ -11,14 +11,14 @@ import pytest
 from scipy import stats
 
 from kd_engine.evaluation.cost import Cost
-from kd_engine.events import PHASES, Phase
 from kd_engine.report import looks_at, make_report
 from kd_engine.result import PhaseResult
+from kd_engine.schema.events import PHASES, Phase
 from kd_engine.schema.model_details import Latency
 from kd_engine.schema.report import TrainingReport, report_text
 from kd_engine.spec import RepeatsUntil
 from tests.kd_engine.phase_results import IMAGES, a_result
-from tests.kd_engine.runs import DIGITS, run_spec
+from tests.kd_engine.small_runs import DIGITS, run_spec
 
 COST = Cost(flops=1, file_bytes=2, latency=Latency(device="cpu", threads=1, batch_1_ms=1.0, batch_128_ms=None))
 COSTS: dict[Phase, Cost] = {"teacher": COST, "baseline": COST, "student": COST}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kd_engine.checkpoint import load_tree, save_tree
 from kd_engine.files import sha256_of
 from kd_engine.phases import CHECKPOINT_FILE
-from tests.kd_engine.runs import LONG, Recorder, run_spec
+from tests.kd_engine.small_runs import LONG, Recorder, run_spec
 
 BODY: dict[str, Any] = LONG | {
     "training": {

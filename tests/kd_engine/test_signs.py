@@ -15,12 +15,12 @@ from kd_engine import signs
 from kd_engine.data.arrays import NAMES
 from kd_engine.data.picture_cache import load_pictures
 from kd_engine.data.pictures import identify
-from kd_engine.events import Event, Working
 from kd_engine.files import sha256_of
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.arrays import load_arrays
 from kd_engine.intake.survey import in_threads
 from kd_engine.models.foreign import keys_of
+from kd_engine.schema.events import Event, Working
 from kd_engine.signs import one_call, sign, signs_to
 from tests.kd_engine.intake.archives import by_class, zipped
 

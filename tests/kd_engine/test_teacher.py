@@ -12,7 +12,7 @@ from kd_engine.files import sha256_of
 from kd_engine.network import Network, load_network
 from kd_engine.objective import Objective
 from kd_engine.spec import DatasetSpec, JobSpec
-from tests.kd_engine.runs import DIGITS, LONG, Recorder, run_spec
+from tests.kd_engine.small_runs import DIGITS, LONG, Recorder, run_spec
 
 
 def test_a_second_job_finds_the_teacher_in_the_cache(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from kd_engine.logit_store import LogitStore
 from kd_engine.network import Architecture, Network, build
 from kd_engine.spec import DatasetSpec, JobSpec
 from kd_engine.streams import generator, seeded
-from tests.kd_engine.runs import LONG, run_spec
+from tests.kd_engine.small_runs import LONG, run_spec
 
 AUGMENTED: dict[str, Any] = LONG | {
     "losses": [{"kind": "kl", "temperature": 3}],

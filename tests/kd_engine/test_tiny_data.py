@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.kd_engine.runs import run_spec
+from tests.kd_engine.small_runs import run_spec
 
 
 def test_one_test_picture_and_copies_of_it_make_a_whole_report(tmp_path: Path) -> None:

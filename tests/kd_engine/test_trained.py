@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kd_engine.spec import JobSpec, alone_hash
-from tests.kd_engine.runs import DIGITS, run_spec
+from tests.kd_engine.small_runs import DIGITS, run_spec
 
 
 def _rows(out: Path) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.kd_engine.runs import DIGITS, Recorder, run_spec
+from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
 
 def test_the_first_step_of_a_phase_is_told_at_once(tmp_path: Path) -> None:

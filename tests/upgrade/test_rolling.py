@@ -15,7 +15,7 @@ from jobs.migrations.upgrade import NEWEST
 from standalone.errors import CannotStart
 from standalone.redis_server import RedisServer
 from tests.conftest import skip_unless_ci
-from tests.kd_engine.runs import DIGITS
+from tests.kd_engine.small_runs import DIGITS
 from tests.postgres import Postgres
 from tests.upgrade.versions import ROOT, Version, previous_version, wait_until
 

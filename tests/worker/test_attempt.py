@@ -10,8 +10,8 @@ import pytest
 
 from jobs.models import Job
 from jobs.states import EndReason, JobState
-from kd_engine.errors import DataError
-from tests.kd_engine.runs import DIGITS
+from kd_engine.schema.errors import DataError
+from tests.kd_engine.small_runs import DIGITS
 from tests.stores import content, damage
 from tests.worker.conftest import SLOW, Running, claim, look
 from worker.attempt import Attempt

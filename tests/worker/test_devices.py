@@ -11,7 +11,7 @@ import pytest
 
 from jobs.states import JobState
 from kd_engine.files import sha256_of
-from tests.kd_engine.runs import DIGITS, run_spec
+from tests.kd_engine.small_runs import DIGITS, run_spec
 from tests.worker.conftest import Running, look, run_next, trainers
 from worker.services import Services
 

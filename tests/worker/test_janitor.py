@@ -15,7 +15,7 @@ from jobs.artifacts import ArtifactInfo
 from jobs.errors import JobNotFound
 from jobs.repository import uploads
 from jobs.states import EndReason
-from tests.kd_engine.runs import DIGITS
+from tests.kd_engine.small_runs import DIGITS
 from tests.worker.conftest import look
 from worker.janitor import Janitor
 from worker.services import Services

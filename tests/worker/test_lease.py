@@ -11,7 +11,7 @@ import pytest
 
 from jobs.settings import Settings
 from jobs.states import EndReason
-from tests.kd_engine.runs import DIGITS
+from tests.kd_engine.small_runs import DIGITS
 from worker.lease import Lease
 from worker.services import Services
 

@@ -14,7 +14,7 @@ from jobs.states import EndReason, JobState
 from kd_engine.files import sha256_of
 from kd_engine.spec import RegisterSpec
 from tests.kd_engine.intake.networks import linear_onnx
-from tests.kd_engine.runs import DIGITS
+from tests.kd_engine.small_runs import DIGITS
 from tests.stores import content, exists
 from tests.worker.conftest import look, run_next
 from worker.services import Services

@@ -21,7 +21,7 @@ from jobs.states import JobState
 from tests.api.conftest import serving
 from tests.jobs.collector import collecting
 from tests.jobs.test_trace import SPAN, TRACE
-from tests.kd_engine.runs import DIGITS
+from tests.kd_engine.small_runs import DIGITS
 from tests.worker.conftest import QUICK, SLOW, Running, look, run_next, trainers
 from worker.lease import Lease
 from worker.services import Services

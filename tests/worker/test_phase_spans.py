@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from jobs.spans import open_spans
-from kd_engine.events import PhaseEnded, PhaseStarted
+from kd_engine.schema.events import PhaseEnded, PhaseStarted
 from tests.jobs.collector import collecting
 from worker.phase_spans import PhaseSpans
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kd_engine.events import Event, PhaseStarted, Progress, RunStarted, Working
+from kd_engine.schema.events import Event, PhaseStarted, Progress, RunStarted, Working
 from worker.progress_watch import ProgressWatch
 
 RUN = RunStarted(device="cpu", threads=1)

@@ -19,10 +19,10 @@ import pytest
 from jobs.artifacts import local
 from jobs.settings import Settings
 from jobs.states import EndReason, JobState
-from kd_engine.options import RunOptions
+from kd_engine.schema.run_request import RunOptions
 from kd_engine.spec import parse_spec
 from tests.kd_engine.intake.archives import by_class, zipped
-from tests.kd_engine.runs import DIGITS
+from tests.kd_engine.small_runs import DIGITS
 from tests.worker.conftest import QUICK, ROOT, claim, look, run_next
 from tests.worker.test_datasets import _send as send_dataset
 from worker.execute import execute

@@ -18,7 +18,7 @@ from jobs.settings import Settings
 from jobs.states import JobState
 from tests.api.conftest import serving
 from tests.kd_engine.intake.archives import by_class, zipped
-from tests.kd_engine.runs import DIGITS
+from tests.kd_engine.small_runs import DIGITS
 from tests.s3 import S3Server, Wire, known
 from tests.stores import content
 from tests.worker.conftest import LONGER, SLOW, Running, claim, run_next, trainers

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from jobs.states import EndReason, JobState
-from tests.kd_engine.runs import DIGITS
+from tests.kd_engine.small_runs import DIGITS
 from tests.worker.conftest import LONGER, SLOW, Running, look, run_next, trainers
 from worker.services import Services
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.states import EndReason, JobState
-from tests.kd_engine.runs import DIGITS
+from tests.kd_engine.small_runs import DIGITS
 from tests.worker.conftest import look
 from worker.services import Services
 from worker.sweeper import Sweeper

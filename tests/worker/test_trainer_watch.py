@@ -16,7 +16,7 @@ import pytest
 
 from jobs.settings import Settings
 from kd_engine.control_groups import MemoryGroup
-from kd_engine.events import EpochEnd, Finished, PhaseStarted, RunStarted
+from kd_engine.schema.events import EpochEnd, Finished, PhaseStarted, RunStarted
 from worker import memory_limit, trainer_watch
 from worker.memory_limit import restrict, tell_limit, trainer_memory
 from worker.process_group import memory_of, use_of

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from kd_engine.strict import Strict
+from kd_engine.schema.strict_model import Strict
 
 Width = Annotated[int, Field(ge=1, le=16_384)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]

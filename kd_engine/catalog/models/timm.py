@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from kd_engine.catalog.models.base import Dropout, ModelParams, ModelRow, Width, stages
-from kd_engine.strict import nearest
+from kd_engine.schema.strict_model import nearest
 
 PREFIX = "timm/"
 # an architecture, and perhaps the tag of one of its sets of weights; no scheme (`hf-hub:`) and no path gets through

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from kd_engine.calibration import calibration_error
 from kd_engine.distributed import World
-from kd_engine.errors import DivergedError
+from kd_engine.schema.errors import DivergedError
 from kd_engine.statistics import (
     CONFIDENCE,
     Estimate,

@@ -16,7 +16,7 @@ import pytest
 from jobs.artifacts import ArtifactStore, open_store, s3_client
 from jobs.errors import StoreUnavailable
 from jobs.settings import Settings, SettingsError
-from kd_engine.errors import DiskFullError
+from kd_engine.schema.errors import DiskFullError
 from tests.s3 import S3Server, Wire, known
 from tests.stores import content
 

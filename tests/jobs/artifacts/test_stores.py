@@ -21,7 +21,7 @@ from jobs.artifacts import ArtifactStore, bring, media_type_of
 from jobs.artifacts.copies import pour
 from jobs.artifacts.local import LocalStore
 from jobs.settings import Settings
-from kd_engine.errors import DataError, DiskFullError
+from kd_engine.schema.errors import DataError, DiskFullError
 from tests.stores import content, everything, files_in
 
 ROOT = Path(__file__).parents[3]
@@ -226,7 +226,7 @@ import json, resource, sys
 from pathlib import Path
 from jobs.artifacts.copies import pour
 from jobs.artifacts.local import LocalStore
-from kd_engine.errors import DiskFullError
+from kd_engine.schema.errors import DiskFullError
 resource.setrlimit(resource.RLIMIT_FSIZE, ({2**21}, {2**21}))
 try:
     LocalStore(Path(sys.argv[1])).put(Path(sys.argv[2]), sys.argv[3])

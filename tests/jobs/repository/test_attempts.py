@@ -12,7 +12,7 @@ from jobs.errors import ArtifactNotFound, LeaseLost
 from jobs.models import Job
 from jobs.repository import Repository
 from jobs.states import EndReason, JobState
-from kd_engine.events import Warned
+from kd_engine.schema.events import Warned
 from tests.jobs.samples import (
     LAPSED,
     a_file,

@@ -11,7 +11,7 @@ import pytest
 from jobs.db import Database
 from jobs.repository import JobFilter
 from jobs.states import EndReason, JobState
-from kd_engine.events import PHASES
+from kd_engine.schema.events import PHASES
 from tests.jobs.samples import an_epoch, claim, create, read, running
 
 

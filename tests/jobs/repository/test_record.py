@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from jobs.db import Database
 from jobs.repository import Repository
-from kd_engine.events import CheckpointSaved, Finished, PhaseStarted, RunStarted
+from kd_engine.schema.events import CheckpointSaved, Finished, PhaseStarted, RunStarted
 from tests.jobs.samples import (
     a_phase_end,
     all_at_once,

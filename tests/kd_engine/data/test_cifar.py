@@ -20,7 +20,7 @@ import torch
 from kd_engine.catalog import DATASETS
 from kd_engine.data import cifar
 from kd_engine.data.dataset import RawData, content_sha256
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 from tests.kd_engine.data.conftest import python2_pickle
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import torch
 from kd_engine.catalog import DATASETS
 from kd_engine.data import mnist
 from kd_engine.data.dataset import Dataset, RawData, content_sha256, load
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 from kd_engine.spec import DatasetSpec
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from kd_engine.data import digits
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 
 
 def test_pixels_and_labels_are_scikit_learns() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from kd_engine.data import download
 from kd_engine.data.download import fetch
-from kd_engine.errors import DataError, DiskFullError
+from kd_engine.schema.errors import DataError, DiskFullError
 from tests.kd_engine.data.conftest import Answer
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from kd_engine.catalog.dataset_params import ImageFolderParams
 from kd_engine.data import picture_cache, pictures
 from kd_engine.data.dataset import Dataset, RawData, load
 from kd_engine.data.image_folder import read
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 from kd_engine.spec import DatasetSpec
 
 SIDE = 12

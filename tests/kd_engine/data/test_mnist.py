@@ -15,7 +15,7 @@ import torch
 from kd_engine.catalog import DATASETS
 from kd_engine.data import mnist
 from kd_engine.data.dataset import RawData
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 
 if TYPE_CHECKING:
     from tests.kd_engine.data.conftest import Mirror, SmallMnist

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kd_engine.data.safe_pickle import load_arrays
-from kd_engine.errors import DataError
+from kd_engine.schema.errors import DataError
 from tests.kd_engine.data.conftest import python2_pickle
 
 PATH = Path("some/data_batch_1")
@@ -63,7 +63,7 @@ def hostile(tmp_path: Path) -> list[tuple[str, bytes, Path]]:
         ("io.open", pickle.dumps([Acts(open, str(mark), "w")]), mark),
         ("posix.system", b"cposix\nsystem\n(U" + bytes([len(script)]) + script.encode() + b"tR.", mark),
         ("numpy.load", b"cnumpy\nload\n(U\x01xtR.", mark),
-        ("kd_engine.errors.DataError", pickle.dumps({b"data": DataError("x")}), mark),
+        ("kd_engine.schema.errors.DataError", pickle.dumps({b"data": DataError("x")}), mark),
         ("numpy.ndarray.tofile", b"\x80\x04\x8c\x05numpy\x8c\x0endarray.tofile\x93.", mark),
     ]
 

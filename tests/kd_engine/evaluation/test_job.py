@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from kd_engine.__main__ import main
-from kd_engine.events import parse_event
 from kd_engine.network import save_network
+from kd_engine.schema.events import parse_event
 from tests.kd_engine.evaluation.networks import a_network
-from tests.kd_engine.runs import DIGITS, Recorder, run_spec
+from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
 BODY: dict[str, Any] = {"kind": "evaluate", "dataset": "digits", "model": {"job": "job_1", "role": "student"}}
 

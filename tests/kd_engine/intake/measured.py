@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kd_engine.errors import EngineError
+from kd_engine.schema.errors import EngineError
 
 _ROOT = Path(__file__).parents[3]
 

@@ -18,11 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kd_engine.errors import DataError
 from kd_engine.intake import archive as module
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.arrays import load_arrays
 from kd_engine.intake.job import of_names
+from kd_engine.schema.errors import DataError
 from tests.kd_engine.intake.archives import picture, tarred, zipped
 
 FILES = {"a/one.txt": b"1" * 10, "a/b/two.txt": b"22", "three.txt": b""}

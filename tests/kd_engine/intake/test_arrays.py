@@ -12,9 +12,9 @@ import pytest
 
 from kd_engine.catalog.dataset_params import UploadedParams
 from kd_engine.data import uploaded
-from kd_engine.errors import DataError
 from kd_engine.files import sha256_of
 from kd_engine.intake.arrays import check_arrays
+from kd_engine.schema.errors import DataError
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (60, 8, 9, 3), dtype=np.uint8)

@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from kd_engine.errors import DataError
 from kd_engine.intake.confined import Confines, confined
+from kd_engine.schema.errors import DataError
 from tests.standalone.helpers import ROOT
 
 _CONFINES = Confines(2**26, 60, "the file", "send another")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kd_engine.errors import DataError
 from kd_engine.intake.archive import Member
 from kd_engine.intake.layout import Layout, lay_out
+from kd_engine.schema.errors import DataError
 
 
 def _of(*names: str, share: float = 0.2) -> Layout:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from kd_engine.errors import DataError
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.publishers import arrays_of
+from kd_engine.schema.errors import DataError
 from tests.kd_engine.intake.archives import by_class, tarred, zipped
 
 RANDOM = np.random.default_rng(0)

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from kd_engine.build import build_network
-from kd_engine.events import Finished
 from kd_engine.files import sha256_of
 from kd_engine.network import load_network
+from kd_engine.schema.events import Finished
 from tests.kd_engine.intake.networks import (
     classifier,
     digits,
@@ -27,7 +27,7 @@ from tests.kd_engine.intake.networks import (
     quantised_dynamically,
     sklearn_onnx,
 )
-from tests.kd_engine.runs import DIGITS, Recorder, run_spec
+from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
 ACCURACY = float((logits("test").argmax(axis=1) == digits().test_labels.numpy()).mean())
 FORMATS = {".onnx": "onnx", ".npz": "npz", ".safetensors": "safetensors"}

@@ -17,7 +17,6 @@ from torch import nn
 
 from kd_engine.data.dataset import Split
 from kd_engine.data.normalisation import Normalisation
-from kd_engine.errors import DataError
 from kd_engine.intake import verify
 from kd_engine.intake.class_order import check_order
 from kd_engine.intake.scales import Way, usual_ways
@@ -25,6 +24,7 @@ from kd_engine.intake.verify import choose, laid_out_ways
 from kd_engine.models.feed import Feed
 from kd_engine.models.foreign import ONNX, OnnxNetwork, OnnxParams, Output
 from kd_engine.network import Architecture, Network
+from kd_engine.schema.errors import DataError
 from tests.kd_engine.intake.networks import digits, perceptron_onnx
 
 NAMES = tuple(map(str, range(10)))

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kd_engine.errors import DataError
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.folder import check_pictures
 from kd_engine.intake.table import PictureTable
 from kd_engine.intake.table_shards import tables_of
+from kd_engine.schema.errors import DataError
 from tests.kd_engine.intake.archives import picture, tarred, zipped
 
 PICTURES = [picture(number) for number in range(24)]

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from kd_engine.errors import DataError
 from kd_engine.intake.folder import check_pictures
 from kd_engine.intake.layout import Layout, lay_out
 from kd_engine.intake.nested import opened
 from kd_engine.intake.webdataset import lay_out_samples
+from kd_engine.schema.errors import DataError
 from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
 
 PICTURES = [picture(number) for number in range(10)]

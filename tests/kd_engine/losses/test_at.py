@@ -9,9 +9,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from kd_engine.errors import InvalidSpecError
 from kd_engine.losses import Outputs
 from kd_engine.losses.at import AT
+from kd_engine.schema.errors import InvalidSpecError
 
 Array = NDArray[np.float64]
 LABELS_B = torch.zeros(3, dtype=torch.long)

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kd_engine.errors import InvalidSpecError
 from kd_engine.losses import Outputs, Sizes
 from kd_engine.losses.crd import CRD, negatives
+from kd_engine.schema.errors import InvalidSpecError
 
 Array = NDArray[np.float64]
 B, N, D = 4, 12, 6

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from kd_engine.errors import InvalidSpecError
 from kd_engine.losses import Outputs, Sizes
 from kd_engine.losses.fitnets import FitNets
+from kd_engine.schema.errors import InvalidSpecError
 
 Array = NDArray[np.float64]
 Shape = tuple[int, int, int]

@@ -7,9 +7,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from kd_engine.errors import InvalidSpecError
 from kd_engine.losses import Outputs, Sizes
 from kd_engine.losses.fsp import FSP
+from kd_engine.schema.errors import InvalidSpecError
 
 Array = NDArray[np.float64]
 B = 3

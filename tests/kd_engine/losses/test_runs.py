@@ -12,7 +12,7 @@ import pytest
 from kd_engine.files import sha256_of
 from kd_engine.losses import LOSSES
 from kd_engine.phases import CHECKPOINT_FILE
-from tests.kd_engine.runs import LONG, Recorder, run_spec
+from tests.kd_engine.small_runs import LONG, Recorder, run_spec
 
 RECIPE: dict[str, Any] = {"epochs": 3, "batch_size": 100, "optimizer": {"name": "adam", "lr": 0.005}}
 SIZE: dict[str, Any] = {"channels": [8, 16], "hidden": 32, "dropout": 0.0}

@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kd_engine.catalog.models.timm import TimmParams
-from kd_engine.errors import DataError
 from kd_engine.intake.weights_file import network_of
 from kd_engine.models.naming import misfit, unprefixed
 from kd_engine.models.timm import BackboneMaker
 from kd_engine.network import Architecture, Network
+from kd_engine.schema.errors import DataError
 
 NAME, CLASSES = "test_resnet", 7
 

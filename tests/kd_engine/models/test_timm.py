@@ -18,12 +18,12 @@ from torch import nn
 
 from kd_engine.build import build_network
 from kd_engine.catalog import MODELS
-from kd_engine.errors import InvalidSpecError
 from kd_engine.features import FeatureTap
 from kd_engine.models.timm import TimmNetwork
 from kd_engine.network import Architecture, build, load_network, save_network
+from kd_engine.schema.errors import InvalidSpecError
 from kd_engine.spec import JobSpec
-from tests.kd_engine.runs import DIGITS, LONG, Recorder, run_spec
+from tests.kd_engine.small_runs import DIGITS, LONG, Recorder, run_spec
 
 ROOT = Path(__file__).parents[3]
 Shape = tuple[int, int, int]

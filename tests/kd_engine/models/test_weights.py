@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kd_engine.build import build_network
-from kd_engine.errors import DataError, InvalidSpecError
 from kd_engine.models.timm import TimmNetwork
 from kd_engine.models.weights import WeightsFolder
-from tests.kd_engine.runs import DIGITS, Recorder, run_spec
+from kd_engine.schema.errors import DataError, InvalidSpecError
+from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
 FILE = "mine.safetensors"
 REPOSITORY = "timm/test_resnet.r160_in1k"

@@ -10,8 +10,8 @@ from scipy.special import rel_entr, softmax
 from sklearn.metrics import accuracy_score, log_loss, top_k_accuracy_score
 
 from kd_engine.data.dataset import Split
-from kd_engine.errors import DivergedError
 from kd_engine.evaluation.logits import SplitLogits, batch_size
+from kd_engine.schema.errors import DivergedError
 from kd_engine.tasks.evaluate import score
 from kd_engine.tasks.image_classification.scores import ClassScores
 from kd_engine.tasks.image_classification.task import ImageClassification

@@ -22,7 +22,7 @@ from kd_engine.evaluation.again import evaluate_file
 from kd_engine.network import load_network
 from kd_engine.schema.report import TrainingReport
 from kd_engine.spec import DatasetSpec, parse_spec
-from tests.kd_engine.runs import DIGITS, Recorder, run_spec
+from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 from tests.kd_engine.tasks.image_multi_label.digits import CLASSES, TASK, several_digits, spec, write
 
 

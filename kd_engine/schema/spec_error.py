@@ -8,7 +8,7 @@ from typing import LiteralString
 
 from pydantic_core import PydanticCustomError
 
-from kd_engine.errors import InvalidSpecError
+from kd_engine.schema.errors import InvalidSpecError
 
 
 def wrong(code: LiteralString, message: str, *at: str) -> PydanticCustomError:

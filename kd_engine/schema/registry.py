@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from kd_engine.strict import Strict, unknown_name
+from kd_engine.schema.strict_model import Strict, unknown_name
 
 T = TypeVar("T", bound=Strict)
 

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from kd_engine.registry import by_tag, tagged_union
-from kd_engine.strict import Strict, nearest
+from kd_engine.schema.registry import by_tag, tagged_union
+from kd_engine.schema.strict_model import Strict, nearest
 
 
 class Pet(Strict):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from kd_engine.importing import load_object
+from kd_engine.schema.importing import load_object
 
 
 def test_load_object() -> None:

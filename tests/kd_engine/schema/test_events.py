@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from kd_engine.events import (
+from kd_engine.schema.events import (
     PHASES,
     CheckpointSaved,
     EpochEnd,
