@@ -12,7 +12,7 @@ from benchmarks.engine_loop import CPU, EngineLoop
 from benchmarks.plain_loop import PlainLoop
 from benchmarks.turns import ROUNDS, Measured, in_turns
 from benchmarks.work import BATCH, Work, mnist
-from kd_engine.device import set_up
+from kd_engine.platform.device import set_up
 
 FLOORS = {"live": 3.5, "warm cache": 50.0}
 _PLAIN = "plain loop"

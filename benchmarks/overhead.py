@@ -11,7 +11,7 @@ from benchmarks.bare_loop import BareLoop
 from benchmarks.engine_loop import CPU, EngineLoop
 from benchmarks.turns import Measured, in_turns
 from benchmarks.work import BATCH, Work, cifar, mnist
-from kd_engine.device import set_up
+from kd_engine.platform.device import set_up
 
 FLOOR = 1.03
 ROUNDS = 11  # a difference of a percent drowns in five

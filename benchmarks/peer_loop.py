@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from benchmarks.plain_loop import pil_images
 from benchmarks.work import ALPHA, BATCH, TEMPERATURE, Work
 from kd_engine.data.dataset import Split
-from kd_engine.torchvision_guard import import_torchvision
+from kd_engine.platform.torchvision_stub import import_torchvision
 
 _TRAIN = "train"
 _CPU = torch.device("cpu")

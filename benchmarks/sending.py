@@ -26,7 +26,6 @@ from PIL import Image
 from benchmarks.as_trainer import cores, run_as_trainer
 from benchmarks.service import Service, running
 from benchmarks.turns import ROUNDS, Measured, in_turns
-from kd_engine.device import set_up
 from kd_engine.export.onnx import save_onnx
 from kd_engine.export.portable import Portable
 from kd_engine.export.program import trace
@@ -36,6 +35,7 @@ from kd_engine.intake.layout import lay_out
 from kd_engine.intake.onnx_file import onnx_network
 from kd_engine.models.foreign import ONNX
 from kd_engine.network import Architecture, Network, build
+from kd_engine.platform.device import set_up
 
 MEGABYTES = 200
 PHOTOS = 1000  # where there are no real ones

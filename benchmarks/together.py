@@ -18,7 +18,7 @@ from benchmarks.as_trainer import cores
 from benchmarks.engine_loop import CPU, EngineLoop
 from benchmarks.turns import ROUNDS, Measured, in_turns
 from benchmarks.work import BATCH, Work, cifar
-from kd_engine.device import set_up
+from kd_engine.platform.device import set_up
 from worker.trainer_environment import trainer_environment
 
 FLOOR = 0.95

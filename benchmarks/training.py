@@ -19,7 +19,7 @@ from benchmarks.peer_loop import PeerLoop
 from benchmarks.plain_loop import PlainLoop
 from benchmarks.turns import ROUNDS, Measured, in_turns
 from benchmarks.work import BATCH, Work, cifar
-from kd_engine.device import set_up
+from kd_engine.platform.device import set_up
 
 PLAIN, PEER = "plain loop", "torchdistill"
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from kd_engine.files import write_atomically
+from kd_engine.platform.files import write_atomically
 from kd_engine.schema.errors import DataError
 
 _KEY = "checkpoint"

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from kd_engine.features import FeatureTap
 from kd_engine.network import Network
+from kd_engine.platform.heartbeat import one_call
 from kd_engine.schema.errors import InvalidSpecError
-from kd_engine.signs import one_call
 
 # No helper processes: a trainer leaves none behind. The weights are constants, so they are laid out once for good.
 _OPTIONS: dict[str, str | int | bool | Callable[..., Any]] = {"compile_threads": 1, "freezing": True}

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from tensorboardX.writer import SummaryWriter
 
-from kd_engine.files import write_atomically
+from kd_engine.platform.files import write_atomically
 from kd_engine.report import NAMES, task_of
 from kd_engine.result import PhaseResult
 from kd_engine.schema.events import PHASES

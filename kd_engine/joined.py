@@ -18,8 +18,8 @@ from torch import Tensor
 
 from kd_engine.batch_statistics import BatchStatistics
 from kd_engine.distributed import ALONE, Seat, World
+from kd_engine.platform.out_of_memory import shortage_behind
 from kd_engine.schema.errors import ProcessLost
-from kd_engine.shortage import shortage_behind
 
 # Whoever started the processes ends all of them when one dies; these are for a process that hangs.
 _STEP_TIMEOUT = timedelta(minutes=10)

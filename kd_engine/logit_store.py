@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kd_engine.files import write_atomically
+from kd_engine.platform.files import write_atomically
 
 log = logging.getLogger(__name__)
 _TYPES: dict[str, tuple[np.dtype[Any], torch.dtype]] = {

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from kd_engine.build import build_network
 from kd_engine.data.dataset import Dataset
-from kd_engine.device import training_dtype
-from kd_engine.machine import machine_memory
 from kd_engine.optimizers import SGD
+from kd_engine.platform.device import training_dtype
+from kd_engine.platform.memory_limit import machine_memory
 from kd_engine.schema.errors import OutOfMemoryError
 from kd_engine.spec import JobSpec, TrainingSpec
 

@@ -22,12 +22,12 @@ from kd_engine.catalog import MODELS
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
 from kd_engine.data.normalisation import Normalisation
 from kd_engine.features import FeatureTap
-from kd_engine.files import write_atomically
 from kd_engine.fold import cast_once, folded
 from kd_engine.losses import Outputs
 from kd_engine.models.ensemble import ENSEMBLE, Ensemble, Part
 from kd_engine.models.foreign import LOGITS, ONNX, OnnxNetwork, build_foreign
 from kd_engine.models.weights import WeightsFolder
+from kd_engine.platform.files import write_atomically
 from kd_engine.schema.errors import DataError
 
 METADATA_KEY = "distillery"

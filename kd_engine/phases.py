@@ -13,20 +13,20 @@ from kd_engine.cached_teacher import BATCH_DEPENDENT, CachedTeacher, cache_for, 
 from kd_engine.checkpoint import save_tree
 from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Dataset
-from kd_engine.device import training_dtype
 from kd_engine.distributed import ALONE, World
 from kd_engine.evaluation.logits import SplitLogits
 from kd_engine.models.weights import WeightsFolder
 from kd_engine.network import Architecture, Network, build
 from kd_engine.objective import Objective
 from kd_engine.pace import Expected, Pace, PlannedPhase
+from kd_engine.platform.device import training_dtype
+from kd_engine.platform.heartbeat import sign
 from kd_engine.report import looks_at
 from kd_engine.result import PhaseResult, Source
 from kd_engine.schema.errors import DataError, EngineError
 from kd_engine.schema.events import CheckpointSaved, Event, Phase, PhaseEnded, PhaseStarted
 from kd_engine.schema.report import LogitCache
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.signs import sign
 from kd_engine.spec import JobSpec, RepeatsUntil, StudentSpec, TeacherSpec, TrainingSpec, alone_hash, teacher_hash
 from kd_engine.streams import seeded
 from kd_engine.tasks import load_task

@@ -12,8 +12,8 @@ from kd_engine.curves import draw_curves, write_csv, write_tensorboard
 from kd_engine.data.dataset import Dataset
 from kd_engine.evaluation.cost import cost_of
 from kd_engine.export.card import model_card
-from kd_engine.files import write_atomically
 from kd_engine.network import save_network
+from kd_engine.platform.files import write_atomically
 from kd_engine.report import NAMES, make_report, published, task_of
 from kd_engine.result import PhaseResult
 from kd_engine.schema.events import Phase

@@ -17,7 +17,7 @@ import sys
 import threading
 from pathlib import Path
 
-from kd_engine.parent_death import die_with_parent
+from kd_engine.platform.parent_death import die_with_parent
 from kd_engine.schema.run_request import RunOptions
 from kd_engine.spec import parse_spec
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from scipy.special import ndtri, stdtrit
 
-from kd_engine.files import write_atomically
+from kd_engine.platform.files import write_atomically
 from kd_engine.spec import JobSpec, canonical_hash
 
 ASSUMED_SPREAD = 0.005

@@ -20,8 +20,8 @@ from kd_engine.data.loader import Batch, batches
 from kd_engine.distributed import ALONE, World
 from kd_engine.network import Network
 from kd_engine.objective import Objective
+from kd_engine.platform.heartbeat import sign
 from kd_engine.schema.errors import DivergedError
-from kd_engine.signs import sign
 from kd_engine.spec import TrainingSpec
 from kd_engine.streams import generator, stream
 from kd_engine.tasks import load_task

@@ -12,19 +12,19 @@ import torch
 
 from kd_engine.checkpoint import load_tree
 from kd_engine.data.dataset import Dataset, load
-from kd_engine.device import choose_device, set_up
 from kd_engine.distributed import Seat, World
 from kd_engine.environment import describe
-from kd_engine.files import write_atomically
 from kd_engine.joined import joined
 from kd_engine.memory import check_memory
 from kd_engine.phases import Phases
+from kd_engine.platform.device import choose_device, set_up
+from kd_engine.platform.files import write_atomically
+from kd_engine.platform.heartbeat import signs_to
+from kd_engine.platform.out_of_memory import shortage_behind
 from kd_engine.preflight import preflight
 from kd_engine.schema.errors import DataError, DiskFullError, EngineError, InvalidSpecError, OutOfMemoryError
 from kd_engine.schema.events import Event, Finished, RunStarted, Warned
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.shortage import shortage_behind
-from kd_engine.signs import signs_to
 from kd_engine.spec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, parse_spec, warnings_of
 
 log = logging.getLogger(__name__)

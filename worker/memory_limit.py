@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from jobs.settings import Settings
-from kd_engine.machine import machine_memory
+from kd_engine.platform.memory_limit import machine_memory
 
 log = logging.getLogger(__name__)
 _MIB = 2**20
@@ -64,7 +64,7 @@ def restrict(pid: int, memory: int | None, threads: int) -> None:
             _, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
             mapped = memory + _headroom(threads)
             most = mapped if hard == resource.RLIM_INFINITY else min(mapped, hard)
-            # the trainer may raise the soft one, for files that it maps (kd_engine/data/mapped.py)
+            # the trainer may raise the soft one, for files that it maps (kd_engine/platform/memory_map.py)
             resource.prlimit(pid, resource.RLIMIT_DATA, (most, hard))
     with suppress(OSError):
         # when memory runs out all the same, the kernel takes the trainer, and not the database beside it

@@ -1,7 +1,8 @@
 """Whether a trainer gets on, as seen from outside: it may be stopped, or in a loop that never gives Python a turn.
 
-Every event and every sign of life of the trainer is progress (`kd_engine/signs.py`). One that is quiet for a third of
-KD_STALL_SECONDS is said to be stalled, for all to see; one that is quiet for all of it is ended. Being alive is another
+Every event and every sign of life of the trainer is progress (`kd_engine/platform/heartbeat.py`). One that is quiet for
+a third of KD_STALL_SECONDS is said to be stalled, for all to see; one that is quiet for all of it is ended. Being alive
+is another
 matter: that is the lease's, which this worker holds whatever its trainer does.
 """
 

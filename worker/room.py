@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from jobs.settings import Settings
-from kd_engine.files import DISK_FULL
+from kd_engine.platform.files import DISK_FULL
 
 log = logging.getLogger(__name__)
 _MOST_WANTED = 2**30

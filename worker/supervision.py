@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from jobs import trace
 from jobs.errors import LeaseLost, StoreUnavailable
-from kd_engine.files import DISK_FULL
+from kd_engine.platform.files import DISK_FULL
 from kd_engine.schema.errors import DiskFullError, EngineError
 from kd_engine.schema.events import CheckpointSaved, Event, Finished, Working
 from worker.attempt import Attempt, SpecBeyond

@@ -12,7 +12,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from kd_engine.control_groups import MemoryGroup, memory_groups
+from kd_engine.platform.cgroups import MemoryGroup, memory_groups
 
 log = logging.getLogger(__name__)
 _PREFIX = "trainer-"

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from jobs.settings import Settings
-from kd_engine.control_groups import MemoryGroup, memory_groups
+from kd_engine.platform.cgroups import MemoryGroup, memory_groups
 from kd_engine.schema.errors import EngineError, OutOfMemoryError, ProcessLost
 from kd_engine.schema.events import Event, Finished
 from worker.device import DeviceKind

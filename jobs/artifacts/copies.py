@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jobs.artifacts.base import PIECE_BYTES, ArtifactStore, Sink
-from kd_engine.files import atomic_file
+from kd_engine.platform.files import atomic_file
 from kd_engine.schema.errors import DataError
 
 

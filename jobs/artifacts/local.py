@@ -14,7 +14,7 @@ from typing import IO, BinaryIO
 from jobs.artifacts.base import PARTIAL, PIECE_BYTES, check_key, is_key, no_file
 from jobs.artifacts.copies import pieces_of, pour
 from jobs.artifacts.local_parts import LocalParts
-from kd_engine.files import DISK_FULL, make_folder, sync_folder
+from kd_engine.platform.files import DISK_FULL, make_folder, sync_folder
 from kd_engine.schema.errors import DiskFullError
 
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{16}\.part", re.ASCII)  # a file that is being written

@@ -12,7 +12,7 @@ from typing import IO
 
 from jobs.artifacts.base import check_upload
 from jobs.errors import UploadBusy
-from kd_engine.files import DISK_FULL, make_folder, sha256_of, sync_folder
+from kd_engine.platform.files import DISK_FULL, make_folder, sha256_of, sync_folder
 from kd_engine.schema.errors import DiskFullError
 
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from kd_engine.data.files import atomic_write
+from kd_engine.platform.heartbeat import sign
+from kd_engine.platform.verified_files import atomic_write
 from kd_engine.schema.errors import DataError
-from kd_engine.signs import sign
 
 logger = logging.getLogger(__name__)
 

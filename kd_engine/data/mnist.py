@@ -17,7 +17,7 @@ from torch import Tensor
 from kd_engine.catalog.datasets import DATASETS, Layout
 from kd_engine.data.dataset import RawData
 from kd_engine.data.download import fetch
-from kd_engine.data.files import ADVICE, read_verified
+from kd_engine.platform.verified_files import ADVICE, read_verified
 from kd_engine.schema.errors import DataError
 
 COUNTS = {"train": 60_000, "t10k": 10_000}

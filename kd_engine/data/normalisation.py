@@ -11,7 +11,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from kd_engine.signs import sign
+from kd_engine.platform.heartbeat import sign
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from kd_engine.data.zip_file import BadZip, Entry, entries, pieces
+from kd_engine.platform.zip_file import BadZip, Entry, entries, pieces
 
 _SUFFIX = ".npy"
 _MOST_ARRAYS = 1000

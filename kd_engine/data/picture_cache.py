@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kd_engine.data.files import atomic_write, hash_in_parts
-from kd_engine.data.mapped import mapped
 from kd_engine.data.pictures import Picture, decode_all
+from kd_engine.platform.memory_map import mapped
+from kd_engine.platform.verified_files import atomic_write, hash_in_parts
 
 logger = logging.getLogger(__name__)
 

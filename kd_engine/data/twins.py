@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kd_engine.platform.heartbeat import sign
 from kd_engine.schema.report import Duplicates
-from kd_engine.signs import sign
 
 _LOOKED_AT = 256  # bytes of each image, to begin with
 _AT_A_TIME = 4096  # images

@@ -16,9 +16,9 @@ from kd_engine.catalog import UNPACKED
 from kd_engine.catalog.dataset_params import ArraysParams, ImageFolderParams, UploadedParams
 from kd_engine.data import arrays, image_folder
 from kd_engine.data.dataset import RawData
-from kd_engine.files import DISK_FULL, sha256_of
+from kd_engine.platform.files import DISK_FULL, sha256_of
+from kd_engine.platform.heartbeat import sign
 from kd_engine.schema.errors import DataError, DiskFullError
-from kd_engine.signs import sign
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from kd_engine.data.dataset import Dataset
 from kd_engine.evaluation.cost import cost_of
 from kd_engine.evaluation.details import network_details
 from kd_engine.evaluation.logits import SplitLogits
-from kd_engine.files import write_atomically
 from kd_engine.network import Network
+from kd_engine.platform.files import write_atomically
 from kd_engine.schema.evaluation_report import EvaluationReport
 from kd_engine.schema.report import report_text
 from kd_engine.tasks import load_task

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from kd_engine.network import Network
+from kd_engine.platform.heartbeat import sign
+from kd_engine.platform.out_of_memory import shortage_behind
 from kd_engine.schema.model_details import Latency
-from kd_engine.shortage import shortage_behind
-from kd_engine.signs import sign
 
 LATENCY_BATCHES = (1, 128)
 _FEWEST_RUNS, _MOST_RUNS = 3, 50

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kd_engine.data.dataset import Split
-from kd_engine.signs import sign
+from kd_engine.platform.heartbeat import sign
 
 MOST_KEPT = 2**26  # numbers: 256 MB in float32; ImageNet's 50,000 images of 1,000 classes just fit
 _MOST_IMAGES = 1000

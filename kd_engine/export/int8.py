@@ -17,7 +17,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from kd_engine.export.onnx import INPUT
-from kd_engine.files import write_atomically
+from kd_engine.platform.files import write_atomically
 
 _AT_A_TIME = 32  # images: the ranges of all activations of a batch are kept at once
 

@@ -10,8 +10,8 @@ import torch
 from torch.export import ExportedProgram
 
 from kd_engine.export.program import own_noise_left_out
-from kd_engine.files import write_atomically
 from kd_engine.network import Architecture
+from kd_engine.platform.files import write_atomically
 
 OPSET = 18  # the oldest that torch's exporter writes without converting: the more programs can read it
 INPUT, OUTPUT = "images", "logits"

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
 from kd_engine.export.portable import Portable
-from kd_engine.files import write_atomically
+from kd_engine.platform.files import write_atomically
 
 
 def trace(portable: Portable, shape: tuple[int, int, int]) -> ExportedProgram:

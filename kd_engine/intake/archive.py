@@ -16,13 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from kd_engine.data import kinds, zip_file
-from kd_engine.data.names import has_controls, one_spelling
+from kd_engine.data import kinds
 from kd_engine.data.pictures import SUFFIXES
-from kd_engine.files import atomic_file
 from kd_engine.intake import tar_file
+from kd_engine.platform import zip_file
+from kd_engine.platform.file_names import has_controls, one_spelling
+from kd_engine.platform.files import atomic_file
+from kd_engine.platform.heartbeat import sign
 from kd_engine.schema.errors import DataError
-from kd_engine.signs import sign
 
 MOST_ENTRIES = 2_000_000  # folders too; ImageNet has 1.4 million pictures
 MOST_NAME_BYTES = 256 * 2**20  # of all names, which are kept

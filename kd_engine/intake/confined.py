@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from kd_engine.parent_death import die_with_parent
+from kd_engine.platform.parent_death import die_with_parent
 from kd_engine.schema.errors import DataError
 
 _ROOT = Path(__file__).parents[2]

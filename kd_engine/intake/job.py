@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from kd_engine.catalog import PREPARED, TASKS
-from kd_engine.files import write_atomically
 from kd_engine.intake import arrays, folder
 from kd_engine.intake.archive import Packed
 from kd_engine.intake.layout import Layout
@@ -21,6 +20,7 @@ from kd_engine.intake.sniff import in_words, sniff
 from kd_engine.intake.table import PictureTable
 from kd_engine.intake.table_shards import tables_of
 from kd_engine.intake.webdataset import lay_out_samples
+from kd_engine.platform.files import write_atomically
 from kd_engine.progress import ImageProgress
 from kd_engine.schema.errors import DataError, InvalidSpecError
 from kd_engine.schema.events import Event, PhaseEnded, PhaseStarted

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kd_engine.data.kinds import MOST_LOST
-from kd_engine.data.names import in_order
 from kd_engine.data.splits import held_out
 from kd_engine.intake.archive import Member
 from kd_engine.intake.purpose import Split, purpose_of, split_of
+from kd_engine.platform.file_names import in_order
 from kd_engine.schema.errors import DataError
 
 TEST_SEED = 20_161_028  # arbitrary; a change would change every test split that is made here

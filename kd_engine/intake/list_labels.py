@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kd_engine.data.names import has_controls, one_spelling
 from kd_engine.intake.label_list import LabelList, shown
 from kd_engine.intake.list_columns import are_numbers, as_whole
+from kd_engine.platform.file_names import has_controls, one_spelling
 from kd_engine.schema.errors import DataError
 
 _LONGEST_CLASS = 200

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from kd_engine.data.names import one_spelling
 from kd_engine.intake.archive import Member
 from kd_engine.intake.list_rows import PICTURES
 from kd_engine.intake.purpose import Split, split_of
+from kd_engine.platform.file_names import one_spelling
 
 _LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")  # before the names of files that were sent to it
 

@@ -13,7 +13,6 @@ from torch import nn
 from kd_engine.data.dataset import Dataset, read_raw
 from kd_engine.data.normalisation import Normalisation
 from kd_engine.evaluation.again import FileEvaluation, evaluate_file, publish_evaluation
-from kd_engine.files import write_atomically
 from kd_engine.intake.class_order import check_order
 from kd_engine.intake.logits_file import recorded_logits
 from kd_engine.intake.onnx_file import onnx_network
@@ -23,6 +22,7 @@ from kd_engine.intake.weights_file import network_of, own_network
 from kd_engine.models.feed import Feed
 from kd_engine.models.foreign import AT_ONCE, LOGITS, ONNX
 from kd_engine.network import Architecture, Network, save_network
+from kd_engine.platform.files import write_atomically
 from kd_engine.progress import ImageProgress
 from kd_engine.schema.errors import DataError, DivergedError, InvalidSpecError
 from kd_engine.schema.evaluation_report import EvaluationReport, Registered

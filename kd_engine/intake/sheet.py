@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from kd_engine.files import atomic_file
 from kd_engine.intake.survey import THUMBNAIL
+from kd_engine.platform.files import atomic_file
 
 COLUMNS = 10
 MOST_ROWS = 200

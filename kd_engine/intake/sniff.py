@@ -6,8 +6,8 @@ import os
 from itertools import islice
 from typing import BinaryIO, Literal
 
-from kd_engine.data import zip_file
 from kd_engine.intake import strange
+from kd_engine.platform import zip_file
 
 Format = Literal["zip", "tar", "npz", "parquet", "safetensors", "onnx", "npy", "pickle", "empty", "unknown"]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from kd_engine.data.pictures import upright
-from kd_engine.signs import sign
+from kd_engine.platform.heartbeat import sign
 
 THUMBNAIL = 64  # pixels a side
 _AT_ONCE = 8  # pictures

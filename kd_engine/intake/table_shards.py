@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote
 
-from kd_engine.data.names import in_order, one_spelling
 from kd_engine.intake.archive import TABLES, Member, Packed
 from kd_engine.intake.purpose import PART, Split, purpose_of, split_of, splits_in
 from kd_engine.intake.shard import LABELS, SPLIT, Shard
+from kd_engine.platform.file_names import in_order, one_spelling
 from kd_engine.schema.errors import DataError
 
 _SAVED = "state.json"

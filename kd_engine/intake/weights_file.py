@@ -19,8 +19,8 @@ from kd_engine.models.foreign import LOGITS, ONNX
 from kd_engine.models.naming import misfit, unprefixed
 from kd_engine.models.timm import TimmNetwork
 from kd_engine.network import METADATA_KEY, Architecture, Network, build, load_network, read_metadata
+from kd_engine.platform.out_of_memory import shortage_behind
 from kd_engine.schema.errors import DataError, EngineError
-from kd_engine.shortage import shortage_behind
 
 _MOST_TENSORS = 100_000
 _MOST_MEMBERS = 16  # as of a teacher

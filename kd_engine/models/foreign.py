@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from kd_engine.models.answers import as_logits
 from kd_engine.models.feed import Feed
+from kd_engine.platform.heartbeat import sign
 from kd_engine.schema.errors import DataError, InvalidSpecError
-from kd_engine.signs import sign
 
 if TYPE_CHECKING:
     from kd_engine.onnx_session import OnnxSession

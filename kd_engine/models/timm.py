@@ -212,7 +212,7 @@ def library() -> ModuleType:
         InvalidSpecError: it is not installed.
     """
     try:
-        from kd_engine.torchvision_guard import import_torchvision
+        from kd_engine.platform.torchvision_stub import import_torchvision
 
         import_torchvision()
         import timm

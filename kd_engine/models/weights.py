@@ -11,9 +11,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from kd_engine.files import sha256_of
+from kd_engine.platform.files import sha256_of
+from kd_engine.platform.heartbeat import one_call
 from kd_engine.schema.errors import DataError
-from kd_engine.signs import one_call
 
 FOLDER = "weights"
 _MOST_SECONDS = 3600.0  # of a download; the hub's client itself gives up a connection that says nothing

@@ -70,7 +70,7 @@ class Progress(_Event):
 
 
 class Working(_Event):
-    """A stretch without other events gets on (`kd_engine/signs.py`); no part of the job's history.
+    """A stretch without other events gets on (`kd_engine/platform/heartbeat.py`); no part of the job's history.
 
     Attributes:
         doing: what, for a person.

@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from kd_engine.checkpoint import load_tree
-from kd_engine.device import choose_device
-from kd_engine.files import sha256_of
 from kd_engine.phases import CHECKPOINT_FILE
+from kd_engine.platform.device import choose_device
+from kd_engine.platform.files import sha256_of
 from kd_engine.schema.errors import InvalidSpecError
 from tests.kd_engine.small_runs import LONG, Recorder, run_spec
 

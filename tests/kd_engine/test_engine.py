@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
-from kd_engine import signs
-from kd_engine.files import sha256_of
 from kd_engine.network import load_network, read_metadata
+from kd_engine.platform import heartbeat
+from kd_engine.platform.files import sha256_of
 from kd_engine.schema.events import parse_event
 from kd_engine.spec import JobSpec
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
@@ -25,7 +25,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Recorder]:
     out = tmp_path_factory.mktemp("run")
     recorder = Recorder()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(signs, "_EVERY_SECONDS", 0.0)  # all of them, not one a second
+        patch.setattr(heartbeat, "_EVERY_SECONDS", 0.0)  # all of them, not one a second
         ended = run_spec(DIGITS, out, recorder)
     assert ended.reason == "completed", ended.detail
     return out, recorder

@@ -13,7 +13,7 @@ import pytest
 
 from jobs.errors import LeaseLost
 from jobs.states import EndReason, JobState
-from kd_engine.files import sha256_of
+from kd_engine.platform.files import sha256_of
 from tests.kd_engine.small_runs import DIGITS, run_spec
 from tests.stores import content
 from tests.worker.conftest import LONGER, SLOW, Running, claim, look, run_next, trainers

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from jobs.settings import Settings
-from kd_engine.control_groups import MemoryGroup
+from kd_engine.platform.cgroups import MemoryGroup
 from kd_engine.schema.events import EpochEnd, Finished, PhaseStarted, RunStarted
 from worker import memory_limit, trainer_watch
 from worker.memory_limit import restrict, tell_limit, trainer_memory
@@ -151,7 +151,7 @@ def test_arrays_in_files_may_be_larger_than_what_the_kernel_lets_it_map(
     monkeypatch.setattr(memory_limit, "_headroom", lambda threads: 384 * _MIB)
     large = _LIMIT + 400 * _MIB
     trainer, watch = start(
-        "sys.modules.pop('worker')\nimport numpy\nfrom kd_engine.data.mapped import mapped\n"
+        "sys.modules.pop('worker')\nimport numpy\nfrom kd_engine.platform.memory_map import mapped\n"
         f"numpy.lib.format.open_memmap('large.npy', 'w+', 'u1', ({large},)).flush()\n"
         "array = mapped(__import__('pathlib').Path('large.npy'))\narray[-1] = 1\n"
         f"bytearray({large})\n"

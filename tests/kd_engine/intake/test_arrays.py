@@ -12,8 +12,8 @@ import pytest
 
 from kd_engine.catalog.dataset_params import UploadedParams
 from kd_engine.data import uploaded
-from kd_engine.files import sha256_of
 from kd_engine.intake.arrays import check_arrays
+from kd_engine.platform.files import sha256_of
 from kd_engine.schema.errors import DataError
 
 RANDOM = np.random.default_rng(0)

@@ -18,12 +18,12 @@ from pydantic import ValidationError
 from kd_engine.catalog.dataset_params import ImageFolderParams, UploadedParams
 from kd_engine.data import image_folder, uploaded
 from kd_engine.data.dataset import load
-from kd_engine.files import sha256_of
 from kd_engine.intake import folder
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.folder import WhatOfBroken, check_pictures
 from kd_engine.intake.layout import lay_out
 from kd_engine.intake.sheet import COLUMNS, MOST_ROWS
+from kd_engine.platform.files import sha256_of
 from kd_engine.schema.errors import DataError
 from kd_engine.spec import DatasetSpec
 from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped

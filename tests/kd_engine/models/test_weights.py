@@ -29,7 +29,7 @@ def network(params: dict[str, Any], data_dir: Path, channels: int = 3, name: str
 
 def published() -> dict[str, Tensor]:
     """The tensors of a whole network of 1,000 classes, as timm would publish them."""
-    from kd_engine.torchvision_guard import import_torchvision
+    from kd_engine.platform.torchvision_stub import import_torchvision
 
     import_torchvision()
     import timm

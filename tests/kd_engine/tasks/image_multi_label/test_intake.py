@@ -10,8 +10,8 @@ import pytest
 
 from kd_engine.catalog.dataset_params import UploadedParams
 from kd_engine.data import uploaded
-from kd_engine.files import sha256_of
 from kd_engine.intake.arrays import check_arrays
+from kd_engine.platform.files import sha256_of
 from kd_engine.schema.errors import DataError
 from kd_engine.schema.manifest import Contents
 from tests.kd_engine.tasks.image_multi_label.digits import CLASSES, TASK, several_digits

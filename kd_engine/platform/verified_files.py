@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
-from kd_engine.files import DISK_FULL, atomic_file
+from kd_engine.platform.files import DISK_FULL, atomic_file
+from kd_engine.platform.heartbeat import sign
 from kd_engine.schema.errors import DataError, DiskFullError
-from kd_engine.signs import sign
 
 ADVICE = "The file is truncated or was changed: delete it and get the publisher's file again."
 
@@ -61,7 +61,7 @@ def hash_in_parts(digest: _Digest, content: memoryview) -> None:
 
 @contextmanager
 def atomic_write(target: Path) -> Iterator[IO[bytes]]:
-    """As `kd_engine.files.atomic_file`, for the folders that a user names.
+    """As `kd_engine.platform.files.atomic_file`, for the folders that a user names.
 
     Raises:
         DataError: the folder cannot be written to.

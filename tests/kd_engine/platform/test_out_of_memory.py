@@ -14,8 +14,8 @@ from onnx import TensorProto, helper
 
 from kd_engine.intake import survey as surveys
 from kd_engine.onnx_session import OnnxSession
+from kd_engine.platform.out_of_memory import shortage_behind
 from kd_engine.schema.errors import DataError
-from kd_engine.shortage import shortage_behind
 
 _TOO_MUCH = 2**45  # bytes: more than an address space has left
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from kd_engine.platform.heartbeat import one_call, sign
 from kd_engine.schema.errors import DiskFullError
-from kd_engine.signs import one_call, sign
 
 _CHUNK_BYTES = 2**20
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

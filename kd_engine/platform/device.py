@@ -7,7 +7,7 @@ import os
 import torch
 from torch import nn
 
-from kd_engine.no_compiler import leave_compiler_out
+from kd_engine.platform.torch_without_compiler import leave_compiler_out
 from kd_engine.schema.errors import InvalidSpecError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from kd_engine.control_groups import memory_groups
+from kd_engine.platform.cgroups import memory_groups
 
 
 def machine_memory() -> int | None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kd_engine.control_groups import MemoryGroup, memory_groups
-from kd_engine.machine import machine_memory
+from kd_engine.platform.cgroups import MemoryGroup, memory_groups
+from kd_engine.platform.memory_limit import machine_memory
 
 _UNLIMITED = str(2**63 - 4096)  # version 1 says no limit so
 
@@ -74,7 +74,7 @@ def test_the_machine_has_no_more_than_is_built_in(monkeypatch: pytest.MonkeyPatc
     found = machine_memory()
     assert found is not None
     assert 0 < found <= built_in
-    monkeypatch.setattr("kd_engine.machine.memory_groups", lambda: [_Limited()])
+    monkeypatch.setattr("kd_engine.platform.memory_limit.memory_groups", lambda: [_Limited()])
     assert machine_memory() == 1000
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 CODE = """
 import torch
-from kd_engine.torchvision_guard import import_torchvision
+from kd_engine.platform.torchvision_stub import import_torchvision
 import_torchvision(), import_torchvision()
 import timm, torchvision
 print(timm.create_model("test_resnet").num_classes)

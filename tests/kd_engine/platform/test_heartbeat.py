@@ -11,17 +11,17 @@ import pytest
 import torch
 from PIL import Image
 
-from kd_engine import signs
 from kd_engine.data.arrays import NAMES
 from kd_engine.data.picture_cache import load_pictures
 from kd_engine.data.pictures import identify
-from kd_engine.files import sha256_of
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.arrays import load_arrays
 from kd_engine.intake.survey import in_threads
 from kd_engine.models.foreign import keys_of
+from kd_engine.platform import heartbeat
+from kd_engine.platform.files import sha256_of
+from kd_engine.platform.heartbeat import one_call, sign, signs_to
 from kd_engine.schema.events import Event, Working
-from kd_engine.signs import one_call, sign, signs_to
 from tests.kd_engine.intake.archives import by_class, zipped
 
 
@@ -41,7 +41,7 @@ def heard() -> Iterator[list[Working]]:
 @pytest.fixture
 def every(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every sign is told, not one a second."""
-    monkeypatch.setattr(signs, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(heartbeat, "_EVERY_SECONDS", 0.0)
 
 
 def test_few_of_many_are_told(heard: list[Working]) -> None:

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RUN = """
 import sys
 from pathlib import Path
 import torch
-from kd_engine.device import set_up
+from kd_engine.platform.device import set_up
 from kd_engine.spec import TrainingSpec
 from tests.kd_engine.small_runs import DIGITS, run_spec
 set_up(torch.device("cpu"), 1)
