@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from kd_engine.build import build_network
 from kd_engine.data.dataset import Dataset
-from kd_engine.optimizers import SGD
+from kd_engine.optim.optimizers import SGD
 from kd_engine.platform.device import training_dtype
 from kd_engine.platform.memory_limit import machine_memory
 from kd_engine.schema.errors import OutOfMemoryError

@@ -10,8 +10,8 @@ from kd_engine.catalog.datasets import DATASETS, PREPARED, UNPACKED, UPLOADED, D
 from kd_engine.catalog.models import MODELS, TIMM, ModelParams, ModelRow
 from kd_engine.catalog.tasks import TASKS, TaskRow
 from kd_engine.losses import LOSSES
-from kd_engine.optimizers import OPTIMIZERS
-from kd_engine.schedules import SCHEDULES
+from kd_engine.optim.optimizers import OPTIMIZERS
+from kd_engine.optim.schedules import SCHEDULES
 from kd_engine.schema.strict_model import Strict
 
 __all__ = [

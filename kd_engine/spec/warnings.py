@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kd_engine.catalog import Facts
-from kd_engine.schedules import MultiStep
+from kd_engine.optim.schedules import MultiStep
 from kd_engine.schema.warnings import SpecWarning
 from kd_engine.spec.job import JobSpec
 from kd_engine.spec.kinds import AnySpec

@@ -24,8 +24,8 @@ from kd_engine.catalog import MODELS, ModelParams
 from kd_engine.catalog.dataset_params import ArraysParams, ImageFolderParams, UploadedParams
 from kd_engine.catalog.models.timm import TimmParams
 from kd_engine.losses import LOSSES, Loss
-from kd_engine.optimizers import OPTIMIZERS
-from kd_engine.schedules import SCHEDULES
+from kd_engine.optim.optimizers import OPTIMIZERS
+from kd_engine.optim.schedules import SCHEDULES
 from kd_engine.spec import DatasetSpec, EvaluateSpec, JobSpec, Resources, StudentSpec, TeacherSpec, TrainingSpec
 from kd_engine.spec.warnings import CODES as CODES_OF_WARNINGS
 from tests.deploy.exported import exported

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 from kd_engine.augmentations import AUGMENTATIONS
 from kd_engine.catalog import MODELS
 from kd_engine.losses import LOSSES
-from kd_engine.optimizers import OPTIMIZERS
-from kd_engine.schedules import SCHEDULES
+from kd_engine.optim.optimizers import OPTIMIZERS
+from kd_engine.optim.schedules import SCHEDULES
 from kd_engine.spec import JobSpec
 from kd_engine.spec.problems import field_problems
 

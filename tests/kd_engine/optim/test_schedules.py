@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kd_engine.schedules import SCHEDULES, Constant, Cosine, MultiStep, OneCycle, Schedule
+from kd_engine.optim.schedules import SCHEDULES, Constant, Cosine, MultiStep, OneCycle, Schedule
 
 
 def test_constant() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from kd_engine.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, OptimizerSpec
+from kd_engine.optim.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, OptimizerSpec
 
 GRADIENTS = [0.5, -0.25, 1.0]
 
