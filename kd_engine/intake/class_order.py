@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from kd_engine.schema.errors import DataError
-from kd_engine.statistics import of_paired_difference
+from kd_engine.statistics.intervals import of_paired_difference
 from kd_engine.tasks.image_classification.metrics import confusion_matrix
 
 MOST_ORDERED = 1000  # classes: the assignment problem takes the square of their number, in time too

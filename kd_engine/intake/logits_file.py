@@ -20,7 +20,7 @@ from kd_engine.intake.class_order import MOST_ORDERED, best_order
 from kd_engine.models.answers import as_logits
 from kd_engine.models.foreign import LogitsParams, RecordedLogits, keys_of
 from kd_engine.schema.errors import DataError
-from kd_engine.statistics import of_accuracy
+from kd_engine.statistics.intervals import of_accuracy
 
 _NOT_LOGITS = "the rows are {what}, not logits, by their numbers: their logits are taken. Record logits if you can."
 _WHAT = {"probabilities": "probabilities", "sigmoids": "numbers between 0 and 1"}

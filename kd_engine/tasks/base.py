@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kd_engine.data.loader import Batch
     from kd_engine.distributed import World
     from kd_engine.losses import Outputs
-    from kd_engine.statistics import Estimate
+    from kd_engine.statistics.intervals import Estimate
 
 
 class Meter(Protocol):

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from kd_engine.calibration import calibration_error
 from kd_engine.distributed import World
 from kd_engine.schema.errors import DivergedError
-from kd_engine.statistics import (
+from kd_engine.statistics.calibration import calibration_error
+from kd_engine.statistics.intervals import (
     CONFIDENCE,
     Estimate,
     of_accuracies,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kd_engine.calibration import BINS, bin_of
+from kd_engine.statistics.calibration import BINS, bin_of
 
 
 def column(value: float, without_N: Tensor) -> Tensor:

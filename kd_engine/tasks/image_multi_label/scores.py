@@ -15,7 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, kl_div, logsig
 from kd_engine.distributed import World
 from kd_engine.schema.errors import DivergedError
 from kd_engine.schema.model_details import ClassRow
-from kd_engine.statistics import CONFIDENCE, Estimate, of_mean_differences, of_means
+from kd_engine.statistics.intervals import CONFIDENCE, Estimate, of_mean_differences, of_means
 from kd_engine.tasks.image_multi_label.metrics import calibration, column, f1, mean_average_precision
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks.verdicts import draw, words
-from kd_engine.looks import confidences
 from kd_engine.spec.repeats import RepeatsUntil
-from kd_engine.statistics import of_accuracy_differences
+from kd_engine.statistics.interim_looks import confidences
+from kd_engine.statistics.intervals import of_accuracy_differences
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])

@@ -4,7 +4,8 @@ A measured difference varies for two reasons: another seed would have trained ot
 would have judged them otherwise. An interval over several seeds holds both: each source gives a half-width of its own,
 Student's t over the seeds' means and the normal one over the images' means, and the interval's is the root of the sum
 of their squares. That is a little too wide where the images' share also shows in the spread of the seeds, never too
-narrow: `tests/kd_engine/test_verdict_simulation.py` counts it. With one seed the interval knows of the images alone.
+narrow: `tests/kd_engine/statistics/test_verdict_simulation.py` counts it. With one seed the interval knows of the
+images alone.
 
 Shapes: R seeds (repeats), N images of a split, on the CPU.
 """
@@ -21,8 +22,8 @@ import torch
 from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
-from kd_engine.calibration import BINS, bin_of
 from kd_engine.schema import metrics as documents
+from kd_engine.statistics.calibration import BINS, bin_of
 
 CONFIDENCE = 0.95
 _Z = 1.959963984540054  # 97.5 % point of the normal distribution

@@ -13,7 +13,7 @@ from math import sqrt
 
 from scipy.special import ndtr, ndtri
 
-from kd_engine.statistics import CONFIDENCE
+from kd_engine.statistics.intervals import CONFIDENCE
 
 _ERROR = 1 - CONFIDENCE
 

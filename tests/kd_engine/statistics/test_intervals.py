@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from kd_engine.statistics import (
+from kd_engine.statistics.intervals import (
     Estimate,
     of_accuracies,
     of_accuracy,
@@ -110,7 +110,7 @@ def test_calibration_interval_covers_what_is_measured_on_average(
     monkeypatch: pytest.MonkeyPatch, boasts: tuple[float, float]
 ) -> None:
     """95 % of simulated intervals hold the mean of simulated differences, give or take noise."""
-    monkeypatch.setattr("kd_engine.statistics._RESAMPLES", 150)
+    monkeypatch.setattr("kd_engine.statistics.intervals._RESAMPLES", 150)
     random = np.random.default_rng(0)
     found = [of_paired_calibration(*(_answers(random, 600, boast) for boast in boasts)) for _ in range(200)]
     expected = np.mean([estimate.mean for estimate in found])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kd_engine.calibration import bin_of, calibration_error
+from kd_engine.statistics.calibration import bin_of, calibration_error
 
 
 def test_a_bin_holds_its_upper_edge() -> None:
