@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kd_engine.distributed import Seat, torchrun_seat
+from kd_engine.distributed.world import Seat, torchrun_seat
 from kd_engine.launch import launch
 from kd_engine.platform.device import choose_device
 from kd_engine.schema.events import Event, Finished, Working

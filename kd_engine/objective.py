@@ -16,7 +16,7 @@ from kd_engine.cached_teacher import CachedTeacher
 from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import Batch
-from kd_engine.distributed import ALONE, World
+from kd_engine.distributed.world import ALONE, World
 from kd_engine.losses import Loss, Outputs, Sizes
 from kd_engine.network import Network
 from kd_engine.schema.errors import InvalidSpecError

@@ -13,7 +13,7 @@ from kd_engine.cached_teacher import BATCH_DEPENDENT, CachedTeacher, cache_for, 
 from kd_engine.checkpoint import save_tree
 from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Dataset
-from kd_engine.distributed import ALONE, World
+from kd_engine.distributed.world import ALONE, World
 from kd_engine.evaluation.logits import SplitLogits
 from kd_engine.models.weights import WeightsFolder
 from kd_engine.network import Architecture, Network, build

@@ -15,7 +15,7 @@ from kd_engine.build import build_network
 from kd_engine.catalog import ModelRow
 from kd_engine.catalog.models.timm import PREFIX
 from kd_engine.data.dataset import Dataset
-from kd_engine.distributed import World
+from kd_engine.distributed.world import World
 from kd_engine.features import FeatureTap
 from kd_engine.losses.base import FeatureLoss, MapShape
 from kd_engine.schema.errors import InvalidSpecError

@@ -35,7 +35,7 @@ def main(folder: Path, rank: int, size: int, reports: int) -> int:
     level = logging.INFO if rank == 0 else logging.WARNING
     logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s %(name)s (process {rank + 1}): %(message)s")
     request = json.loads((folder / REQUEST_FILE).read_text())
-    from kd_engine.distributed import Seat
+    from kd_engine.distributed.world import Seat
     from kd_engine.work import work
 
     seat = Seat(rank, size, f"file://{folder / 'rendezvous'}")

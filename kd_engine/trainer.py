@@ -17,7 +17,7 @@ from kd_engine.average import Average
 from kd_engine.checkpoint import optimizer_state, restore_optimizer
 from kd_engine.data.dataset import Dataset
 from kd_engine.data.loader import Batch, batches
-from kd_engine.distributed import ALONE, World
+from kd_engine.distributed.world import ALONE, World
 from kd_engine.network import Network
 from kd_engine.objective import Objective
 from kd_engine.platform.heartbeat import sign

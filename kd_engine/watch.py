@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 
-from kd_engine.distributed import ALONE, World
+from kd_engine.distributed.world import ALONE, World
 from kd_engine.pace import Pace
 from kd_engine.schema.errors import Interrupted
 from kd_engine.schema.events import EpochEnd, Event, Phase, Progress

@@ -12,9 +12,9 @@ import torch
 
 from kd_engine.checkpoint import load_tree
 from kd_engine.data.dataset import Dataset, load
-from kd_engine.distributed import Seat, World
+from kd_engine.distributed.joined import joined
+from kd_engine.distributed.world import Seat, World
 from kd_engine.environment import describe
-from kd_engine.joined import joined
 from kd_engine.memory import check_memory
 from kd_engine.phases import Phases
 from kd_engine.platform.device import choose_device, set_up

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kd_engine.augmentations import Augmentation, augment
 from kd_engine.data.dataset import Split
-from kd_engine.distributed import ALONE, World
+from kd_engine.distributed.world import ALONE, World
 
 
 class Mixed(NamedTuple):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from kd_engine.data.loader import Batch
-    from kd_engine.distributed import World
+    from kd_engine.distributed.world import World
     from kd_engine.losses import Outputs
     from kd_engine.statistics.intervals import Estimate
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from kd_engine.data.dataset import Dataset, load
-from kd_engine.distributed import ALONE, World
+from kd_engine.distributed.world import ALONE, World
 from kd_engine.losses.at import AT
 from kd_engine.preflight import preflight
 from kd_engine.schema.errors import InvalidSpecError

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from kd_engine.distributed import World
+from kd_engine.distributed.world import World
 from kd_engine.schema.errors import DivergedError
 from kd_engine.statistics.calibration import calibration_error
 from kd_engine.statistics.intervals import (

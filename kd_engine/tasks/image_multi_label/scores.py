@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, kl_div, logsigmoid
 
-from kd_engine.distributed import World
+from kd_engine.distributed.world import World
 from kd_engine.schema.errors import DivergedError
 from kd_engine.schema.model_details import ClassRow
 from kd_engine.statistics.intervals import CONFIDENCE, Estimate, of_mean_differences, of_means

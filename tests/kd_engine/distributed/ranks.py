@@ -16,8 +16,8 @@ from kd_engine.augmentations import Augmentation, Crop, Flip
 from kd_engine.augmentations.mixing import CutMix
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import batches
-from kd_engine.distributed import Seat, World
-from kd_engine.joined import joined
+from kd_engine.distributed.joined import joined
+from kd_engine.distributed.world import Seat, World
 from kd_engine.losses import LOSSES
 from kd_engine.network import Architecture, Network, build
 from kd_engine.objective import Objective

@@ -14,9 +14,9 @@ from kd_engine.augmentations import Augmentation, Flip
 from kd_engine.augmentations.mixing import Mixup
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import batches
-from kd_engine.distributed import ALONE, World
+from kd_engine.distributed.world import ALONE, World
 from kd_engine.streams import generator
-from tests.kd_engine.ranks import CASES, Numbers, run_cases
+from tests.kd_engine.distributed.ranks import CASES, Numbers, run_cases
 
 
 def _found(size: int, folder: Path) -> list[dict[str, Numbers]]:

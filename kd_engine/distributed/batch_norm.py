@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import batch_norm
 from torch.overrides import TorchFunctionMode
 
-from kd_engine.distributed import World
+from kd_engine.distributed.world import World
 
 
 class BatchStatistics(TorchFunctionMode):

@@ -16,8 +16,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from kd_engine.batch_statistics import BatchStatistics
-from kd_engine.distributed import ALONE, Seat, World
+from kd_engine.distributed.batch_norm import BatchStatistics
+from kd_engine.distributed.world import ALONE, Seat, World
 from kd_engine.platform.out_of_memory import shortage_behind
 from kd_engine.schema.errors import ProcessLost
 
