@@ -12,8 +12,8 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 
 from benchmarks.engine_loop import networks
 from benchmarks.work import ALPHA, BATCH, TEMPERATURE, Work
-from kd_engine.augmentations import augment
 from kd_engine.data.dataset import Split
+from kd_engine.images.augmentations import augment
 
 
 class BareLoop:

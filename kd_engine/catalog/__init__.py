@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kd_engine.augmentations import AUGMENTATIONS
 from kd_engine.catalog.dataset_params import DatasetParams, Facts
 from kd_engine.catalog.datasets import DATASETS, PREPARED, UNPACKED, UPLOADED, DatasetRow
 from kd_engine.catalog.models import MODELS, TIMM, ModelParams, ModelRow
 from kd_engine.catalog.tasks import TASKS, TaskRow
+from kd_engine.images.augmentations import AUGMENTATIONS
 from kd_engine.losses import LOSSES
 from kd_engine.optim.optimizers import OPTIMIZERS
 from kd_engine.optim.schedules import SCHEDULES

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from kd_engine.catalog.dataset_params import ImageFolderParams, held_folders, held_split, inside
 from kd_engine.data.dataset import RawData
-from kd_engine.data.kinds import HEAD, MOST_LOST, is_picture, is_text
-from kd_engine.data.picture_cache import load_pictures
-from kd_engine.data.pictures import SUFFIXES, Picture, identify
+from kd_engine.images.decode import SUFFIXES, Picture, identify
+from kd_engine.images.decode_cache import load_pictures
+from kd_engine.images.file_kinds import HEAD, MOST_LOST, is_picture, is_text
 from kd_engine.platform.file_names import has_controls, in_order, one_spelling
 from kd_engine.schema.errors import DataError
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kd_engine.augmentations import Augmentation, augment
 from kd_engine.data.dataset import Split
 from kd_engine.distributed.world import ALONE, World
+from kd_engine.images.augmentations import Augmentation, augment
 
 
 class Mixed(NamedTuple):

@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from kd_engine.data import kinds
-from kd_engine.data.pictures import SUFFIXES
+from kd_engine.images import file_kinds
+from kd_engine.images.decode import SUFFIXES
 from kd_engine.intake import tar_file
 from kd_engine.platform import zip_file
 from kd_engine.platform.file_names import has_controls, one_spelling
@@ -63,7 +63,7 @@ class Member:
         if name.lower().endswith(SUFFIXES):
             return cls(name, size, is_picture=True)
         begins = head()
-        return cls(name, size, kinds.is_picture(begins), kinds.is_text(begins))
+        return cls(name, size, file_kinds.is_picture(begins), file_kinds.is_text(begins))
 
 
 def most_entries(packed: int) -> int:
@@ -157,7 +157,7 @@ class Archive:
                     raise DataError(
                         "the archive's members overlap: together they are larger than it is. Pack it again."
                     )
-                yield Member.of(entry.name, entry.size, partial(zip_file.head, contents, entry, kinds.HEAD))
+                yield Member.of(entry.name, entry.size, partial(zip_file.head, contents, entry, file_kinds.HEAD))
 
     def _zip_contents(self, by_name: dict[str, Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
         with self._path.open("rb") as directory, self._path.open("rb") as file:
@@ -183,7 +183,7 @@ class Archive:
                 _check_name(entry.name)
                 if not entry.is_folder and not entry.is_plain:
                     raise DataError(_not_plain(entry.name))
-                head = partial(tar.head, entry, kinds.HEAD)
+                head = partial(tar.head, entry, file_kinds.HEAD)
                 yield None if entry.is_folder else Member.of(entry.name, entry.size, head)
 
     def _tar_contents(self, by_name: dict[str, Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kd_engine.catalog import PREPARED
-from kd_engine.data.pictures import SUFFIXES
+from kd_engine.images.decode import SUFFIXES
 from kd_engine.intake.archive import Member
 from kd_engine.intake.layout import Layout, Placed, draw_test
 from kd_engine.intake.manifest import Findings, Image

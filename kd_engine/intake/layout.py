@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kd_engine.data.kinds import MOST_LOST
 from kd_engine.data.splits import held_out
+from kd_engine.images.file_kinds import MOST_LOST
 from kd_engine.intake.archive import Member
 from kd_engine.intake.purpose import Split, purpose_of, split_of
 from kd_engine.platform.file_names import in_order

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from kd_engine.data.kinds import MOST_LOST
+from kd_engine.images.file_kinds import MOST_LOST
 from kd_engine.intake.archive import Member
 from kd_engine.intake.label_list import NO_LIST, LabelList, Source, lists_among, read_lists, shown
 from kd_engine.intake.layout import Found, Layout, by_class, by_split, find, lay_out

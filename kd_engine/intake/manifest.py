@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kd_engine.data.normalisation import mean_and_std
+from kd_engine.images.normalisation import mean_and_std
 from kd_engine.schema.manifest import (
     SPLITS,
     BrokenPicture,

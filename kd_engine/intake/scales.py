@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from kd_engine.data.normalisation import Normalisation
+from kd_engine.images.normalisation import Normalisation
 from kd_engine.models.feed import Feed
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

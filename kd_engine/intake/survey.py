@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from kd_engine.data.pictures import upright
+from kd_engine.images.decode import upright
 from kd_engine.platform.heartbeat import sign
 
 THUMBNAIL = 64  # pixels a side

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from kd_engine.augmentations import misfit
 from kd_engine.catalog import Facts
+from kd_engine.images.augmentations import misfit
 from kd_engine.losses import LossSpec
 from kd_engine.losses.dist import DIST
 from kd_engine.losses.kl import KL

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kd_engine.augmentations import AugmentationSpec
+from kd_engine.images.augmentations import AugmentationSpec
 from kd_engine.optim.optimizers import Adam, OptimizerSpec
 from kd_engine.optim.schedules import Constant, ScheduleSpec
 from kd_engine.schema.spec_error import wrong

@@ -19,10 +19,10 @@ from pydantic import BaseModel
 from api.errors import CODES
 from docs import document_tables, settings_table
 from jobs.states import TRANSITIONS, EndReason
-from kd_engine.augmentations import AUGMENTATIONS, count_views
 from kd_engine.catalog import MODELS, ModelParams
 from kd_engine.catalog.dataset_params import ArraysParams, ImageFolderParams, UploadedParams
 from kd_engine.catalog.models.timm import TimmParams
+from kd_engine.images.augmentations import AUGMENTATIONS, count_views
 from kd_engine.losses import LOSSES, Loss
 from kd_engine.optim.optimizers import OPTIMIZERS
 from kd_engine.optim.schedules import SCHEDULES

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from kd_engine.augmentations import AUGMENTATIONS
 from kd_engine.catalog import MODELS
+from kd_engine.images.augmentations import AUGMENTATIONS
 from kd_engine.losses import LOSSES
 from kd_engine.optim.optimizers import OPTIMIZERS
 from kd_engine.optim.schedules import SCHEDULES

@@ -15,9 +15,9 @@ from PIL import Image
 from pydantic import ValidationError
 
 from kd_engine.catalog.dataset_params import ImageFolderParams
-from kd_engine.data import picture_cache, pictures
 from kd_engine.data.dataset import Dataset, RawData, load
 from kd_engine.data.image_folder import read
+from kd_engine.images import decode, decode_cache
 from kd_engine.schema.errors import DataError
 from kd_engine.spec import DatasetSpec
 
@@ -137,7 +137,7 @@ class TestCache:
         self, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first = read(data_dir, params(), tmp_path / "cache")
-        monkeypatch.setattr(pictures, "decode", None)
+        monkeypatch.setattr(decode, "decode", None)
         second = read(data_dir, params(), tmp_path / "cache")
 
         assert same(first, second)
@@ -195,11 +195,11 @@ class TestCache:
         assert "decoded 7 of 7 pictures" in caplog.text
 
     def test_a_file_that_changes_meanwhile_is_found(self, data_dir: Path) -> None:
-        [picture] = pictures.identify([(data_dir / "pets" / "val" / "dog" / "a.png", "a.png")])
+        [picture] = decode.identify([(data_dir / "pets" / "val" / "dog" / "a.png", "a.png")])
         paint(picture.path, 5)
 
         with pytest.raises(DataError, match=r"a\.png was changed while it was read"):
-            pictures.decode(picture, 4, 4)
+            decode.decode(picture, 4, 4)
 
     def test_a_failed_run_leaves_no_part_of_an_entry(
         self, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -207,7 +207,7 @@ class TestCache:
         def broken(*_: Any) -> Any:
             raise DataError("stop")
 
-        monkeypatch.setattr(picture_cache, "decode_all", broken)
+        monkeypatch.setattr(decode_cache, "decode_all", broken)
         with pytest.raises(DataError, match="stop"):
             read(data_dir, params(), tmp_path / "cache")
 
@@ -288,7 +288,7 @@ class TestRefused:
         assert (plain.test.images_NCHW[:, 0].float() - expected).abs().max() <= 1
 
     def test_a_huge_picture_is_not_decoded(self, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(pictures, "_MOST_PIXELS", 300)
+        monkeypatch.setattr(decode, "_MOST_PIXELS", 300)
 
         with pytest.raises(DataError, match="it has 20 x 16 pixels; at most 300 are taken"):
             read(data_dir, params(), None)

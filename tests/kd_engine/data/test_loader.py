@@ -7,11 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kd_engine.augmentations import Augmentation, Crop, Flip
-from kd_engine.augmentations.geometric import Rotation
-from kd_engine.augmentations.mixing import CutMix
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import Batch, batches
+from kd_engine.images.augmentations import Augmentation, Crop, Flip
+from kd_engine.images.augmentations.geometric import Rotation
+from kd_engine.images.augmentations.mixing import CutMix
 
 
 def split(count: int = 50) -> Split:

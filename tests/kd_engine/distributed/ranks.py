@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kd_engine.augmentations import Augmentation, Crop, Flip
-from kd_engine.augmentations.mixing import CutMix
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import batches
 from kd_engine.distributed.joined import joined
 from kd_engine.distributed.world import Seat, World
+from kd_engine.images.augmentations import Augmentation, Crop, Flip
+from kd_engine.images.augmentations.mixing import CutMix
 from kd_engine.losses import LOSSES
 from kd_engine.network import Architecture, Network, build
 from kd_engine.objective import Objective

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.spawn import start_processes
 
-from kd_engine.augmentations import Augmentation, Flip
-from kd_engine.augmentations.mixing import Mixup
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import batches
 from kd_engine.distributed.world import ALONE, World
+from kd_engine.images.augmentations import Augmentation, Flip
+from kd_engine.images.augmentations.mixing import Mixup
 from kd_engine.streams import generator
 from tests.kd_engine.distributed.ranks import CASES, Numbers, run_cases
 

@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPClassifier
 from torch import nn
 
 from kd_engine.data.dataset import Split
-from kd_engine.data.normalisation import Normalisation
+from kd_engine.images.normalisation import Normalisation
 from kd_engine.intake import verify
 from kd_engine.intake.class_order import check_order
 from kd_engine.intake.scales import Way, usual_ways

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from kd_engine.data.arrays import NAMES
-from kd_engine.data.picture_cache import load_pictures
-from kd_engine.data.pictures import identify
+from kd_engine.images.decode import identify
+from kd_engine.images.decode_cache import load_pictures
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.arrays import load_arrays
 from kd_engine.intake.survey import in_threads

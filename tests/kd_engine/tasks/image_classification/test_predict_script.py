@@ -94,7 +94,7 @@ def test_it_imports_onnxruntime_pillow_and_what_those_need_alone() -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
 def test_pictures_become_the_pixels_that_the_student_was_trained_on(tmp_path: Path, mode: str) -> None:
     """As the engine's own reader decodes and resizes them."""
-    from kd_engine.data.pictures import decode, identify
+    from kd_engine.images.decode import decode, identify
 
     random = np.random.default_rng(0)
     path = tmp_path / ("picture.tif" if mode == "CMYK" else "picture.png")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from kd_engine.data.normalisation import Normalisation, measure
+from kd_engine.images.normalisation import Normalisation, measure
 
 IMAGES_BCHW = torch.randint(0, 256, (5, 3, 6, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)

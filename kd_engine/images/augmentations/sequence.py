@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from kd_engine.augmentations.base import Augmentation, Shape
-from kd_engine.augmentations.geometric import Geometric, warp
-from kd_engine.augmentations.mixing import Mixing
+from kd_engine.images.augmentations.base import Augmentation, Shape
+from kd_engine.images.augmentations.geometric import Geometric, warp
+from kd_engine.images.augmentations.mixing import Mixing
 
 if TYPE_CHECKING:
     import torch

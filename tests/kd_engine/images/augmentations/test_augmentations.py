@@ -10,7 +10,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from kd_engine.augmentations import AUGMENTATIONS, Augmentation, AugmentationSpec, Crop, Flip
+from kd_engine.images.augmentations import AUGMENTATIONS, Augmentation, AugmentationSpec, Crop, Flip
 
 
 def images(batch: int = 32, channels: int = 3, height: int = 12, width: int = 10) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kd_engine.data.pictures import Picture, decode_all
+from kd_engine.images.decode import Picture, decode_all
 from kd_engine.platform.memory_map import mapped
 from kd_engine.platform.verified_files import atomic_write, hash_in_parts
 

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kd_engine.augmentations import Augmentation
-from kd_engine.augmentations.colour import recolour
-from kd_engine.augmentations.geometric import Fill, Rotation, Zoom, rotated, scaled, warp
-from kd_engine.augmentations.randaugment import ACTS, OPERATIONS, RandAugment
+from kd_engine.images.augmentations import Augmentation
+from kd_engine.images.augmentations.colour import recolour
+from kd_engine.images.augmentations.geometric import Fill, Rotation, Zoom, rotated, scaled, warp
+from kd_engine.images.augmentations.randaugment import ACTS, OPERATIONS, RandAugment
 
 
 def images(batch: int = 8, channels: int = 3, height: int = 12, width: int = 10) -> Tensor:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from kd_engine.augmentations.base import Augmentation
-from kd_engine.augmentations.crop import Crop
-from kd_engine.augmentations.flip import Flip
-from kd_engine.augmentations.sequence import Augmented, augment, count_views, misfit, show
+from kd_engine.images.augmentations.base import Augmentation
+from kd_engine.images.augmentations.crop import Crop
+from kd_engine.images.augmentations.flip import Flip
+from kd_engine.images.augmentations.sequence import Augmented, augment, count_views, misfit, show
 from kd_engine.schema.registry import discover, tagged_union
 
 __all__ = [

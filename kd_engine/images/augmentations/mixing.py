@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from kd_engine.augmentations.base import Augmentation, Shape, to_bytes
-from kd_engine.augmentations.cutout import box
+from kd_engine.images.augmentations.base import Augmentation, Shape, to_bytes
+from kd_engine.images.augmentations.cutout import box
 
 if TYPE_CHECKING:
     import torch

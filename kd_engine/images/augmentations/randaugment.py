@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import Field
 
-from kd_engine.augmentations.base import Augmentation, Shape
-from kd_engine.augmentations.colour import no_colour, recolour
-from kd_engine.augmentations.geometric import Fill, rotated, scaled, warp
+from kd_engine.images.augmentations.base import Augmentation, Shape
+from kd_engine.images.augmentations.colour import no_colour, recolour
+from kd_engine.images.augmentations.geometric import Fill, rotated, scaled, warp
 
 if TYPE_CHECKING:
     import torch

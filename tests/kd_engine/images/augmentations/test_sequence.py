@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from kd_engine.augmentations import Augmentation, Crop, Flip, augment, count_views, misfit, show
-from kd_engine.augmentations.colour import ColorJitter
-from kd_engine.augmentations.cutout import Cutout
-from kd_engine.augmentations.geometric import Rotation, Zoom
-from kd_engine.augmentations.mixing import CutMix, Mixup
-from kd_engine.augmentations.randaugment import RandAugment
-from kd_engine.augmentations.sequence import MOST_VIEWS
+from kd_engine.images.augmentations import Augmentation, Crop, Flip, augment, count_views, misfit, show
+from kd_engine.images.augmentations.colour import ColorJitter
+from kd_engine.images.augmentations.cutout import Cutout
+from kd_engine.images.augmentations.geometric import Rotation, Zoom
+from kd_engine.images.augmentations.mixing import CutMix, Mixup
+from kd_engine.images.augmentations.randaugment import RandAugment
+from kd_engine.images.augmentations.sequence import MOST_VIEWS
 
 SHAPE = (3, 8, 6)
 FINITE: list[Augmentation] = [

@@ -8,8 +8,8 @@ import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
-from kd_engine.augmentations.colour import ColorJitter, recolour
-from kd_engine.augmentations.cutout import Cutout
+from kd_engine.images.augmentations.colour import ColorJitter, recolour
+from kd_engine.images.augmentations.cutout import Cutout
 
 
 def images(batch: int = 8, channels: int = 3, height: int = 12, width: int = 10) -> Tensor:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from kd_engine.augmentations.mixing import CutMix, Mixing, Mixup
 from kd_engine.data.loader import Batch, Mixed
+from kd_engine.images.augmentations.mixing import CutMix, Mixing, Mixup
 from kd_engine.network import Architecture, Network, build
 from kd_engine.objective import Objective
 

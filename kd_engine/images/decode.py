@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
-from kd_engine.data.kinds import HEAD, is_picture
+from kd_engine.images.file_kinds import HEAD, is_picture
 from kd_engine.platform.heartbeat import sign
 from kd_engine.platform.verified_files import read
 from kd_engine.schema.errors import DataError, sentence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from kd_engine.augmentations.base import Augmentation, Shape
+from kd_engine.images.augmentations.base import Augmentation, Shape
 
 if TYPE_CHECKING:
     import torch
