@@ -35,8 +35,8 @@ from jobs.errors import (
     UploadNotFound,
     WrongState,
 )  # fmt: skip
+from kd_engine.jobspec.problems import FieldProblem, field_problems
 from kd_engine.schema.errors import DiskFullError
-from kd_engine.spec.problems import FieldProblem, field_problems
 
 log = logging.getLogger(__name__)
 

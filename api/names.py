@@ -16,8 +16,8 @@ from jobs.ids import is_dataset_id, is_job_id, is_model_id
 from jobs.models import SentDataset, SentModel
 from jobs.repository import Repository, Sent
 from kd_engine.catalog import DATASETS, MODELS
+from kd_engine.jobspec.problems import FieldProblem, field_problems
 from kd_engine.schema.strict_model import nearest
-from kd_engine.spec.problems import FieldProblem, field_problems
 
 _AT_DATASET = re.compile(r"/dataset(/name)?")
 _AT_MODEL = re.compile(r"/(teacher|model)(/ensemble/\d+)?(/model|/job)?")

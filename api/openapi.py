@@ -10,10 +10,10 @@ from fastapi.openapi.utils import get_openapi
 from api.access import FREE
 from api.errors import CODES
 from api.schemas import ProblemView, Progress
+from kd_engine.jobspec import CheckSpec, EvaluateSpec, JobSpec, RegisterSpec
 from kd_engine.schema.evaluation_report import EvaluationReport
 from kd_engine.schema.events import RECORDED
 from kd_engine.schema.report import TrainingReport
-from kd_engine.spec import CheckSpec, EvaluateSpec, JobSpec, RegisterSpec
 
 _REFERENCE = "#/components/schemas/{model}"
 REPORT: dict[str, Any] = {

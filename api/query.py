@@ -24,8 +24,8 @@ from api.own_name import own_name
 from jobs.states import JobState
 from kd_engine.catalog import DATASETS, MODELS
 from kd_engine.catalog.tasks import TaskName
+from kd_engine.jobspec.check_dataset import FILE_COLUMN, LABEL_COLUMN, LABEL_LIST, NAMES_ENCODING, TASK, Encoding
 from kd_engine.schema.strict_model import nearest
-from kd_engine.spec.check import FILE_COLUMN, LABEL_COLUMN, LABEL_LIST, NAMES_ENCODING, TASK, Encoding
 
 Q = TypeVar("Q", bound="Query")
 

@@ -14,9 +14,9 @@ from jobs.repository import Repository, Sent
 from jobs.states import JobState
 from kd_engine.catalog import PREPARED, UPLOADED
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
+from kd_engine.jobspec.problems import FieldProblem
 from kd_engine.schema.errors import sentence
 from kd_engine.schema.manifest import Manifest
-from kd_engine.spec.problems import FieldProblem
 
 MANIFEST = "manifest.json"
 _FREE: tuple[Literal["height", "width"], ...] = ("height", "width")

@@ -13,8 +13,8 @@ from jobs.models import Job
 from jobs.repository import Repository
 from jobs.settings import Settings
 from jobs.states import JobState
-from kd_engine.spec import AnySpec, CheckSpec, DatasetSpec, EvaluateSpec, JobSpec, Source
-from kd_engine.spec.problems import FieldProblem, field_problems
+from kd_engine.jobspec import AnySpec, CheckSpec, DatasetSpec, EvaluateSpec, JobSpec, Source
+from kd_engine.jobspec.problems import FieldProblem, field_problems
 
 WEIGHTS = "weights"  # the folder, as `kd_engine.models.weights` has it, which imports torch
 # A teacher taken from a job that took its own from a job, and so on; far more links than anybody builds.

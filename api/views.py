@@ -28,9 +28,9 @@ from jobs.quota import Quota
 from jobs.repository import Sent, Usage, Waiting
 from jobs.repository.names import Names
 from jobs.states import DeliveryState, JobState
+from kd_engine.jobspec import AnySpec, parse_spec, warnings_of
 from kd_engine.schema.manifest import Manifest
 from kd_engine.schema.warnings import SpecWarning
-from kd_engine.spec import AnySpec, parse_spec, warnings_of
 
 
 def job_summary(job: Job, position: int | None) -> JobSummary:

@@ -9,7 +9,7 @@ import psycopg
 
 from jobs.db import Database
 from jobs.models import Job
-from kd_engine.spec import JobSpec
+from kd_engine.jobspec import JobSpec
 
 TOKEN = 1
 _SPEC = JobSpec.model_validate({"dataset": "digits", "teacher": "mnist_cnn", "student": "softmax_regression"})

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 
 from kd_engine.entry import run as run_job
+from kd_engine.jobspec import parse_spec
 from kd_engine.schema.report import TrainingReport
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.spec import parse_spec
 from kd_engine.statistics.intervals import of_accuracy_differences
 
 SPREAD = 0.0034  # of seeds' differences, as jobs of ten classes and 10,000 test images showed

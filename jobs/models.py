@@ -75,9 +75,9 @@ class Job(Base):
     carries an older one changes nothing. `last_event` is the number of the newest event. `ran_ms` is how long its ended
     attempts ran; `claimed_at` when the present one began. `stalled_since` is when the trainer of a running job was last
     known to get on, if that is long ago. `end_reason` is for programs of every version; `reason` says it exactly.
-    `warnings` are those of `kd_engine.spec.warnings`; None of a job that an earlier version made. `names` are those of
-    what was sent and the spec asks for, as `jobs.repository.names.of_spec` has them. `queue_ms` is how long it may wait
-    in the queue at one go; None: for ever.
+    `warnings` are those of `kd_engine.jobspec.warnings`; None of a job that an earlier version made. `names` are those
+    of what was sent and the spec asks for, as `jobs.repository.names.of_spec` has them. `queue_ms` is how long it may
+    wait in the queue at one go; None: for ever.
     """
 
     __tablename__ = "jobs"

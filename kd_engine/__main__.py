@@ -22,11 +22,11 @@ from typing import Literal
 from pydantic import ValidationError
 
 from kd_engine.catalog.tasks import main_metric
+from kd_engine.jobspec import AnySpec, DatasetSpec, parse_spec
+from kd_engine.jobspec.problems import field_problems
 from kd_engine.schema.errors import EngineError
 from kd_engine.schema.evaluation_report import read_report
 from kd_engine.schema.events import EpochEnd, Event, PhaseEnded, Warned
-from kd_engine.spec import AnySpec, DatasetSpec, parse_spec
-from kd_engine.spec.problems import field_problems
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from kd_engine.catalog import MODELS, TIMM, ModelRow
+from kd_engine.jobspec.problems import field_problems
 from kd_engine.schema.errors import InvalidSpecError
 from kd_engine.schema.importing import load_object
 from kd_engine.schema.strict_model import unknown_name
-from kd_engine.spec.problems import field_problems
 
 if TYPE_CHECKING:
     from torch import nn

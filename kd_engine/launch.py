@@ -21,11 +21,11 @@ from types import TracebackType
 from typing import Self
 
 import kd_engine
+from kd_engine.jobspec import AnySpec
 from kd_engine.rank import REQUEST_FILE, STOP
 from kd_engine.schema.errors import EngineError, Interrupted, ProcessLost
 from kd_engine.schema.events import Event, Finished, parse_event
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.spec import AnySpec
 
 log = logging.getLogger(__name__)
 _FOLDER = ".processes"

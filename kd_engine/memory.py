@@ -21,11 +21,11 @@ from torch import Tensor, nn
 
 from kd_engine.build import build_network
 from kd_engine.data.dataset import Dataset
+from kd_engine.jobspec import JobSpec, TrainingSpec
 from kd_engine.optim.optimizers import SGD
 from kd_engine.platform.device import training_dtype
 from kd_engine.platform.memory_limit import machine_memory
 from kd_engine.schema.errors import OutOfMemoryError
-from kd_engine.spec import JobSpec, TrainingSpec
 
 log = logging.getLogger(__name__)
 # An estimate below so many times the memory is not trusted enough to refuse a job: a system may swap, a kernel may

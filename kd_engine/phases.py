@@ -15,6 +15,7 @@ from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Dataset
 from kd_engine.distributed.world import ALONE, World
 from kd_engine.evaluation.logits import SplitLogits
+from kd_engine.jobspec import JobSpec, RepeatsUntil, StudentSpec, TeacherSpec, TrainingSpec, alone_hash, teacher_hash
 from kd_engine.models.weights import WeightsFolder
 from kd_engine.network import Architecture, Network, build
 from kd_engine.objective import Objective
@@ -27,7 +28,6 @@ from kd_engine.schema.errors import DataError, EngineError
 from kd_engine.schema.events import CheckpointSaved, Event, Phase, PhaseEnded, PhaseStarted
 from kd_engine.schema.report import LogitCache
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.spec import JobSpec, RepeatsUntil, StudentSpec, TeacherSpec, TrainingSpec, alone_hash, teacher_hash
 from kd_engine.streams import seeded
 from kd_engine.tasks import load_task
 from kd_engine.tasks.evaluate import score, validate

@@ -17,10 +17,10 @@ from kd_engine.catalog.models.timm import PREFIX
 from kd_engine.data.dataset import Dataset
 from kd_engine.distributed.world import World
 from kd_engine.features import FeatureTap
+from kd_engine.jobspec import JobSpec, StudentSpec, TeacherSpec
 from kd_engine.losses.base import FeatureLoss, MapShape
 from kd_engine.schema.errors import InvalidSpecError
 from kd_engine.schema.warnings import SpecWarning
-from kd_engine.spec import JobSpec, StudentSpec, TeacherSpec
 
 
 def preflight(spec: JobSpec, data: Dataset, world: World, device: torch.device) -> Iterator[SpecWarning]:

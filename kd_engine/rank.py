@@ -17,9 +17,9 @@ import sys
 import threading
 from pathlib import Path
 
+from kd_engine.jobspec import parse_spec
 from kd_engine.platform.parent_death import die_with_parent
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.spec import parse_spec
 
 REQUEST_FILE = "request.json"
 STOP = b"s"

@@ -7,11 +7,11 @@ from typing import Literal
 
 from kd_engine.evaluation.cost import Cost
 from kd_engine.evaluation.details import network_details
+from kd_engine.jobspec.repeats import RepeatsUntil
 from kd_engine.result import PhaseResult
 from kd_engine.schema.events import PHASES, Phase
 from kd_engine.schema.model_details import PhaseDetails
 from kd_engine.schema.report import Difference, Look, NetworkRow, Run, TrainingReport
-from kd_engine.spec.repeats import RepeatsUntil
 from kd_engine.statistics.interim_looks import confidences
 from kd_engine.statistics.intervals import (
     CONFIDENCE,

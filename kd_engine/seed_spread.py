@@ -14,8 +14,8 @@ from typing import Any
 
 from scipy.special import ndtri, stdtrit
 
+from kd_engine.jobspec import JobSpec, canonical_hash
 from kd_engine.platform.files import write_atomically
-from kd_engine.spec import JobSpec, canonical_hash
 
 ASSUMED_SPREAD = 0.005
 """Half a point. Ten classes of 1,000 to 10,000 test images gave .2 to .8 points in the tables of docs/results.md."""

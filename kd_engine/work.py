@@ -15,6 +15,7 @@ from kd_engine.data.dataset import Dataset, load
 from kd_engine.distributed.joined import joined
 from kd_engine.distributed.world import Seat, World
 from kd_engine.environment import describe
+from kd_engine.jobspec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, parse_spec, warnings_of
 from kd_engine.memory import check_memory
 from kd_engine.phases import Phases
 from kd_engine.platform.device import choose_device, set_up
@@ -25,7 +26,6 @@ from kd_engine.preflight import preflight
 from kd_engine.schema.errors import DataError, DiskFullError, EngineError, InvalidSpecError, OutOfMemoryError
 from kd_engine.schema.events import Event, Finished, RunStarted, Warned
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.spec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, parse_spec, warnings_of
 
 log = logging.getLogger(__name__)
 # What a checkpoint's spec may have otherwise: it is not of the training.

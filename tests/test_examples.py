@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kd_engine.spec import JobSpec, parse_spec
+from kd_engine.jobspec import JobSpec, parse_spec
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 FILES = sorted(EXAMPLES.rglob("*.json"))

@@ -14,10 +14,10 @@ from jobs.errors import ArtifactNotFound, DatasetNotFound, JobNotFound, StoreUna
 from jobs.models import Artifact, Job
 from jobs.repository import uploads
 from kd_engine.catalog import PREPARED, UNPACKED, UPLOADED
+from kd_engine.jobspec import AnySpec, CheckSpec, RegisterSpec, Source, parse_spec
+from kd_engine.jobspec.problems import field_problems
 from kd_engine.schema.errors import DataError, DiskFullError, sentence
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.spec import AnySpec, CheckSpec, RegisterSpec, Source, parse_spec
-from kd_engine.spec.problems import field_problems
 from worker.memory_limit import trainer_memory
 from worker.process import write_request
 from worker.services import Services

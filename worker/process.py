@@ -17,10 +17,10 @@ import sys
 import threading
 from pathlib import Path
 
+from kd_engine.jobspec import AnySpec, parse_spec
 from kd_engine.platform.files import DISK_FULL
 from kd_engine.platform.parent_death import die_with_parent
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.spec import AnySpec, parse_spec
 from worker.narrator import narrate
 
 REQUEST_FILE = "request.json"

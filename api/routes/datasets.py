@@ -19,7 +19,7 @@ from api.sent import manifest_of
 from api.views import dataset_view
 from jobs.access import Caller
 from kd_engine.intake.sniff import in_words, sniff
-from kd_engine.spec import CheckSpec
+from kd_engine.jobspec import CheckSpec
 
 router = APIRouter(prefix="/datasets", tags=["data sets"])
 

@@ -29,8 +29,8 @@ from api.watch import wait_for_change
 from jobs.access import Caller
 from jobs.models import Job
 from jobs.repository import JobFilter, Waiting
-from kd_engine.spec import AnySpec, canonical_hash, parse_spec
-from kd_engine.spec.problems import FieldProblem
+from kd_engine.jobspec import AnySpec, canonical_hash, parse_spec
+from kd_engine.jobspec.problems import FieldProblem
 
 router = APIRouter(tags=["jobs"])
 

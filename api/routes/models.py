@@ -24,7 +24,7 @@ from api.views import model_view
 from jobs.access import Caller
 from kd_engine.catalog import MODELS
 from kd_engine.intake.sniff import in_words, sniff
-from kd_engine.spec import NetworkOfJob, RegisterSpec
+from kd_engine.jobspec import NetworkOfJob, RegisterSpec
 
 router = APIRouter(prefix="/models", tags=["models"])
 

@@ -56,8 +56,8 @@ from jobs.repository.sent import Sent
 from jobs.repository.usage import Usage
 from jobs.repository.waiting import Waiting
 from jobs.states import EndReason
+from kd_engine.jobspec import AnySpec
 from kd_engine.schema.events import Event
-from kd_engine.spec import AnySpec
 
 __all__ = ["Census", "JobFilter", "Renewal", "Repository", "Sent", "Usage", "Waiting"]
 

@@ -12,7 +12,7 @@ from jobs.models import Job, SentDataset, SentModel, Upload
 from jobs.quota import NO_QUOTA, Quota
 from jobs.repository import names, sent, uploads
 from jobs.repository.sent import Sent
-from kd_engine.spec import AnySpec, CheckSpec, RegisterSpec
+from kd_engine.jobspec import AnySpec, CheckSpec, RegisterSpec
 
 
 class Inbox:

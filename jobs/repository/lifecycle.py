@@ -19,7 +19,7 @@ from jobs.quota import Quota
 from jobs.repository import edges, names, uploads, usage
 from jobs.repository.upsert import insert_or_skip
 from jobs.states import EndReason, JobState
-from kd_engine.spec import AnySpec, parse_spec, warnings_of
+from kd_engine.jobspec import AnySpec, parse_spec, warnings_of
 
 # Made once: making it takes longer than running it.
 _CREATE = insert(Job).values(created_at=now(), queued_at=now()).returning(Job)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from jobs.models import Job, SentDataset, SentModel
 from jobs.repository.edges import storable
 from kd_engine.catalog import UPLOADED
-from kd_engine.spec import AnySpec, CheckSpec, Source
+from kd_engine.jobspec import AnySpec, CheckSpec, Source
 
 S = TypeVar("S", SentDataset, SentModel)
 Names = dict[str, dict[str, str]]

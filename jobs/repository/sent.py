@@ -18,7 +18,7 @@ from jobs.quota import Quota
 from jobs.repository import edges, lifecycle, queries, uploads
 from jobs.states import JobState
 from kd_engine.catalog import PREPARED
-from kd_engine.spec import CheckSpec, RegisterSpec, network_file
+from kd_engine.jobspec import CheckSpec, RegisterSpec, network_file
 
 S = TypeVar("S", SentDataset, SentModel)
 _FOR_PEOPLE = ("name", "labels", "priority", "webhooks", "keep_days")

@@ -22,13 +22,13 @@ from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
 from kd_engine.data.splits import VALIDATION_SEED, held_out, strata
 from kd_engine.data.twins import count, groups_of
 from kd_engine.images.normalisation import measure
+from kd_engine.jobspec import DatasetSpec
 from kd_engine.platform.verified_files import hash_in_parts
 from kd_engine.schema.errors import DataError, InvalidSpecError
 from kd_engine.schema.importing import load_object
 from kd_engine.schema.report import Duplicates
 from kd_engine.schema.spec_error import as_invalid_spec
 from kd_engine.schema.warnings import SpecWarning
-from kd_engine.spec import DatasetSpec
 
 _MANY_SEEN = 0.01  # of the test images: more that were trained on move a result
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kd_engine.data.dataset import Dataset
+from kd_engine.jobspec import JobSpec
 from kd_engine.schema.metrics import Estimate
 from kd_engine.schema.model_details import ClassRow, NetworkDetails
 from kd_engine.schema.report import Exported, TrainingReport
-from kd_engine.spec import JobSpec
 from kd_engine.tasks import load_task
 from kd_engine.tasks.base import Card
 

@@ -22,13 +22,13 @@ from kd_engine.export.int8 import save_int8
 from kd_engine.export.onnx import save_onnx
 from kd_engine.export.portable import Portable, as_pixels
 from kd_engine.export.program import run_program, save_program, trace
+from kd_engine.jobspec import Export
 from kd_engine.network import Network
 from kd_engine.onnx_session import OnnxSession
 from kd_engine.platform.files import write_atomically
 from kd_engine.platform.heartbeat import one_call
 from kd_engine.schema.errors import DiskFullError
 from kd_engine.schema.report import Exported
-from kd_engine.spec import Export
 from kd_engine.tasks import load_task
 from kd_engine.tasks.base import Scores
 from kd_engine.tasks.evaluate import score

@@ -20,13 +20,13 @@ from kd_engine.intake.sniff import in_words, sniff
 from kd_engine.intake.table import PictureTable
 from kd_engine.intake.table_shards import tables_of
 from kd_engine.intake.webdataset import lay_out_samples
+from kd_engine.jobspec import CheckSpec
 from kd_engine.platform.files import write_atomically
 from kd_engine.progress import ImageProgress
 from kd_engine.schema.errors import DataError, InvalidSpecError
 from kd_engine.schema.events import Event, PhaseEnded, PhaseStarted
 from kd_engine.schema.manifest import Manifest, SentFile
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.spec import CheckSpec
 
 MANIFEST = "manifest.json"
 _ENCODINGS = ("gbk", "shift_jis", "euc_kr", "cp1251", "cp1252")  # of names in zips that say none

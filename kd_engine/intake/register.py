@@ -19,6 +19,7 @@ from kd_engine.intake.onnx_file import onnx_network
 from kd_engine.intake.scales import Way, usual_ways
 from kd_engine.intake.verify import choose, laid_out_ways
 from kd_engine.intake.weights_file import network_of, own_network
+from kd_engine.jobspec import RegisterSpec, network_file
 from kd_engine.models.feed import Feed
 from kd_engine.models.foreign import AT_ONCE, LOGITS, ONNX
 from kd_engine.network import Architecture, Network, save_network
@@ -28,7 +29,6 @@ from kd_engine.schema.errors import DataError, DivergedError, InvalidSpecError
 from kd_engine.schema.evaluation_report import EvaluationReport, Registered
 from kd_engine.schema.events import Event, PhaseEnded, PhaseStarted
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.spec import RegisterSpec, network_file
 
 ROLE = "model"
 

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from kd_engine.catalog.models.timm import PREFIX, TimmParams
+from kd_engine.jobspec.networks import MOST_WEIGHTS
 from kd_engine.models.mlp import layers
 from kd_engine.models.naming import misfit, unprefixed
 from kd_engine.models.timm_stages import Feed, Probe, Stage, probe
 from kd_engine.models.weights import WeightsFolder
 from kd_engine.schema.errors import DataError, InvalidSpecError
 from kd_engine.schema.strict_model import nearest
-from kd_engine.spec.networks import MOST_WEIGHTS
 
 
 class TimmNetwork(nn.Module):

@@ -8,8 +8,8 @@ import pytest
 
 from api.schemas import JobPage, JobView
 from jobs.states import EndReason, JobState
+from kd_engine.jobspec import JobSpec
 from kd_engine.schema.events import Warned
-from kd_engine.spec import JobSpec
 from tests.api.conftest import SPEC, Service
 
 ENDED = [state for state in JobState if state.terminal]

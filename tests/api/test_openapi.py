@@ -7,7 +7,7 @@ import pytest
 
 from api.errors import CODES
 from api.openapi import EVALUATE_EXAMPLE, LONG_EXAMPLE, SHORT_EXAMPLE
-from kd_engine.spec import EvaluateSpec, JobSpec, parse_spec
+from kd_engine.jobspec import EvaluateSpec, JobSpec, parse_spec
 
 ENDPOINTS = {
     "/jobs": {"get", "post"},

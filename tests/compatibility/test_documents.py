@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from kd_engine.jobspec import parse_spec
 from kd_engine.schema.evaluation_report import EvaluationReport, read_report
 from kd_engine.schema.manifest import Manifest
 from kd_engine.schema.report import TrainingReport, report_text
-from kd_engine.spec import parse_spec
 from tests.compatibility.earlier import file, job_of, specs, trained_report
 
 

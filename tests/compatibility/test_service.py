@@ -13,8 +13,8 @@ from jobs.db import Database
 from jobs.settings import Settings
 from kd_engine.data.dataset import load
 from kd_engine.evaluation.again import evaluate_file
+from kd_engine.jobspec import JobSpec
 from kd_engine.schema.report import TrainingReport
-from kd_engine.spec import JobSpec
 from tests.api.conftest import Service, serving
 from tests.compatibility.earlier import FOLDER, file, job_of, lay_out, specs, trained_report
 from tests.kd_engine.small_runs import Recorder, run_spec

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kd_engine.spec import parse_spec
+from kd_engine.jobspec import parse_spec
 from tests.docs.blocks import ROOT, blocks
 from tests.docs.test_links import PAGES
 

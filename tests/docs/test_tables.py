@@ -23,11 +23,11 @@ from kd_engine.catalog import MODELS, ModelParams
 from kd_engine.catalog.dataset_params import ArraysParams, ImageFolderParams, UploadedParams
 from kd_engine.catalog.models.timm import TimmParams
 from kd_engine.images.augmentations import AUGMENTATIONS, count_views
+from kd_engine.jobspec import DatasetSpec, EvaluateSpec, JobSpec, Resources, StudentSpec, TeacherSpec, TrainingSpec
+from kd_engine.jobspec.warnings import CODES as CODES_OF_WARNINGS
 from kd_engine.losses import LOSSES, Loss
 from kd_engine.optim.optimizers import OPTIMIZERS
 from kd_engine.optim.schedules import SCHEDULES
-from kd_engine.spec import DatasetSpec, EvaluateSpec, JobSpec, Resources, StudentSpec, TeacherSpec, TrainingSpec
-from kd_engine.spec.warnings import CODES as CODES_OF_WARNINGS
 from tests.deploy.exported import exported
 from tests.docs.blocks import ROOT
 

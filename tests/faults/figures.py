@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kd_engine.spec import parse_spec
+from kd_engine.jobspec import parse_spec
 from tests.faults.scene import LONG, SHORT, wait_moving
 from tests.faults.stack import ROOT, DatabaseKind, Stack, running_stack
 

@@ -19,7 +19,7 @@ import psutil
 
 from jobs.artifacts import ArtifactInfo
 from jobs.states import EndReason, JobState
-from kd_engine.spec import parse_spec
+from kd_engine.jobspec import parse_spec
 from tests.faults.lies import GREEDY, Lie, send
 from tests.faults.scene import ENDLESS, SHORT
 from tests.faults.stack import ROOT, Stack

@@ -11,8 +11,8 @@ from jobs.artifacts import ArtifactInfo
 from jobs.db import Database
 from jobs.models import Artifact, Base, Job, JobEvent, Metric
 from jobs.repository import Repository
+from kd_engine.jobspec import JobSpec
 from kd_engine.schema.events import EpochEnd, Phase, PhaseEnded, Progress
-from kd_engine.spec import JobSpec
 
 _T = TypeVar("_T")
 LAPSED = -1.0

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from kd_engine.catalog import DATASETS
-from kd_engine.spec import JobSpec
+from kd_engine.jobspec import JobSpec
 
 SHORT = {"dataset": "mnist", "teacher": "mnist_cnn", "student": "softmax_regression", "temperature": 5}
 

@@ -7,9 +7,9 @@ from typing import Any
 from unittest.mock import patch
 
 from kd_engine.entry import run
+from kd_engine.jobspec import parse_spec
 from kd_engine.schema.events import Event, Finished
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.spec import parse_spec
 
 DIGITS: dict[str, Any] = {
     "dataset": "digits",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kd_engine.spec import JobSpec, teacher_hash
+from kd_engine.jobspec import JobSpec, teacher_hash
 from tests.kd_engine.small_runs import LONG, run_spec
 
 ROOT = Path(__file__).parents[2]

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
+from kd_engine.jobspec import JobSpec
 from kd_engine.network import load_network, read_metadata
 from kd_engine.platform import heartbeat
 from kd_engine.platform.files import sha256_of
 from kd_engine.schema.events import parse_event
-from kd_engine.spec import JobSpec
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
 WEIGHTS = ("student.safetensors", "baseline.safetensors", "teacher.safetensors")

@@ -46,7 +46,7 @@ def run_python(code: str, folder: Path) -> Any:
 
 
 @pytest.mark.parametrize(
-    "module", ["spec", "schema.events", "catalog", "schema.errors", "losses", "spec.problems", "data"]
+    "module", ["jobspec", "schema.events", "catalog", "schema.errors", "losses", "jobspec.problems", "data"]
 )
 def test_importing_what_the_api_needs_does_not_import_torch(module: str) -> None:
     loaded = run_python(f"import json, sys, kd_engine.{module}; print(json.dumps(sorted(sys.modules)))", ROOT)
@@ -60,7 +60,7 @@ def test_using_a_spec_does_not_import_torch() -> None:
         """
         import json, sys
         from kd_engine.catalog import catalog
-        from kd_engine.spec import JobSpec
+        from kd_engine.jobspec import JobSpec
         catalog()
         JobSpec.model_validate({"dataset": "mnist", "teacher": "mnist_cnn", "student": "mlp"}).resolved().to_json()
         JobSpec.model_json_schema()
@@ -82,7 +82,7 @@ def test_a_loss_dropped_into_the_folder_is_everywhere(tmp_path: Path) -> None:
         import kd_engine
         from kd_engine.catalog import catalog
         from kd_engine.losses import LOSSES
-        from kd_engine.spec import JobSpec
+        from kd_engine.jobspec import JobSpec
         job = {"dataset": "mnist", "teacher": "mlp", "student": "mlp", "losses": [{"kind": "hamming", "sharpness": 3}]}
         print(json.dumps({
             "package": kd_engine.__file__,

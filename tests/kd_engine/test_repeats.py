@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from kd_engine.jobspec import JobSpec, RepeatsUntil, parse_spec
 from kd_engine.phases import CHECKPOINT_FILE
-from kd_engine.spec import JobSpec, RepeatsUntil, parse_spec
 from kd_engine.statistics.interim_looks import confidences
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 

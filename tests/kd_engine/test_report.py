@@ -11,12 +11,12 @@ import pytest
 from scipy import stats
 
 from kd_engine.evaluation.cost import Cost
+from kd_engine.jobspec import RepeatsUntil
 from kd_engine.report import looks_at, make_report
 from kd_engine.result import PhaseResult
 from kd_engine.schema.events import PHASES, Phase
 from kd_engine.schema.model_details import Latency
 from kd_engine.schema.report import TrainingReport, report_text
-from kd_engine.spec import RepeatsUntil
 from tests.kd_engine.phase_results import IMAGES, a_result
 from tests.kd_engine.small_runs import DIGITS, run_spec
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from kd_engine.jobspec import JobSpec, network_file
 from kd_engine.network import load_network
-from kd_engine.spec import JobSpec, network_file
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
 TEACHER: dict[str, Any] = DIGITS["teacher"] | {"training": {"epochs": 3, "snapshots": [1, 3], "keep": "last"}}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kd_engine.spec import JobSpec, alone_hash
+from kd_engine.jobspec import JobSpec, alone_hash
 from tests.kd_engine.small_runs import DIGITS, run_spec
 
 

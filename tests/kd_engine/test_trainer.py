@@ -12,11 +12,11 @@ import torch
 from kd_engine.average import Average
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.data.loader import batches
+from kd_engine.jobspec import DatasetSpec, TrainingSpec
 from kd_engine.network import Architecture, Network, build
 from kd_engine.objective import Objective
 from kd_engine.phases import CHECKPOINT_FILE
 from kd_engine.schema.errors import DivergedError
-from kd_engine.spec import DatasetSpec, TrainingSpec
 from kd_engine.streams import generator, seeded
 from kd_engine.trainer import Trainer
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec

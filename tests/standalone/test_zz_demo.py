@@ -43,7 +43,7 @@ def test_the_demo_ends_with_a_student_that_scores_what_its_report_says(tmp_path:
 
 @pytest.mark.parametrize("name", ["digits", "digits-linear", "mnist-softmax-t2", "mnist-softmax-t5"])
 def test_the_examples_are_valid_jobs(name: str) -> None:
-    from kd_engine.spec import JobSpec
+    from kd_engine.jobspec import JobSpec
 
     spec = JobSpec.model_validate(json.loads((ROOT / "examples" / f"{name}.json").read_text()))
     assert spec.baseline

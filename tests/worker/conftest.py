@@ -27,8 +27,8 @@ from jobs.db import Database
 from jobs.models import Job
 from jobs.settings import Settings, variable
 from jobs.states import JobState
+from kd_engine.jobspec import parse_spec
 from kd_engine.platform.files import sha256_of
-from kd_engine.spec import parse_spec
 from tests.kd_engine.small_runs import DIGITS, run_spec
 from worker.execute import execute
 from worker.services import Services

@@ -15,7 +15,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from jobs.models import Delivery
 from jobs.states import DeliveryState, EndReason
-from kd_engine.spec import parse_spec
+from kd_engine.jobspec import parse_spec
 from tests.kd_engine.small_runs import DIGITS
 from tests.worker.hooks import Hook, listening, silent, slow_names
 from worker.courier import WAITS, Courier

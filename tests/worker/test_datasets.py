@@ -17,8 +17,8 @@ from jobs.artifacts import ArtifactInfo
 from jobs.models import SentDataset
 from jobs.repository import Sent
 from jobs.states import EndReason, JobState
+from kd_engine.jobspec import CheckSpec
 from kd_engine.platform.files import sha256_of
-from kd_engine.spec import CheckSpec
 from tests.kd_engine.intake.archives import by_class, zipped
 from tests.kd_engine.small_runs import DIGITS
 from tests.stores import content, exists

@@ -11,8 +11,8 @@ from jobs.artifacts import ArtifactInfo
 from jobs.models import SentModel
 from jobs.repository import Sent
 from jobs.states import EndReason, JobState
+from kd_engine.jobspec import RegisterSpec
 from kd_engine.platform.files import sha256_of
-from kd_engine.spec import RegisterSpec
 from tests.kd_engine.intake.networks import linear_onnx
 from tests.kd_engine.small_runs import DIGITS
 from tests.stores import content, exists

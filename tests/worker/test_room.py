@@ -19,8 +19,8 @@ import pytest
 from jobs.artifacts import local
 from jobs.settings import Settings
 from jobs.states import EndReason, JobState
+from kd_engine.jobspec import parse_spec
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.spec import parse_spec
 from tests.kd_engine.intake.archives import by_class, zipped
 from tests.kd_engine.small_runs import DIGITS
 from tests.worker.conftest import QUICK, ROOT, claim, look, run_next

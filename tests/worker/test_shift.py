@@ -12,7 +12,7 @@ import pytest
 
 from jobs.models import Job
 from jobs.states import EndReason, JobState
-from kd_engine.spec import parse_spec
+from kd_engine.jobspec import parse_spec
 from tests.worker.conftest import QUICK, look
 from worker.execute import execute
 from worker.services import Services

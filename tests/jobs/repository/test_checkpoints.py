@@ -7,7 +7,7 @@ import pytest
 from jobs.artifacts import ArtifactInfo
 from jobs.db import Database
 from jobs.errors import LeaseLost
-from kd_engine.spec import parse_spec
+from kd_engine.jobspec import parse_spec
 
 SPEC = {"dataset": "digits", "teacher": "mnist_cnn", "student": "softmax_regression"}
 

@@ -10,7 +10,7 @@ from jobs.errors import ArtifactNotFound, DatasetInUse, DatasetNotFound, WrongSt
 from jobs.models import SentDataset
 from jobs.repository import Sent
 from jobs.states import EndReason, JobState
-from kd_engine.spec import CheckSpec
+from kd_engine.jobspec import CheckSpec
 from tests.jobs.samples import a_file, a_spec, claim, read
 
 SHA256 = "a" * 64

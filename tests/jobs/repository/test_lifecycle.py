@@ -11,7 +11,7 @@ from jobs.db import Database
 from jobs.errors import ArtifactNotFound, JobNotFound, KeyReused, WrongState
 from jobs.repository import JobFilter, Repository
 from jobs.states import EndReason, JobState
-from kd_engine.spec import JobSpec
+from kd_engine.jobspec import JobSpec
 from tests.jobs.samples import (
     LAPSED,
     a_file,

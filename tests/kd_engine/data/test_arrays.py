@@ -19,8 +19,8 @@ from kd_engine.data import arrays
 from kd_engine.data.arrays import read
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.data.splits import VALIDATION_SEED, held_out
+from kd_engine.jobspec import DatasetSpec
 from kd_engine.schema.errors import DataError
-from kd_engine.spec import DatasetSpec
 
 NPZ = ArraysParams(path="mine.npz")
 

@@ -15,8 +15,8 @@ import torch
 from kd_engine.catalog import DATASETS
 from kd_engine.data import mnist
 from kd_engine.data.dataset import Dataset, RawData, content_sha256, load
+from kd_engine.jobspec import DatasetSpec
 from kd_engine.schema.errors import DataError
-from kd_engine.spec import DatasetSpec
 
 if TYPE_CHECKING:
     from tests.kd_engine.data.conftest import Mirror, SmallMnist

@@ -9,7 +9,7 @@ import pytest
 
 from kd_engine.catalog.dataset_params import ImageFolderParams
 from kd_engine.data.dataset import load
-from kd_engine.spec import DatasetSpec
+from kd_engine.jobspec import DatasetSpec
 
 
 @pytest.mark.parametrize(("folder", "train", "test", "classes"), [

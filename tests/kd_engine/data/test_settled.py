@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from safetensors.numpy import load_file
 
 from kd_engine.catalog import Facts
+from kd_engine.jobspec import DatasetSpec, JobSpec, teacher_hash
+from kd_engine.jobspec.problems import field_problems
 from kd_engine.schema.errors import InvalidSpecError
-from kd_engine.spec import DatasetSpec, JobSpec, teacher_hash
-from kd_engine.spec.problems import field_problems
 from tests.kd_engine.small_runs import Recorder, run_spec
 
 FOLDER = {"name": "image_folder", "params": {"folder": "pets", "height": 16, "width": 12}}

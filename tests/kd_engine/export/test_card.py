@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kd_engine.export.card import model_card
+from kd_engine.jobspec import JobSpec
 from kd_engine.schema.report import Exported, TrainingReport
-from kd_engine.spec import JobSpec
 from tests.kd_engine.export.students import data
 from tests.kd_engine.small_runs import DIGITS, run_spec
 

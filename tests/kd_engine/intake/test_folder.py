@@ -23,9 +23,9 @@ from kd_engine.intake.archive import Archive
 from kd_engine.intake.folder import WhatOfBroken, check_pictures
 from kd_engine.intake.layout import lay_out
 from kd_engine.intake.sheet import COLUMNS, MOST_ROWS
+from kd_engine.jobspec import DatasetSpec
 from kd_engine.platform.files import sha256_of
 from kd_engine.schema.errors import DataError
-from kd_engine.spec import DatasetSpec
 from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
 
 

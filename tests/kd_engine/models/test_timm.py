@@ -19,10 +19,10 @@ from torch import nn
 from kd_engine.build import build_network
 from kd_engine.catalog import MODELS
 from kd_engine.features import FeatureTap
+from kd_engine.jobspec import JobSpec
 from kd_engine.models.timm import TimmNetwork
 from kd_engine.network import Architecture, build, load_network, save_network
 from kd_engine.schema.errors import InvalidSpecError
-from kd_engine.spec import JobSpec
 from tests.kd_engine.small_runs import DIGITS, LONG, Recorder, run_spec
 
 ROOT = Path(__file__).parents[3]
@@ -192,7 +192,7 @@ def test_a_spec_names_a_network_without_torch_and_timm() -> None:
     job = DIGITS | {"student": {"model": "timm/resnet18.a1_in1k", "params": {"head": [64]}}}
     code = (
         "import json, sys\n"
-        "from kd_engine.spec import JobSpec\n"
+        "from kd_engine.jobspec import JobSpec\n"
         f"spec = JobSpec.model_validate({job!r}).resolved().to_json()\n"
         "print(json.dumps([spec['student'], sorted(sys.modules)]))\n"
     )

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 import torch
 from kd_engine.platform.device import set_up
-from kd_engine.spec import TrainingSpec
+from kd_engine.jobspec import TrainingSpec
 from tests.kd_engine.small_runs import DIGITS, run_spec
 set_up(torch.device("cpu"), 1)
 for name in ("sgd", "adam", "adamw"):

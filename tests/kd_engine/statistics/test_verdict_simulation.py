@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.verdicts import draw, words
-from kd_engine.spec.repeats import RepeatsUntil
+from kd_engine.jobspec.repeats import RepeatsUntil
 from kd_engine.statistics.interim_looks import confidences
 from kd_engine.statistics.intervals import of_accuracy_differences
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TaskName
-from kd_engine.spec.untrained import Untrained
+from kd_engine.jobspec.inspection import Untrained
 
 Encoding = Literal[
     "gbk", "gb18030", "big5", "shift_jis", "cp932", "euc_jp", "euc_kr", "cp949", "cp437", "cp850", "cp852", "cp866",

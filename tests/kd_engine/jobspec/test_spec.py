@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from kd_engine.jobspec import JobSpec, TeacherSpec, canonical_hash, teacher_hash
 from kd_engine.losses.kl import KL
 from kd_engine.losses.logits import Logits
-from kd_engine.spec import JobSpec, TeacherSpec, canonical_hash, teacher_hash
 
 Job = Callable[..., JobSpec]
 

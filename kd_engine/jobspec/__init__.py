@@ -10,17 +10,17 @@ A body with `"kind": "evaluate"` is an `EvaluateSpec`, one with `"check"` a `Che
 
 from __future__ import annotations
 
-from kd_engine.spec.check import CheckSpec
-from kd_engine.spec.dataset import DatasetSpec
-from kd_engine.spec.evaluate import EvaluateSpec
-from kd_engine.spec.hashes import alone_hash, canonical_hash, teacher_hash
-from kd_engine.spec.job import Export, JobSpec, Resources
-from kd_engine.spec.kinds import AnySpec, parse_spec
-from kd_engine.spec.networks import NetworkOfJob, Source, StudentSpec, TeacherSpec, network_file
-from kd_engine.spec.register import RegisterSpec
-from kd_engine.spec.repeats import RepeatsUntil
-from kd_engine.spec.training import TrainingSpec
-from kd_engine.spec.warnings import warnings_of
+from kd_engine.jobspec.check_dataset import CheckSpec
+from kd_engine.jobspec.dataset import DatasetSpec
+from kd_engine.jobspec.distill import Export, JobSpec, Resources
+from kd_engine.jobspec.evaluate import EvaluateSpec
+from kd_engine.jobspec.hashes import alone_hash, canonical_hash, teacher_hash
+from kd_engine.jobspec.kinds import AnySpec, parse_spec
+from kd_engine.jobspec.networks import NetworkOfJob, Source, StudentSpec, TeacherSpec, network_file
+from kd_engine.jobspec.register_model import RegisterSpec
+from kd_engine.jobspec.repeats import RepeatsUntil
+from kd_engine.jobspec.training import TrainingSpec
+from kd_engine.jobspec.warnings import warnings_of
 
 __all__ = [
     "AnySpec",

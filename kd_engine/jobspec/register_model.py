@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from kd_engine.jobspec.dataset import DatasetSpec
+from kd_engine.jobspec.inspection import Untrained
+from kd_engine.jobspec.networks import ModelChoice
 from kd_engine.schema.spec_error import wrong
-from kd_engine.spec.dataset import DatasetSpec
-from kd_engine.spec.networks import ModelChoice
-from kd_engine.spec.untrained import Untrained
 
 
 class RegisterSpec(ModelChoice, Untrained):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from kd_engine.spec import parse_spec, warnings_of
-from kd_engine.spec.warnings import CODES
+from kd_engine.jobspec import parse_spec, warnings_of
+from kd_engine.jobspec.warnings import CODES
 from tests.kd_engine.small_runs import DIGITS, LONG, Recorder, run_spec
 
 TWO_CLASSES: dict[str, Any] = {"name": "arrays", "params": {"path": "two.npz", "classes": ["no", "yes"]}}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from kd_engine.spec import EvaluateSpec, JobSpec, Source, parse_spec
-from kd_engine.spec.problems import field_problems
+from kd_engine.jobspec import EvaluateSpec, JobSpec, Source, parse_spec
+from kd_engine.jobspec.problems import field_problems
 
 BODY: dict[str, Any] = {"kind": "evaluate", "dataset": "digits", "model": "job_1"}
 

@@ -6,10 +6,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from kd_engine.jobspec.distill import Labels, Resources, Text
+from kd_engine.jobspec.networks import Source
+from kd_engine.jobspec.service_options import Handled
 from kd_engine.schema.spec_error import wrong
-from kd_engine.spec.handling import Handled
-from kd_engine.spec.job import Labels, Resources, Text
-from kd_engine.spec.networks import Source
 
 
 class Untrained(Handled):

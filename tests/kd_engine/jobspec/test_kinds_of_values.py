@@ -11,11 +11,11 @@ from pydantic import BaseModel, ValidationError
 
 from kd_engine.catalog import MODELS
 from kd_engine.images.augmentations import AUGMENTATIONS
+from kd_engine.jobspec import JobSpec
+from kd_engine.jobspec.problems import field_problems
 from kd_engine.losses import LOSSES
 from kd_engine.optim.optimizers import OPTIMIZERS
 from kd_engine.optim.schedules import SCHEDULES
-from kd_engine.spec import JobSpec
-from kd_engine.spec.problems import field_problems
 
 Body = Callable[..., dict[str, Any]]
 NAMED: dict[str, type[BaseModel]] = {

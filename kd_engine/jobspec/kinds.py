@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel, field_validator
 
+from kd_engine.jobspec.check_dataset import CheckSpec
+from kd_engine.jobspec.distill import JobSpec
+from kd_engine.jobspec.evaluate import EvaluateSpec
+from kd_engine.jobspec.register_model import RegisterSpec
 from kd_engine.schema.strict_model import unknown_name
-from kd_engine.spec.check import CheckSpec
-from kd_engine.spec.evaluate import EvaluateSpec
-from kd_engine.spec.job import JobSpec
-from kd_engine.spec.register import RegisterSpec
 
 AnySpec = JobSpec | EvaluateSpec | CheckSpec | RegisterSpec
 _KINDS: dict[str, type[JobSpec] | type[EvaluateSpec] | type[CheckSpec] | type[RegisterSpec]] = {

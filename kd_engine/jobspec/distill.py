@@ -8,16 +8,16 @@ from pydantic import AfterValidator, Field, model_validator
 
 from kd_engine.catalog import Facts
 from kd_engine.images.augmentations import misfit
+from kd_engine.jobspec.dataset import DatasetSpec
+from kd_engine.jobspec.networks import Source, StudentSpec, TeacherSpec
+from kd_engine.jobspec.repeats import Repeats, RepeatsUntil
+from kd_engine.jobspec.service_options import Handled
+from kd_engine.jobspec.training import TrainingSpec
 from kd_engine.losses import LossSpec
 from kd_engine.losses.dist import DIST
 from kd_engine.losses.kl import KL
 from kd_engine.schema.spec_error import as_invalid_spec, wrong
 from kd_engine.schema.strict_model import Strict
-from kd_engine.spec.dataset import DatasetSpec
-from kd_engine.spec.handling import Handled
-from kd_engine.spec.networks import Source, StudentSpec, TeacherSpec
-from kd_engine.spec.repeats import Repeats, RepeatsUntil
-from kd_engine.spec.training import TrainingSpec
 
 DEFAULT_TEMPERATURE = 4.0
 DEFAULT_ALPHA = 0.9

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kd_engine.catalog import Facts
+from kd_engine.jobspec.distill import JobSpec
+from kd_engine.jobspec.kinds import AnySpec
+from kd_engine.jobspec.training import TrainingSpec
 from kd_engine.optim.schedules import MultiStep
 from kd_engine.schema.warnings import SpecWarning
-from kd_engine.spec.job import JobSpec
-from kd_engine.spec.kinds import AnySpec
-from kd_engine.spec.training import TrainingSpec
 
 # what each code says, as the table in docs/spec.md has it
 CODES = {

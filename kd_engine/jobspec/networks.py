@@ -11,9 +11,9 @@ from pydantic_core import PydanticCustomError
 
 from kd_engine.catalog import MODELS, TIMM, Facts, ModelRow
 from kd_engine.catalog.models.timm import PREFIX, timm_facts, timm_row, unknown_timm
+from kd_engine.jobspec.training import TrainingSpec
 from kd_engine.schema.spec_error import wrong
 from kd_engine.schema.strict_model import Strict, nearest
-from kd_engine.spec.training import TrainingSpec
 
 MOST_WEIGHTS = 500_000_000  # 2 GB in float32: beyond it a typing mistake is likelier than a plan
 JOB_ID = r"^job_[0-9A-Za-z]{1,40}$"

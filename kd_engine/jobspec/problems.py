@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from kd_engine.spec.places import elsewhere, is_inside
+from kd_engine.jobspec.misplaced_keys import elsewhere, is_inside
 
 _SCALARS = frozenset({"float_type", "int_type", "bool_type", "string_type", "literal_error"})
 _ONE_VALUE = " A job takes one value here: post a job for each, and compare their reports; 'repeats' tries more seeds."

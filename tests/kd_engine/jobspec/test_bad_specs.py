@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from kd_engine.spec import JobSpec
-from kd_engine.spec.problems import FieldProblem, field_problems
+from kd_engine.jobspec import JobSpec
+from kd_engine.jobspec.problems import FieldProblem, field_problems
 
 Body = Callable[..., dict[str, Any]]
 NAN, INFINITY = float("nan"), float("inf")
@@ -243,9 +243,9 @@ def test_a_path_out_of_the_data_folder_is_told_what_is_taken(body: Body, path: s
 
 def test_every_place_that_is_told_is_one(body: Body) -> None:
     """A walk over the schema: what it finds is a path of keys from the top."""
-    from kd_engine.spec import places
+    from kd_engine.jobspec import misplaced_keys
 
-    found = places._places()
+    found = misplaced_keys._places()
     assert ("training", "optimizer", "lr") in found["lr"]
     assert ("losses", "[]", "temperature") in found["temperature"]
     assert all(paths == sorted(paths, key=len) for paths in found.values())

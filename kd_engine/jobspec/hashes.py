@@ -6,9 +6,9 @@ import hashlib
 import json
 from typing import Any
 
-from kd_engine.spec.dataset import DatasetSpec
-from kd_engine.spec.networks import StudentSpec, TeacherSpec
-from kd_engine.spec.training import TrainingSpec
+from kd_engine.jobspec.dataset import DatasetSpec
+from kd_engine.jobspec.networks import StudentSpec, TeacherSpec
+from kd_engine.jobspec.training import TrainingSpec
 
 _NOT_OF_THE_NETWORK: Any = {
     "per_repeat": True,

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from kd_engine.catalog import DATASETS, MODELS, TIMM
-from kd_engine.spec.job import JobSpec
+from kd_engine.jobspec.distill import JobSpec
 
 _MOST = 3
 _NEARLY = 0.85
