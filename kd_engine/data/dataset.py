@@ -19,8 +19,8 @@ from torch import Tensor
 
 from kd_engine.catalog import UPLOADED, DatasetRow, Facts
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
+from kd_engine.data.duplicates import count, groups_of
 from kd_engine.data.splits import VALIDATION_SEED, held_out, strata
-from kd_engine.data.twins import count, groups_of
 from kd_engine.images.normalisation import measure
 from kd_engine.jobspec import DatasetSpec
 from kd_engine.platform.verified_files import hash_in_parts

@@ -20,11 +20,11 @@ from pydantic import ValidationError
 from kd_engine.catalog import PREPARED
 from kd_engine.catalog.dataset_params import ArraysParams
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TASKS
-from kd_engine.data.arrays import MOST_BYTES, NAMES, OF_VALIDATION, indicators, plain_labels, read
 from kd_engine.data.dataset import RawData
-from kd_engine.data.npz import read_npz
+from kd_engine.data.duplicates import groups_of
+from kd_engine.data.readers.arrays import MOST_BYTES, NAMES, OF_VALIDATION, indicators, plain_labels, read
+from kd_engine.data.readers.npz import read_npz
 from kd_engine.data.splits import held_out, strata
-from kd_engine.data.twins import groups_of
 from kd_engine.images.normalisation import pixel_counts
 from kd_engine.intake.archive import MOST_RATIO, most_entries
 from kd_engine.intake.layout import MOST_CLASSES, TEST_SEED

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kd_engine.data.safe_pickle import load_arrays
+from kd_engine.data.readers.restricted_pickle import load_arrays
 from kd_engine.intake.archive import MOST_RATIO, Member, Packed
 from kd_engine.intake.arrays import CLASSES, HARMLESS_BYTES
 from kd_engine.intake.mat_file import BadMat, read_mat

@@ -18,7 +18,7 @@ import pytest
 
 from jobs.artifacts import ArtifactInfo
 from kd_engine.catalog.dataset_params import ArraysParams
-from kd_engine.data import arrays
+from kd_engine.data.readers import arrays
 from kd_engine.models.weights import WeightsFolder
 from kd_engine.schema.errors import DataError
 from tests.api.attacks import MIB, Target, attacked

@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kd_engine.catalog import DATASETS
-from kd_engine.data import cifar, mnist
+from kd_engine.data.readers import cifar, mnist
 
 TRAIN, TEST = 40, 20  # images of the small MNIST
 PER_FILE = 20  # images in a file of the small CIFAR-10

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from sklearn.linear_model import LogisticRegression
 
 from kd_engine.data.dataset import RawData
-from kd_engine.data.digits import read
+from kd_engine.data.readers.digits import read
 
 SIDE, CLASSES = 8, 10
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kd_engine.catalog.dataset_params import UploadedParams
-from kd_engine.data import uploaded
+from kd_engine.data.readers import uploaded
 from kd_engine.intake.arrays import check_arrays
 from kd_engine.platform.files import sha256_of
 from kd_engine.schema.errors import DataError

@@ -16,8 +16,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from kd_engine.catalog.dataset_params import ImageFolderParams, UploadedParams
-from kd_engine.data import image_folder, uploaded
 from kd_engine.data.dataset import load
+from kd_engine.data.readers import image_folder, uploaded
 from kd_engine.intake import folder
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.folder import WhatOfBroken, check_pictures

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from kd_engine.data.arrays import NAMES
+from kd_engine.data.readers.arrays import NAMES
 from kd_engine.images.decode import identify
 from kd_engine.images.decode_cache import load_pictures
 from kd_engine.intake.archive import Archive

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kd_engine.data.digits import read
+from kd_engine.data.readers.digits import read
 
 CLASSES = ("zero", "one", "two", "three", "four")
 SHAPE = (1, 8, 24)

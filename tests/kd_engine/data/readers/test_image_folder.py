@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from kd_engine.catalog.dataset_params import ImageFolderParams
 from kd_engine.data.dataset import Dataset, RawData, load
-from kd_engine.data.image_folder import read
+from kd_engine.data.readers.image_folder import read
 from kd_engine.images import decode, decode_cache
 from kd_engine.jobspec import DatasetSpec
 from kd_engine.schema.errors import DataError

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kd_engine.catalog.dataset_params import ArraysParams
-from kd_engine.data import arrays
-from kd_engine.data.arrays import read
 from kd_engine.data.dataset import Dataset, load
+from kd_engine.data.readers import arrays
+from kd_engine.data.readers.arrays import read
 from kd_engine.data.splits import VALIDATION_SEED, held_out
 from kd_engine.jobspec import DatasetSpec
 from kd_engine.schema.errors import DataError

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from kd_engine.data import digits
+from kd_engine.data.readers import digits
 from kd_engine.schema.errors import DataError
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kd_engine.data import download
-from kd_engine.data.download import fetch
+from kd_engine.data.readers import download
+from kd_engine.data.readers.download import fetch
 from kd_engine.schema.errors import DataError, DiskFullError
 from tests.kd_engine.data.conftest import Answer
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from kd_engine.catalog.dataset_params import ArraysParams, inside
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TASKS
 from kd_engine.data.dataset import RawData
-from kd_engine.data.npz import read_npz
+from kd_engine.data.readers.npz import read_npz
 from kd_engine.platform.memory_map import mapped
 from kd_engine.schema.errors import DataError, sentence
 

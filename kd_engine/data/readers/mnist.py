@@ -16,7 +16,7 @@ from torch import Tensor
 
 from kd_engine.catalog.datasets import DATASETS, Layout
 from kd_engine.data.dataset import RawData
-from kd_engine.data.download import fetch
+from kd_engine.data.readers.download import fetch
 from kd_engine.platform.verified_files import ADVICE, read_verified
 from kd_engine.schema.errors import DataError
 

@@ -18,8 +18,8 @@ import pytest
 import torch
 
 from kd_engine.catalog import DATASETS
-from kd_engine.data import cifar
 from kd_engine.data.dataset import RawData, content_sha256
+from kd_engine.data.readers import cifar
 from kd_engine.schema.errors import DataError
 from tests.kd_engine.data.conftest import python2_pickle
 

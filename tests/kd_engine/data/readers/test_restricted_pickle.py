@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kd_engine.data.safe_pickle import load_arrays
+from kd_engine.data.readers.restricted_pickle import load_arrays
 from kd_engine.schema.errors import DataError
 from tests.kd_engine.data.conftest import python2_pickle
 

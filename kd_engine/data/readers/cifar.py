@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from kd_engine.catalog.datasets import DATASETS, Layout
 from kd_engine.data.dataset import RawData
-from kd_engine.data.download import fetch
-from kd_engine.data.safe_pickle import load_arrays
+from kd_engine.data.readers.download import fetch
+from kd_engine.data.readers.restricted_pickle import load_arrays
 from kd_engine.platform.verified_files import ADVICE, atomic_write, md5_of, read, read_verified
 from kd_engine.schema.errors import DataError
 

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from kd_engine.catalog import DATASETS
-from kd_engine.data import cifar
 from kd_engine.data.dataset import RawData, content_sha256, load
+from kd_engine.data.readers import cifar
 from kd_engine.jobspec import DatasetSpec
 from kd_engine.schema.errors import DataError
 from tests.kd_engine.data.conftest import md5, python2_pickle

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from kd_engine.catalog import UNPACKED
 from kd_engine.catalog.dataset_params import ArraysParams, ImageFolderParams, UploadedParams
-from kd_engine.data import arrays, image_folder
 from kd_engine.data.dataset import RawData
+from kd_engine.data.readers import arrays, image_folder
 from kd_engine.platform.files import DISK_FULL, sha256_of
 from kd_engine.platform.heartbeat import sign
 from kd_engine.schema.errors import DataError, DiskFullError

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from kd_engine.catalog import DATASETS
-from kd_engine.data import mnist
 from kd_engine.data.dataset import RawData
+from kd_engine.data.readers import mnist
 from kd_engine.schema.errors import DataError
 
 if TYPE_CHECKING:
