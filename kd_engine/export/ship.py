@@ -23,8 +23,8 @@ from kd_engine.export.onnx import save_onnx
 from kd_engine.export.portable import Portable, as_pixels
 from kd_engine.export.program import run_program, save_program, trace
 from kd_engine.jobspec import Export
+from kd_engine.models.onnx_session import OnnxSession
 from kd_engine.network import Network
-from kd_engine.onnx_session import OnnxSession
 from kd_engine.platform.files import write_atomically
 from kd_engine.platform.heartbeat import one_call
 from kd_engine.schema.errors import DiskFullError

@@ -17,7 +17,7 @@ from kd_engine.data.dataset import RawData
 from kd_engine.intake.answers import recognised
 from kd_engine.intake.arrays import load_arrays
 from kd_engine.intake.class_order import MOST_ORDERED, best_order
-from kd_engine.models.answers import as_logits
+from kd_engine.models.class_scores import as_logits
 from kd_engine.models.foreign import LogitsParams, RecordedLogits, keys_of
 from kd_engine.schema.errors import DataError
 from kd_engine.statistics.intervals import of_accuracy

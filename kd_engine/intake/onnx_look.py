@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from kd_engine.intake.onnx_output import chosen_output
 from kd_engine.intake.onnx_zip import in_one, is_zip, messages, refuse_outside, tensors
-from kd_engine.onnx_session import OnnxSession, laid_out, table
+from kd_engine.models.onnx_session import OnnxSession, laid_out, table
 from kd_engine.schema.errors import DataError
 
 _INPUTS = ("tensor(float)", "tensor(double)", "tensor(float16)", "tensor(uint8)", "tensor(int32)", "tensor(int64)")

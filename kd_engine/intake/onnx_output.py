@@ -11,7 +11,7 @@ import onnx
 from onnx import numpy_helper
 
 from kd_engine.intake.answers import recognised
-from kd_engine.onnx_session import OnnxSession, table
+from kd_engine.models.onnx_session import OnnxSession, table
 from kd_engine.schema.errors import DataError
 
 _TENSORS = ("tensor(float)", "tensor(double)", "tensor(float16)")

@@ -20,8 +20,8 @@ from kd_engine.intake.scales import Way, usual_ways
 from kd_engine.intake.verify import choose, laid_out_ways
 from kd_engine.intake.weights_file import network_of, own_network
 from kd_engine.jobspec import RegisterSpec, network_file
-from kd_engine.models.feed import Feed
 from kd_engine.models.foreign import AT_ONCE, LOGITS, ONNX
+from kd_engine.models.pixel_input import Feed
 from kd_engine.network import Architecture, Network, save_network
 from kd_engine.platform.files import write_atomically
 from kd_engine.progress import ImageProgress

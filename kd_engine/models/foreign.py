@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from kd_engine.models.answers import as_logits
-from kd_engine.models.feed import Feed
+from kd_engine.models.class_scores import as_logits
+from kd_engine.models.pixel_input import Feed
 from kd_engine.platform.heartbeat import sign
 from kd_engine.schema.errors import DataError, InvalidSpecError
 
 if TYPE_CHECKING:
-    from kd_engine.onnx_session import OnnxSession
+    from kd_engine.models.onnx_session import OnnxSession
 
 ONNX, LOGITS = "onnx", "logits"
 """What architectures of these kinds are called; the catalogue has no rows of these names."""
@@ -113,7 +113,7 @@ class OnnxNetwork(nn.Module):
 
     def _opened(self) -> OnnxSession:
         if self._session is None:
-            from kd_engine.onnx_session import OnnxSession  # only now: most runs need no onnxruntime
+            from kd_engine.models.onnx_session import OnnxSession  # only now: most runs need no onnxruntime
 
             self._session = OnnxSession(self.file.cpu().numpy().tobytes())
         return self._session
@@ -126,7 +126,7 @@ class OnnxNetwork(nn.Module):
         if count < batch:  # a model for so many at once takes no fewer
             images_BCHW = torch.cat([images_BCHW, images_BCHW[:1].expand(batch - count, -1, -1, -1)])
         session = self._opened()
-        from kd_engine.onnx_session import laid_out
+        from kd_engine.models.onnx_session import laid_out
 
         array: NDArray[Any] = images_BCHW.contiguous().numpy()
         if self.params.feed is not None:  # exact: pixels are k / 255

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from kd_engine.catalog.models.timm import PREFIX, TimmParams
 from kd_engine.jobspec.networks import MOST_WEIGHTS
 from kd_engine.models.mlp import layers
-from kd_engine.models.naming import misfit, unprefixed
 from kd_engine.models.timm_stages import Feed, Probe, Stage, probe
+from kd_engine.models.weight_names import misfit, unprefixed
 from kd_engine.models.weights import WeightsFolder
 from kd_engine.schema.errors import DataError, InvalidSpecError
 from kd_engine.schema.strict_model import nearest

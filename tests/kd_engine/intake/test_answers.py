@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from kd_engine.intake.answers import recognised
 from kd_engine.intake.onnx_look import look
-from kd_engine.models.answers import as_logits
+from kd_engine.models.class_scores import as_logits
 from kd_engine.models.foreign import OnnxNetwork, OnnxParams
 from kd_engine.schema.errors import DataError
 from tests.kd_engine.intake.networks import (

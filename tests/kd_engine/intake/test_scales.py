@@ -21,8 +21,8 @@ from kd_engine.intake import verify
 from kd_engine.intake.class_order import check_order
 from kd_engine.intake.scales import Way, usual_ways
 from kd_engine.intake.verify import choose, laid_out_ways
-from kd_engine.models.feed import Feed
 from kd_engine.models.foreign import ONNX, OnnxNetwork, OnnxParams, Output
+from kd_engine.models.pixel_input import Feed
 from kd_engine.network import Architecture, Network
 from kd_engine.schema.errors import DataError
 from tests.kd_engine.intake.networks import digits, perceptron_onnx

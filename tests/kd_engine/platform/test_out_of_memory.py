@@ -13,7 +13,7 @@ import torch
 from onnx import TensorProto, helper
 
 from kd_engine.intake import survey as surveys
-from kd_engine.onnx_session import OnnxSession
+from kd_engine.models.onnx_session import OnnxSession
 from kd_engine.platform.out_of_memory import shortage_behind
 from kd_engine.schema.errors import DataError
 
