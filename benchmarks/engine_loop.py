@@ -9,7 +9,7 @@ import torch
 from benchmarks.work import Work
 from kd_engine.cached_teacher import CachedTeacher, cache_for
 from kd_engine.data.dataset import Dataset, Split
-from kd_engine.network import Network
+from kd_engine.networks.network import Network
 from kd_engine.objective import Objective
 from kd_engine.pace import Pace, PlannedPhase
 from kd_engine.platform.device import training_dtype

@@ -34,7 +34,7 @@ from kd_engine.intake.folder import check_pictures
 from kd_engine.intake.layout import lay_out
 from kd_engine.intake.onnx_file import onnx_network
 from kd_engine.models.foreign import ONNX
-from kd_engine.network import Architecture, Network, build
+from kd_engine.networks.network import Architecture, Network, build
 from kd_engine.platform.device import set_up
 
 MEGABYTES = 200

@@ -13,7 +13,7 @@ from torch import nn
 
 from kd_engine.data.dataset import Split
 from kd_engine.jobspec import JobSpec
-from kd_engine.network import Architecture, Network, build
+from kd_engine.networks.network import Architecture, Network, build
 from kd_engine.streams import seeded
 
 BATCH = 128

@@ -14,9 +14,9 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from kd_engine.evaluation.logits import SplitLogits
 from kd_engine.jobspec import JobSpec, RepeatsUntil
 from kd_engine.losses import Outputs
+from kd_engine.networks.outputs import SplitLogits
 from kd_engine.report import NAMES, published, task_of
 from kd_engine.result import PhaseResult
 from kd_engine.schema.report import Explanation, TrainingReport

@@ -11,7 +11,7 @@ import copy
 import torch
 from torch import nn
 
-from kd_engine.network import Network
+from kd_engine.networks.network import Network
 
 
 class Average:

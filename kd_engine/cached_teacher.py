@@ -16,14 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Dataset
 from kd_engine.data.loader import Batch
 from kd_engine.distributed.world import ALONE, World
 from kd_engine.images.augmentations import count_views
 from kd_engine.jobspec import JobSpec, canonical_hash
 from kd_engine.logit_store import LogitStore
-from kd_engine.network import Network
+from kd_engine.networks.compile import Compiler
+from kd_engine.networks.network import Network
 from kd_engine.schema.report import LogitCache
 
 log = logging.getLogger(__name__)

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kd_engine.build import build_network
 from kd_engine.data.dataset import Dataset
 from kd_engine.jobspec import JobSpec, TrainingSpec
+from kd_engine.networks.build import build_network
 from kd_engine.optim.optimizers import SGD
 from kd_engine.platform.device import training_dtype
 from kd_engine.platform.memory_limit import machine_memory

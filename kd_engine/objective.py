@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from kd_engine.cached_teacher import CachedTeacher
-from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import Batch
 from kd_engine.distributed.world import ALONE, World
 from kd_engine.losses import Loss, Outputs, Sizes
-from kd_engine.network import Network
+from kd_engine.networks.compile import Compiler
+from kd_engine.networks.network import Network
 from kd_engine.schema.errors import InvalidSpecError
 from kd_engine.tasks import load_task
 

@@ -11,13 +11,15 @@ from torch import Tensor
 
 from kd_engine.cached_teacher import BATCH_DEPENDENT, CachedTeacher, cache_for, kept_views
 from kd_engine.checkpoint import save_tree
-from kd_engine.compiled import Compiler
 from kd_engine.data.dataset import Dataset
 from kd_engine.distributed.world import ALONE, World
-from kd_engine.evaluation.logits import SplitLogits
 from kd_engine.jobspec import JobSpec, RepeatsUntil, StudentSpec, TeacherSpec, TrainingSpec, alone_hash, teacher_hash
 from kd_engine.models.weights import WeightsFolder
-from kd_engine.network import Architecture, Network, build
+from kd_engine.networks.cache import Trained, TrainedCache
+from kd_engine.networks.compile import Compiler
+from kd_engine.networks.load import load_given_teacher
+from kd_engine.networks.network import Architecture, Network, build
+from kd_engine.networks.outputs import SplitLogits
 from kd_engine.objective import Objective
 from kd_engine.pace import Expected, Pace, PlannedPhase
 from kd_engine.platform.device import training_dtype
@@ -31,8 +33,6 @@ from kd_engine.schema.run_request import RunOptions
 from kd_engine.streams import seeded
 from kd_engine.tasks import load_task
 from kd_engine.tasks.evaluate import score, validate
-from kd_engine.teacher import load_given_teacher
-from kd_engine.trained import Trained, TrainedCache
 from kd_engine.trainer import Trainer
 from kd_engine.trial import answering_speed, epoch_seconds, learning_speed, publishing_seconds
 from kd_engine.watch import Watch

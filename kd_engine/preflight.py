@@ -11,14 +11,14 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from kd_engine.build import build_network
 from kd_engine.catalog import ModelRow
 from kd_engine.catalog.models.timm import PREFIX
 from kd_engine.data.dataset import Dataset
 from kd_engine.distributed.world import World
-from kd_engine.features import FeatureTap
 from kd_engine.jobspec import JobSpec, StudentSpec, TeacherSpec
 from kd_engine.losses.base import FeatureLoss, MapShape
+from kd_engine.networks.build import build_network
+from kd_engine.networks.features import FeatureTap
 from kd_engine.schema.errors import InvalidSpecError
 from kd_engine.schema.warnings import SpecWarning
 

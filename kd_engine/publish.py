@@ -10,10 +10,10 @@ from typing import Any
 from kd_engine.advice import advice
 from kd_engine.curves import draw_curves, write_csv, write_tensorboard
 from kd_engine.data.dataset import Dataset
-from kd_engine.evaluation.cost import cost_of
 from kd_engine.export.card import model_card
 from kd_engine.jobspec import JobSpec, RepeatsUntil, canonical_hash, network_file
-from kd_engine.network import save_network
+from kd_engine.networks.cost import cost_of
+from kd_engine.networks.network import save_network
 from kd_engine.platform.files import write_atomically
 from kd_engine.report import NAMES, make_report, published, task_of
 from kd_engine.result import PhaseResult

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kd_engine.evaluation.cost import Cost
 from kd_engine.evaluation.details import network_details
 from kd_engine.jobspec.repeats import RepeatsUntil
+from kd_engine.networks.cost import Cost
 from kd_engine.result import PhaseResult
 from kd_engine.schema.events import PHASES, Phase
 from kd_engine.schema.model_details import PhaseDetails

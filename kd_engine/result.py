@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from kd_engine.evaluation.logits import SplitLogits
-from kd_engine.network import Network
+from kd_engine.networks.network import Network
+from kd_engine.networks.outputs import SplitLogits
 from kd_engine.schema.events import Phase
 from kd_engine.tasks.base import Scores
 

@@ -19,7 +19,7 @@ from kd_engine.data.dataset import Dataset
 from kd_engine.data.loader import Batch, batches
 from kd_engine.distributed.world import ALONE, World
 from kd_engine.jobspec import TrainingSpec
-from kd_engine.network import Network
+from kd_engine.networks.network import Network
 from kd_engine.objective import Objective
 from kd_engine.platform.heartbeat import sign
 from kd_engine.schema.errors import DivergedError

@@ -14,9 +14,9 @@ import torch
 
 from kd_engine.data.dataset import Dataset
 from kd_engine.data.loader import Batch, batches
-from kd_engine.evaluation.cost import LATENCY_BATCHES
 from kd_engine.jobspec import TrainingSpec
-from kd_engine.network import Network
+from kd_engine.networks.cost import LATENCY_BATCHES
+from kd_engine.networks.network import Network
 from kd_engine.objective import Objective
 from kd_engine.streams import generator, seeded
 from kd_engine.trainer import Trainer

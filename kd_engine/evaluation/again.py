@@ -9,17 +9,17 @@ from pathlib import Path
 import torch
 
 from kd_engine.data.dataset import Dataset
-from kd_engine.evaluation.cost import cost_of
 from kd_engine.evaluation.details import network_details
-from kd_engine.evaluation.logits import SplitLogits
-from kd_engine.network import Network
+from kd_engine.networks.cost import cost_of
+from kd_engine.networks.load import load_given
+from kd_engine.networks.network import Network
+from kd_engine.networks.outputs import SplitLogits
 from kd_engine.platform.files import write_atomically
 from kd_engine.schema.evaluation_report import EvaluationReport
 from kd_engine.schema.report import report_text
 from kd_engine.tasks import load_task
 from kd_engine.tasks.base import Scores
 from kd_engine.tasks.evaluate import score
-from kd_engine.teacher import load_given
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kd_engine.evaluation.cost import Cost
-from kd_engine.network import Network
+from kd_engine.networks.cost import Cost
+from kd_engine.networks.network import Network
 from kd_engine.schema.model_details import NetworkDetails
 from kd_engine.tasks import load_task
 from kd_engine.tasks.base import Scores

@@ -10,7 +10,7 @@ import torch
 from torch.export import ExportedProgram
 
 from kd_engine.export.program import own_noise_left_out
-from kd_engine.network import Architecture
+from kd_engine.networks.network import Architecture
 from kd_engine.platform.files import write_atomically
 
 OPSET = 18  # the oldest that torch's exporter writes without converting: the more programs can read it

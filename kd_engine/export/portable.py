@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from kd_engine.network import Network
+from kd_engine.networks.network import Network
 
 
 class Portable(nn.Module):

@@ -17,14 +17,14 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from kd_engine.data.dataset import Dataset
-from kd_engine.evaluation.logits import SplitLogits
 from kd_engine.export.int8 import save_int8
 from kd_engine.export.onnx import save_onnx
 from kd_engine.export.portable import Portable, as_pixels
 from kd_engine.export.program import run_program, save_program, trace
 from kd_engine.jobspec import Export
 from kd_engine.models.onnx_session import OnnxSession
-from kd_engine.network import Network
+from kd_engine.networks.network import Network
+from kd_engine.networks.outputs import SplitLogits
 from kd_engine.platform.files import write_atomically
 from kd_engine.platform.heartbeat import one_call
 from kd_engine.schema.errors import DiskFullError

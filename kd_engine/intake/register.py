@@ -22,7 +22,7 @@ from kd_engine.intake.weights_file import network_of, own_network
 from kd_engine.jobspec import RegisterSpec, network_file
 from kd_engine.models.foreign import AT_ONCE, LOGITS, ONNX
 from kd_engine.models.pixel_input import Feed
-from kd_engine.network import Architecture, Network, save_network
+from kd_engine.networks.network import Architecture, Network, save_network
 from kd_engine.platform.files import write_atomically
 from kd_engine.progress import ImageProgress
 from kd_engine.schema.errors import DataError, DivergedError, InvalidSpecError

@@ -21,7 +21,7 @@ from kd_engine.data.dataset import Split
 from kd_engine.intake.class_order import MOST_ORDERED, in_both_orders
 from kd_engine.intake.scales import Way
 from kd_engine.models.foreign import OnnxNetwork
-from kd_engine.network import Architecture, Network
+from kd_engine.networks.network import Architecture, Network
 from kd_engine.platform.heartbeat import sign
 from kd_engine.schema.errors import DataError
 from kd_engine.schema.evaluation_report import TriedFeed

@@ -18,7 +18,7 @@ from kd_engine.models.ensemble import ENSEMBLE
 from kd_engine.models.foreign import LOGITS, ONNX
 from kd_engine.models.timm import TimmNetwork
 from kd_engine.models.weight_names import misfit, unprefixed
-from kd_engine.network import METADATA_KEY, Architecture, Network, build, load_network, read_metadata
+from kd_engine.networks.network import METADATA_KEY, Architecture, Network, build, load_network, read_metadata
 from kd_engine.platform.out_of_memory import shortage_behind
 from kd_engine.schema.errors import DataError, EngineError
 

@@ -1,4 +1,4 @@
-"""The networks, one family a file. `kd_engine/catalog/models/` has a row for each; `kd_engine/build.py` builds them.
+"""The networks, one family a file. `kd_engine/catalog/models/` has a row for each.
 
 Shapes, in every file: B images in the batch, C channels, H and W pixels, K classes.
 """

@@ -10,8 +10,8 @@ import torch
 
 from kd_engine.data.dataset import Split
 from kd_engine.distributed.world import ALONE, World
-from kd_engine.evaluation.logits import SplitLogits
-from kd_engine.network import Network
+from kd_engine.networks.network import Network
+from kd_engine.networks.outputs import SplitLogits
 from kd_engine.tasks.base import Meter, Scores, Task
 
 

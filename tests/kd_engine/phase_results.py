@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from kd_engine.data.dataset import Split
-from kd_engine.evaluation.logits import SplitLogits
+from kd_engine.networks.outputs import SplitLogits
 from kd_engine.result import PhaseResult
 from kd_engine.schema.events import Phase
 from kd_engine.tasks.image_classification.scores import ClassScores

@@ -51,5 +51,5 @@ def run_spec(body: dict[str, Any], out: Path, recorder: Recorder | None = None, 
     recorder = recorder or Recorder()
     given = {"out_dir": out, "data_dir": out / "data", "cache_dir": out / "cache", "threads": 1, "download": False}
     settings = RunOptions(**(given | options))
-    with patch("kd_engine.evaluation.cost._SECONDS", 0.0):
+    with patch("kd_engine.networks.cost._SECONDS", 0.0):
         return run(parse_spec(body), settings, emit=recorder.emit, should_stop=recorder.should_stop)

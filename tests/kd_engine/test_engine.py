@@ -11,7 +11,7 @@ import pytest
 from safetensors import safe_open
 
 from kd_engine.jobspec import JobSpec
-from kd_engine.network import load_network, read_metadata
+from kd_engine.networks.network import load_network, read_metadata
 from kd_engine.platform import heartbeat
 from kd_engine.platform.files import sha256_of
 from kd_engine.schema.events import parse_event

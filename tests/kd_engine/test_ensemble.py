@@ -12,7 +12,7 @@ import torch
 from kd_engine.__main__ import main
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.jobspec import DatasetSpec
-from kd_engine.network import Architecture, Network, build, ensemble, load_network, save_network
+from kd_engine.networks.network import Architecture, Network, build, ensemble, load_network, save_network
 from tests.kd_engine.small_runs import LONG, Recorder, run_spec
 
 SPEC: dict[str, Any] = LONG | {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kd_engine.__main__ import main
-from kd_engine.network import save_network
+from kd_engine.networks.network import save_network
 from tests.kd_engine.evaluation.networks import a_network
 from tests.kd_engine.small_runs import DIGITS, run_spec
 

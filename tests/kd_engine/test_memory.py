@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from kd_engine import memory
-from kd_engine.build import build_network
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.jobspec import JobSpec, parse_spec
 from kd_engine.memory import _kept_for_backward, estimate, memory_of
+from kd_engine.networks.build import build_network
 from kd_engine.platform.files import sha256_of
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 

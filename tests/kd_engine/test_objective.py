@@ -10,7 +10,7 @@ import torch
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import Batch
 from kd_engine.losses import LOSSES, Loss
-from kd_engine.network import Architecture, Network, build
+from kd_engine.networks.network import Architecture, Network, build
 from kd_engine.objective import Objective
 from kd_engine.schema.errors import InvalidSpecError
 

@@ -105,7 +105,7 @@ def test_a_real_run_is_right_within_a_third_after_the_first_epoch_of_each_networ
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A teacher thirty times as dear as its student; the clock is of the images that each of them sees."""
-    from kd_engine.network import Network
+    from kd_engine.networks.network import Network
     from kd_engine.trainer import Trainer
 
     clock = Clock({"mnist_cnn": (3e-3, 1e-3), "mlp": (1e-4, 3e-5)})

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kd_engine.evaluation.cost import Cost
 from kd_engine.jobspec import RepeatsUntil
+from kd_engine.networks.cost import Cost
 from kd_engine.report import looks_at, make_report
 from kd_engine.result import PhaseResult
 from kd_engine.schema.events import PHASES, Phase

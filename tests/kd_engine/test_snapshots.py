@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from kd_engine.jobspec import JobSpec, network_file
-from kd_engine.network import load_network
+from kd_engine.networks.network import load_network
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
 TEACHER: dict[str, Any] = DIGITS["teacher"] | {"training": {"epochs": 3, "snapshots": [1, 3], "keep": "last"}}

@@ -19,7 +19,7 @@ from kd_engine.distributed.world import Seat, World
 from kd_engine.images.augmentations import Augmentation, Crop, Flip
 from kd_engine.images.augmentations.mixing import CutMix
 from kd_engine.losses import LOSSES
-from kd_engine.network import Architecture, Network, build
+from kd_engine.networks.network import Architecture, Network, build
 from kd_engine.objective import Objective
 from kd_engine.streams import generator, seeded
 

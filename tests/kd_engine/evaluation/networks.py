@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from kd_engine.data.dataset import Split
-from kd_engine.evaluation.logits import SplitLogits
-from kd_engine.network import Architecture, Network, build
+from kd_engine.networks.network import Architecture, Network, build
+from kd_engine.networks.outputs import SplitLogits
 
 IMAGES = 2300  # three batches, the last one short
 

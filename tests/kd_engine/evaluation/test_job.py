@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kd_engine.__main__ import main
-from kd_engine.network import save_network
+from kd_engine.networks.network import save_network
 from kd_engine.schema.events import parse_event
 from tests.kd_engine.evaluation.networks import a_network
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec

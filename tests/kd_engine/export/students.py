@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from kd_engine.data.dataset import Dataset, Split
-from kd_engine.evaluation.logits import SplitLogits
-from kd_engine.network import Architecture, Network, build
+from kd_engine.networks.network import Architecture, Network, build
+from kd_engine.networks.outputs import SplitLogits
 from kd_engine.tasks import load_task
 from kd_engine.tasks.base import Scores
 from kd_engine.tasks.evaluate import score

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from kd_engine.export.portable import Portable, as_pixels
-from kd_engine.network import Architecture, build
+from kd_engine.networks.network import Architecture, build
 
 
 def test_it_takes_pixels_in_0_to_1_and_gives_the_network_s_logits() -> None:

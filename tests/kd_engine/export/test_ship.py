@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kd_engine.export import ship as shipping
 from kd_engine.export.ship import ship
-from kd_engine.network import Network
+from kd_engine.networks.network import Network
 from tests.kd_engine.export.students import CLASSES, SHAPE, Around, a_student, data, scores
 
 ALL = ("torch_export", "onnx", "onnx_int8")

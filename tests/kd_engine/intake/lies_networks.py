@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from kd_engine.network import METADATA_KEY
+from kd_engine.networks.network import METADATA_KEY
 from tests.kd_engine.intake.networks import CLASSES, linear_onnx
 
 _FLOAT = TensorProto.FLOAT

@@ -31,7 +31,7 @@ from kd_engine.intake.table import PictureTable
 from kd_engine.intake.table_shards import tables_of
 from kd_engine.intake.webdataset import lay_out_samples
 from kd_engine.intake.weights_file import network_of, own_network
-from kd_engine.network import Architecture
+from kd_engine.networks.network import Architecture
 
 MIB = 2**20
 

@@ -14,8 +14,8 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import save_file
 
-from kd_engine.build import build_network
-from kd_engine.network import load_network
+from kd_engine.networks.build import build_network
+from kd_engine.networks.network import load_network
 from kd_engine.platform.files import sha256_of
 from kd_engine.schema.events import Finished
 from tests.kd_engine.intake.networks import (

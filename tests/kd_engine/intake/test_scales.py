@@ -23,7 +23,7 @@ from kd_engine.intake.scales import Way, usual_ways
 from kd_engine.intake.verify import choose, laid_out_ways
 from kd_engine.models.foreign import ONNX, OnnxNetwork, OnnxParams, Output
 from kd_engine.models.pixel_input import Feed
-from kd_engine.network import Architecture, Network
+from kd_engine.networks.network import Architecture, Network
 from kd_engine.schema.errors import DataError
 from tests.kd_engine.intake.networks import digits, perceptron_onnx
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kd_engine.build import build_network
 from kd_engine.catalog import MODELS
-from kd_engine.features import FeatureTap
 from kd_engine.models.mobilenet import InvertedResidual
 from kd_engine.models.shufflenet import GroupedBlock, HalvingBlock, SplitBlock
 from kd_engine.models.vgg import VGG
 from kd_engine.models.wide_resnet import PreActivationBlock
-from kd_engine.network import Architecture, build, load_network, save_network
+from kd_engine.networks.build import build_network
+from kd_engine.networks.features import FeatureTap
+from kd_engine.networks.network import Architecture, build, load_network, save_network
 
 Shape = tuple[int, int, int]
 CIFAR: Shape = (3, 32, 32)

@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from kd_engine.build import build_network
 from kd_engine.catalog import MODELS
 from kd_engine.catalog.models.cifar import ResNetParams
 from kd_engine.catalog.models.simple import CNNParams
 from kd_engine.models.cnn import MnistCNN
 from kd_engine.models.resnet_cifar import BasicBlock, ResNet, ZeroPadShortcut
 from kd_engine.models.wide_resnet import WideResNet
+from kd_engine.networks.build import build_network
 
 MNIST, CIFAR = (1, 28, 28), (3, 32, 32)
 

@@ -16,12 +16,12 @@ import pytest
 import torch
 from torch import nn
 
-from kd_engine.build import build_network
 from kd_engine.catalog import MODELS
-from kd_engine.features import FeatureTap
 from kd_engine.jobspec import JobSpec
 from kd_engine.models.timm import TimmNetwork
-from kd_engine.network import Architecture, build, load_network, save_network
+from kd_engine.networks.build import build_network
+from kd_engine.networks.features import FeatureTap
+from kd_engine.networks.network import Architecture, build, load_network, save_network
 from kd_engine.schema.errors import InvalidSpecError
 from tests.kd_engine.small_runs import DIGITS, LONG, Recorder, run_spec
 

@@ -15,7 +15,7 @@ from kd_engine.catalog.models.timm import TimmParams
 from kd_engine.intake.weights_file import network_of
 from kd_engine.models.timm import BackboneMaker
 from kd_engine.models.weight_names import misfit, unprefixed
-from kd_engine.network import Architecture, Network
+from kd_engine.networks.network import Architecture, Network
 from kd_engine.schema.errors import DataError
 
 NAME, CLASSES = "test_resnet", 7

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from kd_engine.build import build_network
 from kd_engine.models.timm import TimmNetwork
 from kd_engine.models.weights import WeightsFolder
+from kd_engine.networks.build import build_network
 from kd_engine.schema.errors import DataError, InvalidSpecError
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kd_engine.data.loader import Batch, Mixed
 from kd_engine.images.augmentations.mixing import CutMix, Mixing, Mixup
-from kd_engine.network import Architecture, Network, build
+from kd_engine.networks.network import Architecture, Network, build
 from kd_engine.objective import Objective
 
 

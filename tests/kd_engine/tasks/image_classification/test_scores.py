@@ -10,7 +10,7 @@ from scipy.special import rel_entr, softmax
 from sklearn.metrics import accuracy_score, log_loss, top_k_accuracy_score
 
 from kd_engine.data.dataset import Split
-from kd_engine.evaluation.logits import SplitLogits, batch_size
+from kd_engine.networks.outputs import SplitLogits, batch_size
 from kd_engine.schema.errors import DivergedError
 from kd_engine.tasks.evaluate import score
 from kd_engine.tasks.image_classification.scores import ClassScores
@@ -89,7 +89,7 @@ def test_kept_logits_are_computed_once_and_too_many_are_not_kept(monkeypatch: py
     network, split = a_network(), a_split()
     kept, dropped = SplitLogits(network, split, keep=True), SplitLogits(network, split)
     assert kept.batch(1000) is kept.batch(1000)
-    monkeypatch.setattr("kd_engine.evaluation.logits.MOST_KEPT", IMAGES * 10 - 1)
+    monkeypatch.setattr("kd_engine.networks.outputs.MOST_KEPT", IMAGES * 10 - 1)
     too_many = SplitLogits(network, split, keep=True)
     for logits in (dropped, too_many):
         assert logits.batch(1000) is not logits.batch(1000)

@@ -20,7 +20,7 @@ from sklearn.metrics import average_precision_score
 from kd_engine.data.dataset import load
 from kd_engine.evaluation.again import evaluate_file
 from kd_engine.jobspec import DatasetSpec, parse_spec
-from kd_engine.network import load_network
+from kd_engine.networks.network import load_network
 from kd_engine.schema.report import TrainingReport
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 from tests.kd_engine.tasks.image_multi_label.digits import CLASSES, TASK, several_digits, spec, write

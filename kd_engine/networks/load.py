@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kd_engine.data.dataset import Dataset
-from kd_engine.network import Network, ensemble, load_network
+from kd_engine.networks.network import Network, ensemble, load_network
 from kd_engine.schema.errors import InvalidSpecError
 
 

@@ -17,16 +17,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from kd_engine.build import build_network
 from kd_engine.catalog import MODELS
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
-from kd_engine.features import FeatureTap
-from kd_engine.fold import cast_once, folded
 from kd_engine.images.normalisation import Normalisation
 from kd_engine.losses import Outputs
 from kd_engine.models.ensemble import ENSEMBLE, Ensemble, Part
 from kd_engine.models.foreign import LOGITS, ONNX, OnnxNetwork, build_foreign
 from kd_engine.models.weights import WeightsFolder
+from kd_engine.networks.build import build_network
+from kd_engine.networks.features import FeatureTap
+from kd_engine.networks.fold_batchnorm import cast_once, folded
 from kd_engine.platform.files import write_atomically
 from kd_engine.schema.errors import DataError
 

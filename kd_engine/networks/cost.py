@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from kd_engine.network import Network
+from kd_engine.networks.network import Network
 from kd_engine.platform.heartbeat import sign
 from kd_engine.platform.out_of_memory import shortage_behind
 from kd_engine.schema.model_details import Latency

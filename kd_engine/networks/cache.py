@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kd_engine.jobspec import network_file
-from kd_engine.network import Network, load_network, save_network
+from kd_engine.networks.network import Network, load_network, save_network
 from kd_engine.platform.files import write_atomically
 from kd_engine.schema.errors import DataError
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from kd_engine.build import build_network
-from kd_engine.features import FeatureTap
-from kd_engine.fold import cast_once, folded
+from kd_engine.networks.build import build_network
+from kd_engine.networks.features import FeatureTap
+from kd_engine.networks.fold_batchnorm import cast_once, folded
 
 
 def _with_statistics(module: nn.Module) -> nn.Module:

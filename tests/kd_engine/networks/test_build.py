@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kd_engine.build import build_network
+from kd_engine.networks.build import build_network
 from kd_engine.schema.errors import InvalidSpecError
 
 

@@ -16,7 +16,7 @@ import pytest
 from kd_engine.jobspec import JobSpec, teacher_hash
 from tests.kd_engine.small_runs import LONG, run_spec
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RECIPE: dict[str, Any] = {"epochs": 2, "batch_size": 256, "precision": "float32"}
 COMPILED: dict[str, Any] = LONG | {"baseline": False, "training": RECIPE | {"compile": True}}
 needs_compiler = pytest.mark.skipif(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kd_engine.evaluation.cost import cost_of, flops_per_image
-from kd_engine.network import Architecture, Network, build
+from kd_engine.networks.cost import cost_of, flops_per_image
+from kd_engine.networks.network import Architecture, Network, build
 from tests.kd_engine.evaluation.networks import a_network, a_split
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kd_engine.features import FeatureTap
-from kd_engine.network import Network
+from kd_engine.networks.features import FeatureTap
+from kd_engine.networks.network import Network
 from kd_engine.platform.heartbeat import one_call
 from kd_engine.schema.errors import InvalidSpecError
 

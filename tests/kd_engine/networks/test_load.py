@@ -9,7 +9,7 @@ import torch
 from kd_engine.data.dataset import load
 from kd_engine.data.loader import Batch
 from kd_engine.jobspec import DatasetSpec, JobSpec
-from kd_engine.network import Network, load_network
+from kd_engine.networks.network import Network, load_network
 from kd_engine.objective import Objective
 from kd_engine.platform.files import sha256_of
 from tests.kd_engine.small_runs import DIGITS, LONG, Recorder, run_spec
@@ -60,7 +60,7 @@ def test_a_teacher_of_other_classes_is_refused(tmp_path: Path) -> None:
         network.architecture.__class__(**(vars(network.architecture) | {"classes": tuple("1023456789")})),
         network.module,
     )
-    from kd_engine.network import save_network
+    from kd_engine.networks.network import save_network
 
     save_network(permuted, tmp_path / "permuted.safetensors", {})
     body = DIGITS | {"teacher": {"job": "job_1"}}
