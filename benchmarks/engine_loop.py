@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 
 from benchmarks.work import Work
-from kd_engine.cached_teacher import CachedTeacher, cache_for
 from kd_engine.data.dataset import Dataset, Split
 from kd_engine.networks.network import Network
 from kd_engine.objective import Objective
 from kd_engine.pace import Pace, PlannedPhase
 from kd_engine.platform.device import training_dtype
 from kd_engine.schema.events import Event
+from kd_engine.teachers.cached import CachedTeacher, cache_for
 from kd_engine.trainer import Trainer
 from kd_engine.watch import Watch
 

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from kd_engine.cached_teacher import CachedTeacher
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import Batch
 from kd_engine.distributed.world import ALONE, World
@@ -21,6 +20,7 @@ from kd_engine.networks.compile import Compiler
 from kd_engine.networks.network import Network
 from kd_engine.schema.errors import InvalidSpecError
 from kd_engine.tasks import load_task
+from kd_engine.teachers.cached import CachedTeacher
 
 
 class _Compared(NamedTuple):

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kd_engine.cached_teacher import BATCH_DEPENDENT, CachedTeacher, cache_for, kept_views
 from kd_engine.checkpoint import save_tree
 from kd_engine.data.dataset import Dataset
 from kd_engine.distributed.world import ALONE, World
@@ -33,6 +32,7 @@ from kd_engine.schema.run_request import RunOptions
 from kd_engine.streams import seeded
 from kd_engine.tasks import load_task
 from kd_engine.tasks.evaluate import score, validate
+from kd_engine.teachers.cached import BATCH_DEPENDENT, CachedTeacher, cache_for, kept_views
 from kd_engine.trainer import Trainer
 from kd_engine.trial import answering_speed, epoch_seconds, learning_speed, publishing_seconds
 from kd_engine.watch import Watch

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import torch
 
-from kd_engine.cached_teacher import CachedTeacher
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.data.loader import Batch, batches
 from kd_engine.jobspec import DatasetSpec, JobSpec
-from kd_engine.logit_store import LogitStore
 from kd_engine.networks.network import Architecture, Network, build
 from kd_engine.streams import generator, seeded
+from kd_engine.teachers.cached import CachedTeacher
+from kd_engine.teachers.store import LogitStore
 from tests.kd_engine.small_runs import LONG, run_spec
 
 AUGMENTED: dict[str, Any] = LONG | {

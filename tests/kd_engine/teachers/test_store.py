@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from kd_engine.logit_store import LogitStore
+from kd_engine.teachers.store import LogitStore
 
 
 def _store(folder: Path, **changes: object) -> LogitStore:

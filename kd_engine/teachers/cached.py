@@ -21,10 +21,10 @@ from kd_engine.data.loader import Batch
 from kd_engine.distributed.world import ALONE, World
 from kd_engine.images.augmentations import count_views
 from kd_engine.jobspec import JobSpec, canonical_hash
-from kd_engine.logit_store import LogitStore
 from kd_engine.networks.compile import Compiler
 from kd_engine.networks.network import Network
 from kd_engine.schema.report import LogitCache
+from kd_engine.teachers.store import LogitStore
 
 log = logging.getLogger(__name__)
 _COMPUTE = 64  # rows at a time: resnet56 is within 10 % of its rate at 128, see docs/performance.md

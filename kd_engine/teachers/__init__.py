@@ -1,0 +1,1 @@
+"""Where a teacher's answers come from: computed, or found in the store of its logits."""
