@@ -9,13 +9,13 @@ import torch
 from benchmarks.work import Work
 from kd_engine.data.dataset import Dataset, Split
 from kd_engine.networks.network import Network
-from kd_engine.objective import Objective
-from kd_engine.pace import Pace, PlannedPhase
 from kd_engine.platform.device import training_dtype
 from kd_engine.schema.events import Event
 from kd_engine.teachers.cached import CachedTeacher, cache_for
-from kd_engine.trainer import Trainer
-from kd_engine.watch import Watch
+from kd_engine.training.callbacks import Watch
+from kd_engine.training.eta import Pace, PlannedPhase
+from kd_engine.training.objective import Objective
+from kd_engine.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 

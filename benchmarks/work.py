@@ -14,7 +14,7 @@ from torch import nn
 from kd_engine.data.dataset import Split
 from kd_engine.jobspec import JobSpec
 from kd_engine.networks.network import Architecture, Network, build
-from kd_engine.streams import seeded
+from kd_engine.training.rng import seeded
 
 BATCH = 128
 TEMPERATURE, ALPHA = 4.0, 0.9

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kd_engine.checkpoint import save_tree
 from kd_engine.data.dataset import Dataset
 from kd_engine.distributed.world import ALONE, World
 from kd_engine.jobspec import JobSpec, RepeatsUntil, StudentSpec, TeacherSpec, TrainingSpec, alone_hash, teacher_hash
@@ -19,8 +18,6 @@ from kd_engine.networks.compile import Compiler
 from kd_engine.networks.load import load_given_teacher
 from kd_engine.networks.network import Architecture, Network, build
 from kd_engine.networks.outputs import SplitLogits
-from kd_engine.objective import Objective
-from kd_engine.pace import Expected, Pace, PlannedPhase
 from kd_engine.platform.device import training_dtype
 from kd_engine.platform.heartbeat import sign
 from kd_engine.report import looks_at
@@ -29,13 +26,16 @@ from kd_engine.schema.errors import DataError, EngineError
 from kd_engine.schema.events import CheckpointSaved, Event, Phase, PhaseEnded, PhaseStarted
 from kd_engine.schema.report import LogitCache
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.streams import seeded
 from kd_engine.tasks import load_task
 from kd_engine.tasks.evaluate import score, validate
 from kd_engine.teachers.cached import BATCH_DEPENDENT, CachedTeacher, cache_for, kept_views
-from kd_engine.trainer import Trainer
+from kd_engine.training.callbacks import Watch
+from kd_engine.training.checkpoint import save_tree
+from kd_engine.training.eta import Expected, Pace, PlannedPhase
+from kd_engine.training.objective import Objective
+from kd_engine.training.rng import seeded
+from kd_engine.training.trainer import Trainer
 from kd_engine.trial import answering_speed, epoch_seconds, learning_speed, publishing_seconds
-from kd_engine.watch import Watch
 
 log = logging.getLogger(__name__)
 CHECKPOINT_FILE = "checkpoint.safetensors"

@@ -17,9 +17,9 @@ from kd_engine.data.loader import Batch, batches
 from kd_engine.jobspec import TrainingSpec
 from kd_engine.networks.cost import LATENCY_BATCHES
 from kd_engine.networks.network import Network
-from kd_engine.objective import Objective
-from kd_engine.streams import generator, seeded
-from kd_engine.trainer import Trainer
+from kd_engine.training.objective import Objective
+from kd_engine.training.rng import generator, seeded
+from kd_engine.training.trainer import Trainer
 
 _FEW = 32  # images to begin with: of a large network, more of them tell no more
 _SLOW_SECONDS = 0.05

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from kd_engine.checkpoint import load_tree
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.distributed.joined import joined
 from kd_engine.distributed.world import Seat, World
@@ -26,6 +25,7 @@ from kd_engine.preflight import preflight
 from kd_engine.schema.errors import DataError, DiskFullError, EngineError, InvalidSpecError, OutOfMemoryError
 from kd_engine.schema.events import Event, Finished, RunStarted, Warned
 from kd_engine.schema.run_request import RunOptions
+from kd_engine.training.checkpoint import load_tree
 
 log = logging.getLogger(__name__)
 # What a checkpoint's spec may have otherwise: it is not of the training.

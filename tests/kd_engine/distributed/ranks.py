@@ -20,8 +20,8 @@ from kd_engine.images.augmentations import Augmentation, Crop, Flip
 from kd_engine.images.augmentations.mixing import CutMix
 from kd_engine.losses import LOSSES
 from kd_engine.networks.network import Architecture, Network, build
-from kd_engine.objective import Objective
-from kd_engine.streams import generator, seeded
+from kd_engine.training.objective import Objective
+from kd_engine.training.rng import generator, seeded
 
 IMAGES, BATCH = 24, 22  # the second batch has two images: three processes cannot have one each
 Numbers = dict[str, Tensor]

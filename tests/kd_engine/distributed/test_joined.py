@@ -15,7 +15,7 @@ from kd_engine.data.loader import batches
 from kd_engine.distributed.world import ALONE, World
 from kd_engine.images.augmentations import Augmentation, Flip
 from kd_engine.images.augmentations.mixing import Mixup
-from kd_engine.streams import generator
+from kd_engine.training.rng import generator
 from tests.kd_engine.distributed.ranks import CASES, Numbers, run_cases
 
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kd_engine.checkpoint import load_tree, save_tree
 from kd_engine.losses import LOSSES, Loss, Outputs, Sizes
 from kd_engine.schema.errors import InvalidSpecError
+from kd_engine.training.checkpoint import load_tree, save_tree
 
 B, K = 6, 5
 SHAPES = ((4, 8, 8), (8, 4, 4))

@@ -10,8 +10,8 @@ from kd_engine.data.dataset import load
 from kd_engine.data.loader import Batch
 from kd_engine.jobspec import DatasetSpec, JobSpec
 from kd_engine.networks.network import Network, load_network
-from kd_engine.objective import Objective
 from kd_engine.platform.files import sha256_of
+from kd_engine.training.objective import Objective
 from tests.kd_engine.small_runs import DIGITS, LONG, Recorder, run_spec
 
 

@@ -11,7 +11,7 @@ import pytest
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.data.loader import batches
 from kd_engine.jobspec import DatasetSpec, JobSpec
-from kd_engine.streams import generator
+from kd_engine.training.rng import generator
 from tests.kd_engine.small_runs import LONG, run_spec
 
 BODY: dict[str, Any] = LONG | {

@@ -14,9 +14,9 @@ from kd_engine.data.dataset import Dataset, load
 from kd_engine.data.loader import Batch, batches
 from kd_engine.jobspec import DatasetSpec, JobSpec
 from kd_engine.networks.network import Architecture, Network, build
-from kd_engine.streams import generator, seeded
 from kd_engine.teachers.cached import CachedTeacher
 from kd_engine.teachers.store import LogitStore
+from kd_engine.training.rng import generator, seeded
 from tests.kd_engine.small_runs import LONG, run_spec
 
 AUGMENTED: dict[str, Any] = LONG | {

@@ -13,7 +13,7 @@ from torch import Tensor
 from kd_engine.data.loader import Batch, Mixed
 from kd_engine.images.augmentations.mixing import CutMix, Mixing, Mixup
 from kd_engine.networks.network import Architecture, Network, build
-from kd_engine.objective import Objective
+from kd_engine.training.objective import Objective
 
 
 def images(batch: int = 16, channels: int = 3, height: int = 12, width: int = 10) -> Tensor:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from kd_engine.checkpoint import load_tree, optimizer_state, restore_optimizer, save_tree
 from kd_engine.schema.errors import DataError
+from kd_engine.training.checkpoint import load_tree, optimizer_state, restore_optimizer, save_tree
 
 
 def test_a_tree_survives(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_no_room_leaves_the_earlier_checkpoint(tmp_path: Path) -> None:
     save_tree({"epoch": 1}, tmp_path / "c")
     code = (
         "import signal, sys, torch, pathlib\n"
-        "from kd_engine.checkpoint import save_tree\n"
+        "from kd_engine.training.checkpoint import save_tree\n"
         "from kd_engine.schema.errors import DiskFullError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "try:\n    save_tree({'big': torch.zeros(10**6)}, pathlib.Path(sys.argv[1]))\n"

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 
 from kd_engine.distributed.world import ALONE, World
-from kd_engine.pace import Pace
 from kd_engine.schema.errors import Interrupted
 from kd_engine.schema.events import EpochEnd, Event, Phase, Progress
-from kd_engine.trainer import Trainer
+from kd_engine.training.eta import Pace
+from kd_engine.training.trainer import Trainer
 
 _PROGRESS_SECONDS = 1.0
 _LOOK_SECONDS = 0.1

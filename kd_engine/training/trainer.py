@@ -13,19 +13,19 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from kd_engine.average import Average
-from kd_engine.checkpoint import optimizer_state, restore_optimizer
 from kd_engine.data.dataset import Dataset
 from kd_engine.data.loader import Batch, batches
 from kd_engine.distributed.world import ALONE, World
 from kd_engine.jobspec import TrainingSpec
 from kd_engine.networks.network import Network
-from kd_engine.objective import Objective
 from kd_engine.platform.heartbeat import sign
 from kd_engine.schema.errors import DivergedError
-from kd_engine.streams import generator, stream
 from kd_engine.tasks import load_task
 from kd_engine.tasks.evaluate import validate
+from kd_engine.training.checkpoint import optimizer_state, restore_optimizer
+from kd_engine.training.ema import Average
+from kd_engine.training.objective import Objective
+from kd_engine.training.rng import generator, stream
 
 
 class Watcher(Protocol):

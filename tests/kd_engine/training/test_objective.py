@@ -11,8 +11,8 @@ from kd_engine.data.dataset import Split
 from kd_engine.data.loader import Batch
 from kd_engine.losses import LOSSES, Loss
 from kd_engine.networks.network import Architecture, Network, build
-from kd_engine.objective import Objective
 from kd_engine.schema.errors import InvalidSpecError
+from kd_engine.training.objective import Objective
 
 B = 8
 TRAIN = Split(

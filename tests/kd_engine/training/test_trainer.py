@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 import torch
 
-from kd_engine.average import Average
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.data.loader import batches
 from kd_engine.jobspec import DatasetSpec, TrainingSpec
 from kd_engine.networks.network import Architecture, Network, build
-from kd_engine.objective import Objective
 from kd_engine.phases import CHECKPOINT_FILE
 from kd_engine.schema.errors import DivergedError
-from kd_engine.streams import generator, seeded
-from kd_engine.trainer import Trainer
+from kd_engine.training.ema import Average
+from kd_engine.training.objective import Objective
+from kd_engine.training.rng import generator, seeded
+from kd_engine.training.trainer import Trainer
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
 

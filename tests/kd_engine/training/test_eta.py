@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from kd_engine import trial, watch
-from kd_engine.pace import Expected, Pace, PlannedPhase
+from kd_engine import trial
 from kd_engine.schema.events import Event, Progress
+from kd_engine.training import callbacks
+from kd_engine.training.eta import Expected, Pace, PlannedPhase
 from kd_engine.trial import Speed
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
@@ -106,7 +107,7 @@ def test_a_real_run_is_right_within_a_third_after_the_first_epoch_of_each_networ
 ) -> None:
     """A teacher thirty times as dear as its student; the clock is of the images that each of them sees."""
     from kd_engine.networks.network import Network
-    from kd_engine.trainer import Trainer
+    from kd_engine.training.trainer import Trainer
 
     clock = Clock({"mnist_cnn": (3e-3, 1e-3), "mlp": (1e-4, 3e-5)})
     step, answer = Trainer.train_step, Network.logits
@@ -126,7 +127,7 @@ def test_a_real_run_is_right_within_a_third_after_the_first_epoch_of_each_networ
     monkeypatch.setattr(Network, "logits", answered)
     monkeypatch.setattr("kd_engine.phases.learning_speed", learning)
     monkeypatch.setattr("kd_engine.phases.publishing_seconds", lambda answers, exports: 0.0)
-    monkeypatch.setattr(watch, "time", clock)
+    monkeypatch.setattr(callbacks, "time", clock)
     told: list[tuple[float, str, int, float]] = []
 
     class Timed(Recorder):
