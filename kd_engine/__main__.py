@@ -129,7 +129,7 @@ def _evaluate(asked: argparse.Namespace) -> int:
     asked.body = _dataset_body(asked.dataset)
     dataset = DatasetSpec.model_validate(asked.body).resolved()
     from kd_engine.data.dataset import load
-    from kd_engine.evaluation.again import evaluate_file, publish_evaluation
+    from kd_engine.evaluation.evaluate_file import evaluate_file, publish_evaluation
     from kd_engine.platform.device import choose_device, set_up
 
     device = choose_device(asked.device)

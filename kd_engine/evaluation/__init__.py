@@ -1,5 +1,5 @@
-"""What is measured of a finished network; `tasks/` has what depends on what it was trained for.
+"""What is measured of a finished network.
 
-details.py    all of it as JSON data
-again.py      a finished network, measured again from its file
+details        all of it, as the report has it
+evaluate_file  a network file, measured again on a data set
 """

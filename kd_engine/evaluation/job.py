@@ -11,7 +11,7 @@ import torch
 
 from kd_engine.data.dataset import Dataset
 from kd_engine.environment import describe
-from kd_engine.evaluation.again import evaluate_file, publish_evaluation
+from kd_engine.evaluation.evaluate_file import evaluate_file, publish_evaluation
 from kd_engine.jobspec import EvaluateSpec
 from kd_engine.platform.files import write_atomically
 from kd_engine.progress import ImageProgress

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from kd_engine.data.dataset import Dataset, read_raw
-from kd_engine.evaluation.again import FileEvaluation, evaluate_file, publish_evaluation
+from kd_engine.evaluation.evaluate_file import FileEvaluation, evaluate_file, publish_evaluation
 from kd_engine.images.normalisation import Normalisation
 from kd_engine.intake.class_order import check_order
 from kd_engine.intake.logits_file import recorded_logits

@@ -12,7 +12,7 @@ import torch
 from jobs.db import Database
 from jobs.settings import Settings
 from kd_engine.data.dataset import load
-from kd_engine.evaluation.again import evaluate_file
+from kd_engine.evaluation.evaluate_file import evaluate_file
 from kd_engine.jobspec import JobSpec
 from kd_engine.schema.report import TrainingReport
 from tests.api.conftest import Service, serving

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from sklearn.metrics import average_precision_score
 
 from kd_engine.data.dataset import load
-from kd_engine.evaluation.again import evaluate_file
+from kd_engine.evaluation.evaluate_file import evaluate_file
 from kd_engine.jobspec import DatasetSpec, parse_spec
 from kd_engine.networks.network import load_network
 from kd_engine.schema.report import TrainingReport
