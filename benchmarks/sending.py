@@ -30,8 +30,8 @@ from kd_engine.export.onnx import save_onnx
 from kd_engine.export.portable import Portable
 from kd_engine.export.program import trace
 from kd_engine.intake.archive import Archive
-from kd_engine.intake.folder import check_pictures
-from kd_engine.intake.layout import lay_out
+from kd_engine.intake.folder_layout import lay_out
+from kd_engine.intake.images import check_pictures
 from kd_engine.intake.onnx_file import onnx_network
 from kd_engine.models.foreign import ONNX
 from kd_engine.networks.network import Architecture, Network, build

@@ -18,7 +18,7 @@ from api.schemas import DatasetPage, DatasetView
 from api.sent import manifest_of
 from api.views import dataset_view
 from jobs.access import Caller
-from kd_engine.intake.sniff import in_words, sniff
+from kd_engine.intake.formats import in_words, sniff
 from kd_engine.jobspec import CheckSpec
 
 router = APIRouter(prefix="/datasets", tags=["data sets"])

@@ -23,7 +23,7 @@ from api.submit import check_data
 from api.views import model_view
 from jobs.access import Caller
 from kd_engine.catalog import MODELS
-from kd_engine.intake.sniff import in_words, sniff
+from kd_engine.intake.formats import in_words, sniff
 from kd_engine.jobspec import NetworkOfJob, RegisterSpec
 
 router = APIRouter(prefix="/models", tags=["models"])

@@ -1,16 +1,16 @@
 """What users send, looked at before it is believed: format by content, archives with suspicion, every picture decoded.
 
-sniff      which format a file is of, by its first bytes
+formats     which format a file is of, by its first bytes
 archive    zip and tar: bounded, nothing that leads out, nothing but plain files
-confined   a reader in a process of its own, with so much memory and time
-table      a parquet table
-layout     which split and class a file of an archive belongs to
+confined_process   a reader in a process of its own, with so much memory and time
+parquet      a parquet table
+folder_layout     which split and class a file of an archive belongs to
 label_list lists beside pictures (list_rows reads them, list_columns and list_match say what they mean)
 list_layout the same for the pictures of an archive, by its folders or by such lists
-survey     one picture: decoded, measured, hashed
-folder     an archive of pictures, checked and written anew
+inspect_image     one picture: decoded, measured, hashed
+images     an archive of pictures, checked and written anew
 arrays     the same for numpy arrays
-sheet      a page of thumbnails
+contact_sheet      a page of thumbnails
 job        a job of kind `check`
 register   a job of kind `register`: onnx_file, weights_file, logits_file
 """

@@ -27,10 +27,10 @@ from kd_engine.data.readers.npz import read_npz
 from kd_engine.data.splits import held_out, strata
 from kd_engine.images.normalisation import pixel_counts
 from kd_engine.intake.archive import MOST_RATIO, most_entries
-from kd_engine.intake.layout import MOST_CLASSES, TEST_SEED
+from kd_engine.intake.contact_sheet import draw_sheet, is_shown
+from kd_engine.intake.folder_layout import MOST_CLASSES, TEST_SEED
+from kd_engine.intake.inspect_image import THUMBNAIL
 from kd_engine.intake.manifest import Findings, Image
-from kd_engine.intake.sheet import draw_sheet, is_shown
-from kd_engine.intake.survey import THUMBNAIL
 from kd_engine.platform.files import atomic_file
 from kd_engine.platform.heartbeat import one_call
 from kd_engine.schema.errors import DataError, sentence

@@ -8,17 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from kd_engine.catalog import PREPARED, TASKS
-from kd_engine.intake import arrays, folder
+from kd_engine.intake import arrays
+from kd_engine.intake import images as folder
 from kd_engine.intake.archive import Packed
-from kd_engine.intake.layout import Layout
+from kd_engine.intake.folder_layout import Layout
+from kd_engine.intake.formats import in_words, sniff
 from kd_engine.intake.left_out import left_out
 from kd_engine.intake.list_columns import Asked
 from kd_engine.intake.list_layout import lay_out_with_lists
 from kd_engine.intake.nested import opened
+from kd_engine.intake.parquet import PictureTable
+from kd_engine.intake.parquet_shards import tables_of
 from kd_engine.intake.publishers import arrays_of
-from kd_engine.intake.sniff import in_words, sniff
-from kd_engine.intake.table import PictureTable
-from kd_engine.intake.table_shards import tables_of
 from kd_engine.intake.webdataset import lay_out_samples
 from kd_engine.jobspec import CheckSpec
 from kd_engine.platform.files import write_atomically

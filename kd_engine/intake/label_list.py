@@ -18,10 +18,10 @@ from typing import Any, Protocol
 
 from kd_engine.intake import list_rows
 from kd_engine.intake.archive import Member, most_entries
-from kd_engine.intake.confined import Confines, confined
+from kd_engine.intake.confined_process import Confines, confined
 from kd_engine.intake.list_columns import Asked, Columns, Kind, file_column, split_column, targets
 from kd_engine.intake.list_rows import Value
-from kd_engine.intake.purpose import Split, split_of
+from kd_engine.intake.split_names import Split, split_of
 from kd_engine.schema.errors import DataError
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl")

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from kd_engine.intake.archive import Member, Packed
-from kd_engine.intake.purpose import purpose_of
+from kd_engine.intake.split_names import purpose_of
 
 _MOST_LISTED = 20  # of each kind
 

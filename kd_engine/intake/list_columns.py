@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kd_engine.intake.list_rows import PICTURES, Value
-from kd_engine.intake.purpose import split_of
+from kd_engine.intake.split_names import split_of
 from kd_engine.schema.errors import DataError
 
 Columns = Mapping[str, Sequence[Value]]

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 
 from kd_engine.images.file_kinds import MOST_LOST
 from kd_engine.intake.archive import Member
+from kd_engine.intake.folder_layout import Found, Layout, by_class, by_split, find, lay_out
 from kd_engine.intake.label_list import NO_LIST, LabelList, Source, lists_among, read_lists, shown
-from kd_engine.intake.layout import Found, Layout, by_class, by_split, find, lay_out
 from kd_engine.intake.list_columns import Asked, are_numbers
 from kd_engine.intake.list_labels import labels_of
 from kd_engine.intake.list_match import Pictures
-from kd_engine.intake.purpose import Split, split_of
+from kd_engine.intake.split_names import Split, split_of
 from kd_engine.schema.errors import DataError
 
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from kd_engine.intake.archive import Member
 from kd_engine.intake.list_rows import PICTURES
-from kd_engine.intake.purpose import Split, split_of
+from kd_engine.intake.split_names import Split, split_of
 from kd_engine.platform.file_names import one_spelling
 
 _LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")  # before the names of files that were sent to it

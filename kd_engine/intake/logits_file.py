@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from kd_engine.data.dataset import RawData
-from kd_engine.intake.answers import recognised
+from kd_engine.intake.answer_kinds import recognised
 from kd_engine.intake.arrays import load_arrays
 from kd_engine.intake.class_order import MOST_ORDERED, best_order
 from kd_engine.models.class_scores import as_logits

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kd_engine.intake.archive import ARCHIVES, Archive, Member, Packed, check_count, check_total
-from kd_engine.intake.sniff import FORMATS, sniff
+from kd_engine.intake.formats import FORMATS, sniff
 from kd_engine.schema.errors import DataError
 
 

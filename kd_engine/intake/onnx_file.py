@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kd_engine.intake.confined import Confines, confined
+from kd_engine.intake.confined_process import Confines, confined
 from kd_engine.models.foreign import AT_ONCE, OnnxNetwork, OnnxParams
 
 _MEMORY, _MEMORY_OF_A_BYTE = 2**31, 8  # for what it computes; for its weights, which are there several times
@@ -43,7 +43,7 @@ def onnx_network(
         _MEMORY + _MEMORY_OF_A_BYTE * path.stat().st_size, seconds, "the ONNX model",
         f"it is given {AT_ONCE} images at once, or as many as it says",
     )  # fmt: skip
-    answer, *whole = confined("kd_engine.intake.onnx_look:look", request, pixels.tobytes(), confines)
+    answer, *whole = confined("kd_engine.intake.inspect_onnx:look", request, pixels.tobytes(), confines)
     found = json.loads(answer)
     notes = found.pop("notes")
     content = whole[0] if whole else path.read_bytes()  # whole: of a model that came in a zip with its weights

@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 from onnx import numpy_helper
 
-from kd_engine.intake.answers import recognised
+from kd_engine.intake.answer_kinds import recognised
 from kd_engine.models.onnx_session import OnnxSession, table
 from kd_engine.schema.errors import DataError
 

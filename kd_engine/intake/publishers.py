@@ -21,7 +21,7 @@ from kd_engine.data.readers.restricted_pickle import load_arrays
 from kd_engine.intake.archive import MOST_RATIO, Member, Packed
 from kd_engine.intake.arrays import CLASSES, HARMLESS_BYTES
 from kd_engine.intake.mat_file import BadMat, read_mat
-from kd_engine.intake.purpose import splits_in
+from kd_engine.intake.split_names import splits_in
 from kd_engine.schema.errors import DataError
 
 _Array = NDArray[Any]

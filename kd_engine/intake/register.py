@@ -17,7 +17,7 @@ from kd_engine.intake.class_order import check_order
 from kd_engine.intake.logits_file import recorded_logits
 from kd_engine.intake.onnx_file import onnx_network
 from kd_engine.intake.scales import Way, usual_ways
-from kd_engine.intake.verify import choose, laid_out_ways
+from kd_engine.intake.verify_model import choose, laid_out_ways
 from kd_engine.intake.weights_file import network_of, own_network
 from kd_engine.jobspec import RegisterSpec, network_file
 from kd_engine.models.foreign import AT_ONCE, LOGITS, ONNX

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kd_engine.intake.purpose import Split
+from kd_engine.intake.split_names import Split
 
 LABELS = ("label", "labels", "class", "target", "fine_label")
 """What columns of labels are called, and folders that stand for such a column."""

@@ -11,8 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from kd_engine.intake.archive import Member, Packed
-from kd_engine.intake.layout import Found, Layout, by_class, by_split, find
-from kd_engine.intake.purpose import Split, splits_in
+from kd_engine.intake.folder_layout import Found, Layout, by_class, by_split, find
+from kd_engine.intake.split_names import Split, splits_in
 from kd_engine.platform.file_names import one_spelling
 from kd_engine.schema.errors import DataError
 

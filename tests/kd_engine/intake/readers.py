@@ -16,19 +16,19 @@ import torch
 from kd_engine.data.dataset import RawData
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.arrays import check_arrays, check_named
-from kd_engine.intake.folder import check_pictures
-from kd_engine.intake.layout import lay_out
+from kd_engine.intake.folder_layout import lay_out
+from kd_engine.intake.formats import Format, sniff
+from kd_engine.intake.images import check_pictures
+from kd_engine.intake.inspect_onnx import look
 from kd_engine.intake.list_columns import Asked
 from kd_engine.intake.list_layout import lay_out_with_lists
 from kd_engine.intake.logits_file import recorded_logits
 from kd_engine.intake.nested import opened
 from kd_engine.intake.onnx_file import onnx_network
-from kd_engine.intake.onnx_look import look
 from kd_engine.intake.onnx_zip import in_one
+from kd_engine.intake.parquet import PictureTable
+from kd_engine.intake.parquet_shards import tables_of
 from kd_engine.intake.publishers import arrays_of
-from kd_engine.intake.sniff import Format, sniff
-from kd_engine.intake.table import PictureTable
-from kd_engine.intake.table_shards import tables_of
 from kd_engine.intake.webdataset import lay_out_samples
 from kd_engine.intake.weights_file import network_of, own_network
 from kd_engine.networks.network import Architecture

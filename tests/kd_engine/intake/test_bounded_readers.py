@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kd_engine.intake.sniff import FORMATS
+from kd_engine.intake.formats import FORMATS
 from tests.kd_engine.intake import (
     lies_archives,
     lies_arrays,

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from kd_engine.intake.archive import Archive, Member
-from kd_engine.intake.folder import check_pictures
-from kd_engine.intake.layout import Layout
+from kd_engine.intake.folder_layout import Layout
+from kd_engine.intake.images import check_pictures
 from kd_engine.intake.list_columns import Asked
 from kd_engine.intake.list_layout import lay_out_with_lists
 from kd_engine.schema.errors import DataError

@@ -11,8 +11,8 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from kd_engine.intake.formats import sniff
 from kd_engine.intake.onnx_zip import in_one, refuse_outside
-from kd_engine.intake.sniff import sniff
 from kd_engine.schema.errors import DataError
 from tests.kd_engine.intake.networks import linear_onnx
 

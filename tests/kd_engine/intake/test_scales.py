@@ -17,10 +17,10 @@ from torch import nn
 
 from kd_engine.data.dataset import Split
 from kd_engine.images.normalisation import Normalisation
-from kd_engine.intake import verify
+from kd_engine.intake import verify_model
 from kd_engine.intake.class_order import check_order
 from kd_engine.intake.scales import Way, usual_ways
-from kd_engine.intake.verify import choose, laid_out_ways
+from kd_engine.intake.verify_model import choose, laid_out_ways
 from kd_engine.models.foreign import ONNX, OnnxNetwork, OnnxParams, Output
 from kd_engine.models.pixel_input import Feed
 from kd_engine.networks.network import Architecture, Network
@@ -73,7 +73,7 @@ def network(channels: int, feed: Feed, layout: str = "flat_chw") -> Network:
     return Network(architecture, OnnxNetwork(params, file))
 
 
-def chosen(of: Network, channels: int, **changes: Any) -> verify.Choice:
+def chosen(of: Network, channels: int, **changes: Any) -> verify_model.Choice:
     ways = usual_ways(channels, Normalisation(OWN.mean[:channels], OWN.std[:channels]), changes.pop("order", None))
     return choose(of, images(channels), laid_out_ways(of, ways), **changes)
 
@@ -121,7 +121,7 @@ def test_two_that_are_within_noise_are_both_named() -> None:
 
 
 def test_a_slow_network_is_judged_by_what_it_has_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "_MOST_SECONDS", 0.0)
+    monkeypatch.setattr(verify_model, "_MOST_SECONDS", 0.0)
     found = chosen(network(1, GREY[0].feed), 1)
     assert found.best.way == GREY[0]
     assert {entry.images for entry in found.documented()} == {250}

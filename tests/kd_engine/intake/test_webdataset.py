@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from kd_engine.intake.folder import check_pictures
-from kd_engine.intake.layout import Layout, lay_out
+from kd_engine.intake.folder_layout import Layout, lay_out
+from kd_engine.intake.images import check_pictures
 from kd_engine.intake.nested import opened
 from kd_engine.intake.webdataset import lay_out_samples
 from kd_engine.schema.errors import DataError

@@ -16,7 +16,7 @@ from kd_engine.images.decode import identify
 from kd_engine.images.decode_cache import load_pictures
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.arrays import load_arrays
-from kd_engine.intake.survey import in_threads
+from kd_engine.intake.inspect_image import in_threads
 from kd_engine.models.foreign import keys_of
 from kd_engine.platform import heartbeat
 from kd_engine.platform.files import sha256_of

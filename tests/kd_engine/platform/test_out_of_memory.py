@@ -12,7 +12,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from kd_engine.intake import survey as surveys
+from kd_engine.intake import inspect_image as surveys
 from kd_engine.models.onnx_session import OnnxSession
 from kd_engine.platform.out_of_memory import shortage_behind
 from kd_engine.schema.errors import DataError

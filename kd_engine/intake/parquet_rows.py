@@ -12,9 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from kd_engine.intake.purpose import Split, split_of
+from kd_engine.intake.parquet_file import opened
 from kd_engine.intake.shard import LABELS, SPLIT, Shard
-from kd_engine.intake.table_file import opened
+from kd_engine.intake.split_names import Split, split_of
 from kd_engine.schema.errors import DataError
 
 _LONGEST_LABEL = 1000

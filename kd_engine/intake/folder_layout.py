@@ -11,7 +11,7 @@ import numpy as np
 from kd_engine.data.splits import held_out
 from kd_engine.images.file_kinds import MOST_LOST
 from kd_engine.intake.archive import Member
-from kd_engine.intake.purpose import Split, purpose_of, split_of
+from kd_engine.intake.split_names import Split, purpose_of, split_of
 from kd_engine.platform.file_names import in_order
 from kd_engine.schema.errors import DataError
 

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from kd_engine.intake.confined import Confines, confined
+from kd_engine.intake.confined_process import Confines, confined
 from kd_engine.schema.errors import DataError
 from tests.standalone.helpers import ROOT
 
@@ -21,7 +21,7 @@ _CONFINES = Confines(2**26, 60, "the file", "send another")
 
 
 def _answers(kind: str, content: bytes = b"") -> Iterator[bytes]:
-    return confined("tests.kd_engine.intake.test_confined:reader", {"kind": kind}, content, _CONFINES)
+    return confined("tests.kd_engine.intake.test_confined_process:reader", {"kind": kind}, content, _CONFINES)
 
 
 def reader(content: bytes, *, kind: str) -> Iterator[bytes]:
@@ -69,7 +69,7 @@ def test_who_wants_no_more_ends_the_process() -> None:
 
 _KILLED = """
 import os, signal
-from tests.kd_engine.intake.test_confined import _answers
+from tests.kd_engine.intake.test_confined_process import _answers
 answers = _answers("never answers")
 print(next(answers).decode(), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)

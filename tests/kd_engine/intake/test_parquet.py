@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kd_engine.intake import table as module
-from kd_engine.intake.folder import WhatOfBroken, check_pictures
-from kd_engine.intake.table import PictureTable
+from kd_engine.intake import parquet as module
+from kd_engine.intake.images import WhatOfBroken, check_pictures
+from kd_engine.intake.parquet import PictureTable
 from kd_engine.schema.errors import DataError
 from tests.kd_engine.intake.archives import picture
 

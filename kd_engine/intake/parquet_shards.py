@@ -16,8 +16,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from kd_engine.intake.archive import TABLES, Member, Packed
-from kd_engine.intake.purpose import PART, Split, purpose_of, split_of, splits_in
 from kd_engine.intake.shard import LABELS, SPLIT, Shard
+from kd_engine.intake.split_names import PART, Split, purpose_of, split_of, splits_in
 from kd_engine.platform.file_names import in_order, one_spelling
 from kd_engine.schema.errors import DataError
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from kd_engine.export.ship import ship
-from kd_engine.intake import sniff as sniffing
+from kd_engine.intake import formats as sniffing
 from tests.kd_engine.export.students import a_student, data, scores
 from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
 

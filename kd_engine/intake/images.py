@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from kd_engine.catalog import PREPARED
 from kd_engine.images.decode import SUFFIXES
 from kd_engine.intake.archive import Member
-from kd_engine.intake.layout import Layout, Placed, draw_test
+from kd_engine.intake.contact_sheet import draw_sheet, is_shown
+from kd_engine.intake.folder_layout import Layout, Placed, draw_test
+from kd_engine.intake.inspect_image import Broken, Survey, in_threads, pixel_sha256, survey
 from kd_engine.intake.manifest import Findings, Image
-from kd_engine.intake.sheet import draw_sheet, is_shown
-from kd_engine.intake.survey import Broken, Survey, in_threads, pixel_sha256, survey
 from kd_engine.intake.tar_file import Tar
 from kd_engine.platform.files import atomic_file
 from kd_engine.schema.errors import DataError

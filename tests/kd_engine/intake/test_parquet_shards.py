@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from kd_engine.intake.archive import Archive
-from kd_engine.intake.folder import check_pictures
-from kd_engine.intake.table import PictureTable
-from kd_engine.intake.table_shards import tables_of
+from kd_engine.intake.images import check_pictures
+from kd_engine.intake.parquet import PictureTable
+from kd_engine.intake.parquet_shards import tables_of
 from kd_engine.schema.errors import DataError
 from tests.kd_engine.intake.archives import picture, tarred, zipped
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kd_engine.intake.archive import Member
-from kd_engine.intake.layout import Layout, lay_out
+from kd_engine.intake.folder_layout import Layout, lay_out
 from kd_engine.schema.errors import DataError
 
 

@@ -18,11 +18,11 @@ from pydantic import ValidationError
 from kd_engine.catalog.dataset_params import ImageFolderParams, UploadedParams
 from kd_engine.data.dataset import load
 from kd_engine.data.readers import image_folder, uploaded
-from kd_engine.intake import folder
+from kd_engine.intake import images
 from kd_engine.intake.archive import Archive
-from kd_engine.intake.folder import WhatOfBroken, check_pictures
-from kd_engine.intake.layout import lay_out
-from kd_engine.intake.sheet import COLUMNS, MOST_ROWS
+from kd_engine.intake.contact_sheet import COLUMNS, MOST_ROWS
+from kd_engine.intake.folder_layout import lay_out
+from kd_engine.intake.images import WhatOfBroken, check_pictures
 from kd_engine.jobspec import DatasetSpec
 from kd_engine.platform.files import sha256_of
 from kd_engine.schema.errors import DataError
@@ -181,7 +181,7 @@ def test_there_is_a_page_of_thumbnails(tmp_path: Path) -> None:
 def test_no_more_thumbnails_are_kept_than_the_page_has_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[int] = []
     monkeypatch.setattr(
-        folder, "draw_sheet", lambda classes, thumbnails, path: kept.extend(map(len, thumbnails.values()))
+        images, "draw_sheet", lambda classes, thumbnails, path: kept.extend(map(len, thumbnails.values()))
     )
     names = tuple(f"{number:03}" for number in range(MOST_ROWS + 5))
     files = {f"train/{name}/{number}.png": picture() for name in names[1:] for number in range(2)}

@@ -6,7 +6,7 @@ import os
 from itertools import islice
 from typing import BinaryIO, Literal
 
-from kd_engine.intake import strange
+from kd_engine.intake import foreign_formats
 from kd_engine.platform import zip_file
 
 Format = Literal["zip", "tar", "npz", "parquet", "safetensors", "onnx", "npy", "pickle", "empty", "unknown"]
@@ -34,12 +34,12 @@ _LOOKED_AT = 1000  # names in a zip: what else it is shows in the first ones
 
 def sniff(file: BinaryIO) -> Format:
     """The format of a file, which is read here and there; `unknown` for all that this service does not read."""
-    head = file.read(strange.HEAD)
+    head = file.read(foreign_formats.HEAD)
     if not head:
         return "empty"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_or_npz(file, head)
-    if strange.lost_bytes(head):  # whatever it was
+    if foreign_formats.lost_bytes(head):  # whatever it was
         return "unknown"
     if head.startswith(_COMPRESSED) or head[_TAR_MAGIC : _TAR_MAGIC + 5] == b"ustar":
         return "tar"
@@ -57,16 +57,20 @@ def sniff(file: BinaryIO) -> Format:
     return "unknown"
 
 
-def in_words(file: BinaryIO, found: Format, wanted: strange.Wanted) -> str:
+def in_words(file: BinaryIO, found: Format, wanted: foreign_formats.Wanted) -> str:
     """After "the file is": what was found, and what to do where another thing is wanted."""
-    return strange.describe(file, wanted) if found == "unknown" else FORMATS[found] + strange.advice(found, wanted)
+    return (
+        foreign_formats.describe(file, wanted)
+        if found == "unknown"
+        else FORMATS[found] + foreign_formats.advice(found, wanted)
+    )
 
 
 def _zip_or_npz(file: BinaryIO, head: bytes) -> Format:
     try:
         names = [entry.name for entry in islice(zip_file.entries(file), _LOOKED_AT)]
     except zip_file.BadZip:
-        return "unknown" if strange.lost_bytes(head) else "zip"  # whoever opens it says what is wrong with it
+        return "unknown" if foreign_formats.lost_bytes(head) else "zip"  # whoever opens it says what is wrong with it
     if names and all(name.endswith(".npy") for name in names):
         return "npz"
     if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):

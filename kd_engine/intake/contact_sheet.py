@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from kd_engine.intake.survey import THUMBNAIL
+from kd_engine.intake.inspect_image import THUMBNAIL
 from kd_engine.platform.files import atomic_file
 
 COLUMNS = 10

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from kd_engine.intake.answers import recognised
-from kd_engine.intake.onnx_look import look
+from kd_engine.intake.answer_kinds import recognised
+from kd_engine.intake.inspect_onnx import look
 from kd_engine.models.class_scores import as_logits
 from kd_engine.models.foreign import OnnxNetwork, OnnxParams
 from kd_engine.schema.errors import DataError

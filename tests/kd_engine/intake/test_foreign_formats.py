@@ -9,14 +9,14 @@ from typing import get_args
 
 import pytest
 
-from kd_engine.intake import strange
-from kd_engine.intake.sniff import FORMATS, in_words, sniff
+from kd_engine.intake import foreign_formats
+from kd_engine.intake.formats import FORMATS, in_words, sniff
 from tests.kd_engine.intake.archives import picture, zipped
 
 CSV = b"\n".join(b"image_%d.png,%d" % (row, row % 3) for row in range(100))
 
 
-def words(content: bytes, wanted: strange.Wanted = "data set") -> str:
+def words(content: bytes, wanted: foreign_formats.Wanted = "data set") -> str:
     file = io.BytesIO(content)
     return in_words(file, sniff(file), wanted)
 
@@ -62,8 +62,8 @@ def test_what_curl_makes_of_a_binary_file_with_data_is_told(tmp_path: Path) -> N
     assert "--data-binary @FILE" in words(sent)
 
 
-@pytest.mark.parametrize("wanted", get_args(strange.Wanted))
-def test_every_format_has_words_for_either_wish(wanted: strange.Wanted) -> None:
+@pytest.mark.parametrize("wanted", get_args(foreign_formats.Wanted))
+def test_every_format_has_words_for_either_wish(wanted: foreign_formats.Wanted) -> None:
     for found in FORMATS:
         said = in_words(io.BytesIO(), found, wanted)
         assert said

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from kd_engine.intake.archive import HARMLESS_BYTES, MOST_FILE_BYTES, MOST_RATIO, Member, most_entries
-from kd_engine.intake.confined import Confines, confined
-from kd_engine.intake.layout import MOST_CLASSES, Layout, Placed, draw_test, joined_splits
-from kd_engine.intake.purpose import Split
+from kd_engine.intake.confined_process import Confines, confined
+from kd_engine.intake.folder_layout import MOST_CLASSES, Layout, Placed, draw_test, joined_splits
 from kd_engine.intake.shard import Shard
+from kd_engine.intake.split_names import Split
 from kd_engine.platform.file_names import in_order
 from kd_engine.schema.errors import DataError
 
-_ROWS = "kd_engine.intake.table_rows"
+_ROWS = "kd_engine.intake.parquet_rows"
 _MEMORY, _MEMORY_OF_A_BYTE, _MOST_MEMORY = 2**29, 4, 2**32
 _SECONDS = 300  # for the next rows
 
