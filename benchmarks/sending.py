@@ -26,9 +26,9 @@ from PIL import Image
 from benchmarks.as_trainer import cores, run_as_trainer
 from benchmarks.service import Service, running
 from benchmarks.turns import ROUNDS, Measured, in_turns
-from kd_engine.export.onnx import save_onnx
-from kd_engine.export.portable import Portable
-from kd_engine.export.program import trace
+from kd_engine.exporters.onnx import save_onnx
+from kd_engine.exporters.portable import Portable
+from kd_engine.exporters.torch_export import trace
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.folder_layout import lay_out
 from kd_engine.intake.images import check_pictures

@@ -90,7 +90,7 @@ def _ship(spec: JobSpec, data: Dataset, student: PhaseResult, out_dir: Path) -> 
     """Writes the student as the spec asks; what the report says of that, and the files' names."""
     if not spec.export:
         return {}, []
-    from kd_engine.export.ship import ship  # only now: exporters take a second to import
+    from kd_engine.exporters.run import ship  # only now: exporters take a second to import
 
     return ship(student.network, student.scores, data, spec.export, out_dir)
 

@@ -17,7 +17,7 @@ DIGITS: dict[str, Any] = {
     "student": {"model": "mlp", "params": {"hidden": [16], "dropout": 0.1}},
     "temperature": 3,
     "training": {"epochs": 2, "batch_size": 256},
-    "export": [],  # seconds each time; tests/kd_engine/export has them
+    "export": [],  # seconds each time; tests/kd_engine/exporters has them
 }
 # without the short form's key, for specs that list their losses
 LONG: dict[str, Any] = {key: value for key, value in DIGITS.items() if key != "temperature"}

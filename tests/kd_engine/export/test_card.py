@@ -9,7 +9,7 @@ import pytest
 from kd_engine.export.card import model_card
 from kd_engine.jobspec import JobSpec
 from kd_engine.schema.report import Exported, TrainingReport
-from tests.kd_engine.export.students import data
+from tests.kd_engine.exporters.students import data
 from tests.kd_engine.small_runs import DIGITS, run_spec
 
 

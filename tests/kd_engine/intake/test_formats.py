@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from kd_engine.export.ship import ship
+from kd_engine.exporters.run import ship
 from kd_engine.intake import formats as sniffing
-from tests.kd_engine.export.students import a_student, data, scores
+from tests.kd_engine.exporters.students import a_student, data, scores
 from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
 
 

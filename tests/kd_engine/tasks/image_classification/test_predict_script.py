@@ -14,9 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
-from kd_engine.export.ship import ship
+from kd_engine.exporters.run import ship
 from kd_engine.tasks.image_classification import predict_script
-from tests.kd_engine.export.students import CLASSES, a_student, data, scores
+from tests.kd_engine.exporters.students import CLASSES, a_student, data, scores
 
 
 @pytest.fixture(scope="module")

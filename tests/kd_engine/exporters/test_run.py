@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from kd_engine.export import ship as shipping
-from kd_engine.export.ship import ship
+from kd_engine.exporters import run as shipping
+from kd_engine.exporters.run import ship
 from kd_engine.networks.network import Network
-from tests.kd_engine.export.students import CLASSES, SHAPE, Around, a_student, data, scores
+from tests.kd_engine.exporters.students import CLASSES, SHAPE, Around, a_student, data, scores
 
 ALL = ("torch_export", "onnx", "onnx_int8")
 ROOT = str(Path(__file__).resolve().parents[3])

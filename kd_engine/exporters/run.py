@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from kd_engine.data.dataset import Dataset
-from kd_engine.export.int8 import save_int8
-from kd_engine.export.onnx import save_onnx
-from kd_engine.export.portable import Portable, as_pixels
-from kd_engine.export.program import run_program, save_program, trace
+from kd_engine.exporters.onnx import save_onnx
+from kd_engine.exporters.onnx_int8 import save_int8
+from kd_engine.exporters.portable import Portable, as_pixels
+from kd_engine.exporters.torch_export import run_program, save_program, trace
 from kd_engine.jobspec import Export
 from kd_engine.models.onnx_session import OnnxSession
 from kd_engine.networks.network import Network

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from kd_engine.export.onnx import INPUT
+from kd_engine.exporters.onnx import INPUT
 from kd_engine.platform.files import write_atomically
 
 _AT_A_TIME = 32  # images: the ranges of all activations of a batch are kept at once

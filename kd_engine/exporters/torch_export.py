@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
-from kd_engine.export.portable import Portable
+from kd_engine.exporters.portable import Portable
 from kd_engine.platform.files import write_atomically
 
 

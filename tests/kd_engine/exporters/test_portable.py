@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from kd_engine.export.portable import Portable, as_pixels
+from kd_engine.exporters.portable import Portable, as_pixels
 from kd_engine.networks.network import Architecture, build
 
 

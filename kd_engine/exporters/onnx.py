@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from kd_engine.export.program import own_noise_left_out
+from kd_engine.exporters.torch_export import own_noise_left_out
 from kd_engine.networks.network import Architecture
 from kd_engine.platform.files import write_atomically
 
