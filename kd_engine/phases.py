@@ -20,8 +20,8 @@ from kd_engine.networks.network import Architecture, Network, build
 from kd_engine.networks.outputs import SplitLogits
 from kd_engine.platform.device import training_dtype
 from kd_engine.platform.heartbeat import sign
-from kd_engine.report import looks_at
-from kd_engine.result import PhaseResult, Source
+from kd_engine.results.report import looks_at
+from kd_engine.results.result import PhaseResult, Source
 from kd_engine.schema.errors import DataError, EngineError
 from kd_engine.schema.events import CheckpointSaved, Event, Phase, PhaseEnded, PhaseStarted
 from kd_engine.schema.report import LogitCache

@@ -13,7 +13,6 @@ import torch
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.distributed.joined import joined
 from kd_engine.distributed.world import Seat, World
-from kd_engine.environment import describe
 from kd_engine.jobspec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, parse_spec, warnings_of
 from kd_engine.memory import check_memory
 from kd_engine.phases import Phases
@@ -22,6 +21,7 @@ from kd_engine.platform.files import write_atomically
 from kd_engine.platform.heartbeat import signs_to
 from kd_engine.platform.out_of_memory import shortage_behind
 from kd_engine.preflight import preflight
+from kd_engine.results.provenance import describe
 from kd_engine.schema.errors import DataError, DiskFullError, EngineError, InvalidSpecError, OutOfMemoryError
 from kd_engine.schema.events import Event, Finished, RunStarted, Warned
 from kd_engine.schema.run_request import RunOptions
@@ -196,8 +196,8 @@ def _run_in(
     if phases.compiler is not None:
         environment["compile_seconds"] = round(phases.compiler.seconds, 3)
     write_atomically(options.out_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
-    from kd_engine.publish import publish  # only now: what draws the curves takes half a second to import
-    from kd_engine.seed_spread import SeedSpreads
+    from kd_engine.results.seed_spread import SeedSpreads
+    from kd_engine.results.writer import publish  # only now: what draws the curves takes half a second to import
 
     spreads = SeedSpreads(options.cache_dir / "seed-spreads")
     return publish(spec, data, results, options.out_dir, phases.cache_stats, spreads, warnings, options.names)

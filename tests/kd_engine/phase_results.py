@@ -7,7 +7,7 @@ import torch
 
 from kd_engine.data.dataset import Split
 from kd_engine.networks.outputs import SplitLogits
-from kd_engine.result import PhaseResult
+from kd_engine.results.result import PhaseResult
 from kd_engine.schema.events import Phase
 from kd_engine.tasks.image_classification.scores import ClassScores
 from tests.kd_engine.evaluation.networks import a_network, a_split

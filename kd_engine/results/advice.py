@@ -17,10 +17,10 @@ from torch import Tensor
 from kd_engine.jobspec import JobSpec, RepeatsUntil
 from kd_engine.losses import Outputs
 from kd_engine.networks.outputs import SplitLogits
-from kd_engine.report import NAMES, published, task_of
-from kd_engine.result import PhaseResult
+from kd_engine.results.report import NAMES, published, task_of
+from kd_engine.results.result import PhaseResult
+from kd_engine.results.seed_spread import ASSUMED_SPREAD, SeedSpreads, repeats_needed
 from kd_engine.schema.report import Explanation, TrainingReport
-from kd_engine.seed_spread import ASSUMED_SPREAD, SeedSpreads, repeats_needed
 from kd_engine.tasks.base import Task
 
 _TOO_SURE = 0.95  # mean of the largest probability at T: what is left says next to nothing of the other classes

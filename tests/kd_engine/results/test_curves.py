@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from kd_engine.curves import draw_curves
-from kd_engine.result import PhaseResult
+from kd_engine.results.curves import draw_curves
+from kd_engine.results.result import PhaseResult
 from kd_engine.schema.events import Phase
 from tests.kd_engine.phase_results import a_result
 

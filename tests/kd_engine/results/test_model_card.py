@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kd_engine.export.card import model_card
 from kd_engine.jobspec import JobSpec
+from kd_engine.results.model_card import model_card
 from kd_engine.schema.report import Exported, TrainingReport
 from tests.kd_engine.exporters.students import data
 from tests.kd_engine.small_runs import DIGITS, run_spec

@@ -8,7 +8,7 @@ from typing import Literal
 from kd_engine.evaluation.details import network_details
 from kd_engine.jobspec.repeats import RepeatsUntil
 from kd_engine.networks.cost import Cost
-from kd_engine.result import PhaseResult
+from kd_engine.results.result import PhaseResult
 from kd_engine.schema.events import PHASES, Phase
 from kd_engine.schema.model_details import PhaseDetails
 from kd_engine.schema.report import Difference, Look, NetworkRow, Run, TrainingReport

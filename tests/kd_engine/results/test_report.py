@@ -12,8 +12,8 @@ from scipy import stats
 
 from kd_engine.jobspec import RepeatsUntil
 from kd_engine.networks.cost import Cost
-from kd_engine.report import looks_at, make_report
-from kd_engine.result import PhaseResult
+from kd_engine.results.report import looks_at, make_report
+from kd_engine.results.result import PhaseResult
 from kd_engine.schema.events import PHASES, Phase
 from kd_engine.schema.model_details import Latency
 from kd_engine.schema.report import TrainingReport, report_text

@@ -16,8 +16,8 @@ from matplotlib.ticker import MaxNLocator
 from tensorboardX.writer import SummaryWriter
 
 from kd_engine.platform.files import write_atomically
-from kd_engine.report import NAMES, task_of
-from kd_engine.result import PhaseResult
+from kd_engine.results.report import NAMES, task_of
+from kd_engine.results.result import PhaseResult
 from kd_engine.schema.events import PHASES
 
 _BEFORE, _AFTER = ("train_loss", "val_loss"), ("lr", "seconds", "images_per_second")

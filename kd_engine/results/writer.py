@@ -7,20 +7,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kd_engine.advice import advice
-from kd_engine.curves import draw_curves, write_csv, write_tensorboard
 from kd_engine.data.dataset import Dataset
-from kd_engine.export.card import model_card
 from kd_engine.jobspec import JobSpec, RepeatsUntil, canonical_hash, network_file
 from kd_engine.networks.cost import cost_of
 from kd_engine.networks.network import save_network
 from kd_engine.platform.files import write_atomically
-from kd_engine.report import NAMES, make_report, published, task_of
-from kd_engine.result import PhaseResult
+from kd_engine.results.advice import advice
+from kd_engine.results.curves import draw_curves, write_csv, write_tensorboard
+from kd_engine.results.model_card import model_card
+from kd_engine.results.report import NAMES, make_report, published, task_of
+from kd_engine.results.result import PhaseResult
+from kd_engine.results.seed_spread import SeedSpreads
 from kd_engine.schema.events import Phase
 from kd_engine.schema.report import Exported, LogitCache, report_text
 from kd_engine.schema.warnings import SpecWarning
-from kd_engine.seed_spread import SeedSpreads
 
 _WEIGHTS: dict[Phase, str] = {phase: network_file(phase) for phase in ("student", "teacher", "baseline")}
 _NOT_OF_THE_TRAINING = {"name", "labels", "priority", "keep_days", "webhooks", "resources", "export"}
