@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from kd_engine.entry import run as run_job
 from kd_engine.jobspec import parse_spec
+from kd_engine.runs.entry import run as run_job
 from kd_engine.schema.report import TrainingReport
 from kd_engine.schema.run_request import RunOptions
 from kd_engine.statistics.intervals import of_accuracy_differences

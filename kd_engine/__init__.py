@@ -1,5 +1,34 @@
 """kd_engine: a job spec in, a trained student out.
 
-The library knows nothing of the web, of queues or of databases. Start at `spec.JobSpec` (what is asked),
-`entry.run` (what happens), `trainer` (the one training loop) and `losses/kl.py` (what a method looks like).
+The library knows nothing of the web, of queues or of databases. `run` is the way in. Read `jobspec/distill.py` (what is
+asked), `runs/work.py` (what happens), `training/trainer.py` (the one training loop) and `losses/kl.py` (what a method
+looks like).
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kd_engine.jobspec import JobSpec
+    from kd_engine.networks.network import load_network
+    from kd_engine.runs.entry import run
+    from kd_engine.schema.run_request import RunOptions
+
+__all__ = ["JobSpec", "RunOptions", "load_network", "run"]
+
+_HOMES = {
+    "JobSpec": "kd_engine.jobspec",
+    "RunOptions": "kd_engine.schema.run_request",
+    "load_network": "kd_engine.networks.network",
+    "run": "kd_engine.runs.entry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for, and torch only with what needs it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kd_engine' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -81,8 +81,8 @@ def _run(asked: argparse.Namespace) -> int:
     spec = parse_spec(asked.body)
     if _files_differ(spec, {"teacher": len(asked.teacher), "model": int(asked.model is not None)}):
         return 2
-    from kd_engine.entry import run
-    from kd_engine.phases import CHECKPOINT_FILE
+    from kd_engine.runs.distill import CHECKPOINT_FILE
+    from kd_engine.runs.entry import run
     from kd_engine.schema.run_request import RunOptions
 
     checkpoint = asked.out / CHECKPOINT_FILE

@@ -48,7 +48,7 @@ def main(folder: Path) -> int:
     threading.Thread(target=_die_with_supervisor, daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     spec, options = read_request(folder)
-    from kd_engine.entry import run  # after the signal handlers: importing torch takes a second
+    from kd_engine.runs.entry import run  # after the signal handlers: importing torch takes a second
 
     try:
         run(spec, options, emit=narrate, should_stop=stop.is_set)

@@ -11,6 +11,4 @@ inspect_image     one picture: decoded, measured, hashed
 images     an archive of pictures, checked and written anew
 arrays     the same for numpy arrays
 contact_sheet      a page of thumbnails
-job        a job of kind `check`
-register   a job of kind `register`: onnx_file, weights_file, logits_file
 """

@@ -41,7 +41,7 @@ class PhaseResult:
     snapshots: dict[int, Network] = field(default_factory=dict)
 
     def to_tree(self) -> dict[str, Any]:
-        """The result as a checkpoint's tree; `phases.Phases.restore` puts it together again."""
+        """The result as a checkpoint's tree; `distill.Phases.restore` puts it together again."""
         return {
             "phase": self.phase,
             "repeat": self.repeat,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from kd_engine.entry import run
 from kd_engine.jobspec import parse_spec
+from kd_engine.runs.entry import run
 from kd_engine.schema.events import Event, Finished
 from kd_engine.schema.run_request import RunOptions
 

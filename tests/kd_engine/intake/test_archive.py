@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from kd_engine.intake import archive as module
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.arrays import load_arrays
-from kd_engine.intake.job import of_names
+from kd_engine.runs.check_dataset import of_names
 from kd_engine.schema.errors import DataError
 from tests.kd_engine.intake.archives import picture, tarred, zipped
 

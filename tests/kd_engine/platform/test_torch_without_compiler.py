@@ -40,7 +40,7 @@ def test_a_run_needs_no_compiler(tmp_path: Path) -> None:
 
 def test_a_run_starts_without_what_only_its_end_needs() -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", "import sys, kd_engine.entry; print('matplotlib' in sys.modules)"],
+        [sys.executable, "-W", "error", "-c", "import sys, kd_engine.runs.entry; print('matplotlib' in sys.modules)"],
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
 

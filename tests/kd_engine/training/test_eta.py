@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from kd_engine import trial
+from kd_engine.runs import speed_trial
+from kd_engine.runs.speed_trial import Speed
 from kd_engine.schema.events import Event, Progress
 from kd_engine.training import callbacks
 from kd_engine.training.eta import Expected, Pace, PlannedPhase
-from kd_engine.trial import Speed
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
 PLAN = [PlannedPhase("teacher", 0, 4), PlannedPhase("baseline", 0, 10), PlannedPhase("student", 0, 10)]
@@ -125,8 +125,8 @@ def test_a_real_run_is_right_within_a_third_after_the_first_epoch_of_each_networ
 
     monkeypatch.setattr(Trainer, "train_step", stepped)
     monkeypatch.setattr(Network, "logits", answered)
-    monkeypatch.setattr("kd_engine.phases.learning_speed", learning)
-    monkeypatch.setattr("kd_engine.phases.publishing_seconds", lambda answers, exports: 0.0)
+    monkeypatch.setattr("kd_engine.runs.distill.learning_speed", learning)
+    monkeypatch.setattr("kd_engine.runs.distill.publishing_seconds", lambda answers, exports: 0.0)
     monkeypatch.setattr(callbacks, "time", clock)
     told: list[tuple[float, str, int, float]] = []
 
@@ -153,12 +153,12 @@ def test_a_real_run_is_right_within_a_third_after_the_first_epoch_of_each_networ
 def test_a_trial_leaves_no_trace_in_what_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for tried in (True, False):
         if not tried:
-            monkeypatch.setattr("kd_engine.phases.learning_speed", trial_fails)
+            monkeypatch.setattr("kd_engine.runs.distill.learning_speed", trial_fails)
         run_spec(DIGITS, tmp_path / str(tried))
     with_trial, without = ((tmp_path / str(tried) / "student.safetensors").read_bytes() for tried in (True, False))
 
     assert with_trial == without
 
 
-def trial_fails(*_: object) -> trial.Speed:
+def trial_fails(*_: object) -> speed_trial.Speed:
     raise RuntimeError("no room for a trial")

@@ -13,7 +13,7 @@ from kd_engine.data.dataset import Dataset, load
 from kd_engine.distributed.world import ALONE, World
 from kd_engine.jobspec import DatasetSpec, JobSpec
 from kd_engine.losses.at import AT
-from kd_engine.preflight import preflight
+from kd_engine.runs.preflight import preflight
 from kd_engine.schema.errors import InvalidSpecError
 from tests.kd_engine.small_runs import LONG, Recorder, run_spec
 

@@ -22,7 +22,7 @@ from typing import Self
 
 import kd_engine
 from kd_engine.jobspec import AnySpec
-from kd_engine.rank import REQUEST_FILE, STOP
+from kd_engine.runs.rank_main import REQUEST_FILE, STOP
 from kd_engine.schema.errors import EngineError, Interrupted, ProcessLost
 from kd_engine.schema.events import Event, Finished, parse_event
 from kd_engine.schema.run_request import RunOptions
@@ -61,7 +61,7 @@ class _Process:
         reports, write_end = os.pipe()
         self.reports = os.fdopen(reports, "rb", buffering=0)
         self._unread = b""
-        command = [sys.executable, "-m", "kd_engine.rank", str(folder), str(rank), str(size), str(write_end)]
+        command = [sys.executable, "-m", "kd_engine.runs.rank_main", str(folder), str(rank), str(size), str(write_end)]
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         try:
             self.popen = subprocess.Popen(

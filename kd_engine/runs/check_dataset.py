@@ -23,7 +23,7 @@ from kd_engine.intake.publishers import arrays_of
 from kd_engine.intake.webdataset import lay_out_samples
 from kd_engine.jobspec import CheckSpec
 from kd_engine.platform.files import write_atomically
-from kd_engine.progress import ImageProgress
+from kd_engine.runs.item_progress import ImageProgress
 from kd_engine.schema.errors import DataError, InvalidSpecError
 from kd_engine.schema.events import Event, PhaseEnded, PhaseStarted
 from kd_engine.schema.manifest import Manifest, SentFile

@@ -14,14 +14,14 @@ from kd_engine.data.dataset import Dataset, load
 from kd_engine.distributed.joined import joined
 from kd_engine.distributed.world import Seat, World
 from kd_engine.jobspec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, parse_spec, warnings_of
-from kd_engine.memory import check_memory
-from kd_engine.phases import Phases
 from kd_engine.platform.device import choose_device, set_up
 from kd_engine.platform.files import write_atomically
 from kd_engine.platform.heartbeat import signs_to
 from kd_engine.platform.out_of_memory import shortage_behind
-from kd_engine.preflight import preflight
 from kd_engine.results.provenance import describe
+from kd_engine.runs.distill import Phases
+from kd_engine.runs.memory_check import check_memory
+from kd_engine.runs.preflight import preflight
 from kd_engine.schema.errors import DataError, DiskFullError, EngineError, InvalidSpecError, OutOfMemoryError
 from kd_engine.schema.events import Event, Finished, RunStarted, Warned
 from kd_engine.schema.run_request import RunOptions
@@ -158,7 +158,7 @@ def _run_in(
     resumed = _checkpoint(spec, options)
     emit(RunStarted(device=device.type, threads=threads, resumed=resumed is not None))
     if isinstance(spec, CheckSpec):
-        from kd_engine.intake.job import run_check
+        from kd_engine.runs.check_dataset import run_check
 
         return run_check(spec, options, emit, should_stop)
     with world.first_goes_ahead():
@@ -166,11 +166,11 @@ def _run_in(
             device
         )
     if isinstance(spec, EvaluateSpec):
-        from kd_engine.evaluation.job import run_evaluation
+        from kd_engine.runs.evaluate import run_evaluation
 
         return run_evaluation(spec, data, device, options, emit, should_stop)
     if isinstance(spec, RegisterSpec):
-        from kd_engine.intake.register import run_register
+        from kd_engine.runs.register_model import run_register
 
         return run_register(spec, data, device, options, emit, should_stop)
     assert data.facts is not None, "data that was loaded is known"

@@ -24,7 +24,7 @@ from kd_engine.models.foreign import AT_ONCE, LOGITS, ONNX
 from kd_engine.models.pixel_input import Feed
 from kd_engine.networks.network import Architecture, Network, save_network
 from kd_engine.platform.files import write_atomically
-from kd_engine.progress import ImageProgress
+from kd_engine.runs.item_progress import ImageProgress
 from kd_engine.schema.errors import DataError, DivergedError, InvalidSpecError
 from kd_engine.schema.evaluation_report import EvaluationReport, Registered
 from kd_engine.schema.events import Event, PhaseEnded, PhaseStarted

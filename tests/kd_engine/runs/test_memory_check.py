@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from kd_engine import memory
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.jobspec import JobSpec, parse_spec
-from kd_engine.memory import _kept_for_backward, estimate, memory_of
 from kd_engine.networks.build import build_network
 from kd_engine.platform.files import sha256_of
+from kd_engine.runs import memory_check
+from kd_engine.runs.memory_check import _kept_for_backward, estimate, memory_of
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
 CPU = torch.device("cpu")
@@ -61,7 +61,7 @@ def test_a_job_that_cannot_fit_ends_before_it_trains(tmp_path: Path) -> None:
 
 
 def test_what_a_run_may_hold_counts_where_it_is_less_than_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "machine_memory", lambda: 4 * _MIB)
+    monkeypatch.setattr(memory_check, "machine_memory", lambda: 4 * _MIB)
     assert memory_of(CPU, 2, 3 * _MIB) == 1.5 * _MIB
     assert memory_of(CPU, 2, 9 * _MIB) == memory_of(CPU, 2) == 2 * _MIB
 
@@ -70,7 +70,7 @@ def test_a_job_that_may_fit_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyP
     spec, data = _settled(tmp_path, DIGITS)
     found = estimate(spec, data, CPU)
     assert found is not None
-    monkeypatch.setattr(memory, "machine_memory", lambda: int(found.total / 1.4))
+    monkeypatch.setattr(memory_check, "machine_memory", lambda: int(found.total / 1.4))
     assert run_spec(DIGITS, tmp_path).reason == "completed"
 
 
@@ -78,12 +78,12 @@ def test_the_estimate_draws_nothing_from_the_runs_random_streams(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_spec(DIGITS, tmp_path / "with")
-    monkeypatch.setattr("kd_engine.work.check_memory", lambda *_: None)
+    monkeypatch.setattr("kd_engine.runs.work.check_memory", lambda *_: None)
     run_spec(DIGITS, tmp_path / "without")
     with_it, without = (sha256_of(tmp_path / folder / "student.safetensors") for folder in ("with", "without"))
     assert with_it == without
 
 
 def test_without_a_known_limit_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "machine_memory", lambda: None)
+    monkeypatch.setattr(memory_check, "machine_memory", lambda: None)
     assert run_spec(DIGITS, tmp_path).reason == "completed"

@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 from kd_engine.distributed.world import Seat, torchrun_seat
 from kd_engine.jobspec import AnySpec
-from kd_engine.launch import launch
 from kd_engine.platform.device import choose_device
+from kd_engine.runs.launcher import launch
+from kd_engine.runs.work import guarded, requested_device, work
 from kd_engine.schema.events import Event, Finished, Working
 from kd_engine.schema.run_request import RunOptions
-from kd_engine.work import guarded, requested_device, work
 
 EVENTS_FILE = "events.jsonl"
 

@@ -22,6 +22,7 @@ from kd_engine.platform.device import training_dtype
 from kd_engine.platform.heartbeat import sign
 from kd_engine.results.report import looks_at
 from kd_engine.results.result import PhaseResult, Source
+from kd_engine.runs.speed_trial import answering_speed, epoch_seconds, learning_speed, publishing_seconds
 from kd_engine.schema.errors import DataError, EngineError
 from kd_engine.schema.events import CheckpointSaved, Event, Phase, PhaseEnded, PhaseStarted
 from kd_engine.schema.report import LogitCache
@@ -35,7 +36,6 @@ from kd_engine.training.eta import Expected, Pace, PlannedPhase
 from kd_engine.training.objective import Objective
 from kd_engine.training.rng import seeded
 from kd_engine.training.trainer import Trainer
-from kd_engine.trial import answering_speed, epoch_seconds, learning_speed, publishing_seconds
 
 log = logging.getLogger(__name__)
 CHECKPOINT_FILE = "checkpoint.safetensors"

@@ -1,6 +1,6 @@
-"""One process of a run on several devices, started by `launch.py`:
+"""One process of a run on several devices, started by `launcher.py`:
 
-    python -m kd_engine.rank FOLDER RANK SIZE REPORTS
+    python -m kd_engine.runs.rank_main FOLDER RANK SIZE REPORTS
 
 It reads the request in FOLDER and reports to the file descriptor REPORTS, an event a line: the first process all of
 them, the others how they ended. Its standard input is its lifeline and brings the wish to stop; signals that reach the
@@ -36,7 +36,7 @@ def main(folder: Path, rank: int, size: int, reports: int) -> int:
     logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s %(name)s (process {rank + 1}): %(message)s")
     request = json.loads((folder / REQUEST_FILE).read_text())
     from kd_engine.distributed.world import Seat
-    from kd_engine.work import work
+    from kd_engine.runs.work import work
 
     seat = Seat(rank, size, f"file://{folder / 'rendezvous'}")
     with os.fdopen(reports, "w", buffering=1) as lines:

@@ -16,15 +16,15 @@ from typing import Any
 import psutil
 import pytest
 
-from kd_engine.phases import CHECKPOINT_FILE
 from kd_engine.platform.device import choose_device
 from kd_engine.platform.files import sha256_of
+from kd_engine.runs.distill import CHECKPOINT_FILE
 from kd_engine.schema.errors import InvalidSpecError
 from kd_engine.training.checkpoint import load_tree
 from tests.kd_engine.small_runs import LONG, Recorder, run_spec
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RECIPE: dict[str, Any] = {"batch_size": 250, "precision": "float32", "optimizer": {"name": "sgd", "lr": 0.01}}
 # 1,257 images of digits in batches of 250: the last one has 7
 BODY: dict[str, Any] = LONG | {
@@ -64,7 +64,9 @@ def _curve(out: Path) -> list[dict[str, float]]:
 
 
 def _left_behind() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if "kd_engine.rank" in child.cmdline()]
+    return [
+        child for child in psutil.Process().children(recursive=True) if "kd_engine.runs.rank_main" in child.cmdline()
+    ]
 
 
 def test_the_curve_is_that_of_one_process(tmp_path: Path) -> None:

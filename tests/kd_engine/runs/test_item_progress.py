@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kd_engine.progress import ImageProgress
+from kd_engine.runs.item_progress import ImageProgress
 from kd_engine.schema.errors import Interrupted
 from tests.kd_engine.small_runs import Recorder
 

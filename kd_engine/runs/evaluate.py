@@ -13,8 +13,8 @@ from kd_engine.data.dataset import Dataset
 from kd_engine.evaluation.evaluate_file import evaluate_file, publish_evaluation
 from kd_engine.jobspec import EvaluateSpec
 from kd_engine.platform.files import write_atomically
-from kd_engine.progress import ImageProgress
 from kd_engine.results.provenance import describe
+from kd_engine.runs.item_progress import ImageProgress
 from kd_engine.schema.errors import InvalidSpecError
 from kd_engine.schema.events import Event, PhaseEnded, PhaseStarted
 from kd_engine.schema.run_request import RunOptions
