@@ -72,6 +72,7 @@ RUN --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
 # --- the images
 FROM runtime AS api
 COPY --from=api-packages /opt/venv /opt/venv
+COPY distillery distillery
 COPY kd_engine kd_engine
 COPY jobs jobs
 COPY api api
@@ -87,6 +88,7 @@ CMD ["api"]
 
 FROM runtime AS worker
 COPY --from=worker-packages /opt/venv /opt/venv
+COPY distillery distillery
 COPY kd_engine kd_engine
 COPY jobs jobs
 COPY worker worker

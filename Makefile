@@ -7,7 +7,7 @@ FAULTS := tests/faults
 ALONE := tests/upgrade tests/benchmarks
 # A file of tests is run by one process; tests/conftest.py says by which, and how many `auto` are.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
-PACKAGES := kd_engine jobs api worker standalone benchmarks deploy
+PACKAGES := distillery kd_engine jobs api worker standalone benchmarks deploy
 
 .PHONY: help demo serve test promises coverage check docs bench chaos compose-test lock sbom clean
 .DEFAULT_GOAL := help

@@ -16,12 +16,12 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.observer import Answered
+from distillery.states import JobState
 from jobs.bell import DEVICES
 from jobs.db import Database
 from jobs.metrics import JobMetrics, Listener, new_registry
 from jobs.repository import Census
 from jobs.settings import Settings
-from jobs.states import JobState
 
 _CENSUS_SECONDS = 5.0
 _ASKED_FOR = ("auto", *DEVICES)

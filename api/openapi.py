@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.access import FREE
 from api.errors import CODES
-from api.schemas import ProblemView, Progress
+from distillery.resources import ProblemView, Progress
 from kd_engine.jobspec import CheckSpec, EvaluateSpec, JobSpec, RegisterSpec
 from kd_engine.schema.evaluation_report import EvaluationReport
 from kd_engine.schema.events import RECORDED

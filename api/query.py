@@ -21,7 +21,7 @@ from starlette.datastructures import QueryParams
 
 from api.errors import Problem
 from api.own_name import own_name
-from jobs.states import JobState
+from distillery.states import JobState
 from kd_engine.catalog import DATASETS, MODELS
 from kd_engine.catalog.tasks import TaskName
 from kd_engine.jobspec.check_dataset import FILE_COLUMN, LABEL_COLUMN, LABEL_LIST, NAMES_ENCODING, TASK, Encoding

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.deps import Context
 from api.errors import Problem
-from jobs.quota import Quota
+from distillery.quota import Quota
 
 _MULTIPART = "multipart/form-data"
 _STEP_BYTES = 2**26  # how much is reserved at once for a body that does not say how long it is

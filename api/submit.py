@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from api.errors import invalid_spec
+from distillery.states import JobState
 from jobs.errors import JobNotFound
 from jobs.models import Job
 from jobs.repository import Repository
 from jobs.settings import Settings
-from jobs.states import JobState
 from kd_engine.jobspec import AnySpec, CheckSpec, DatasetSpec, EvaluateSpec, JobSpec, Source
 from kd_engine.jobspec.problems import FieldProblem, field_problems
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Literal
 
-from api.schemas import (
+from distillery.quota import Quota
+from distillery.resources import (
     ArtifactView,
     DatasetView,
     DeliveryView,
@@ -23,11 +24,10 @@ from api.schemas import (
     UsageView,
     WaitingFor,
 )
+from distillery.states import DeliveryState, JobState
 from jobs.models import Artifact, Delivery, Job, JobEvent, LogLine, Metric, SentDataset, SentModel, Worker
-from jobs.quota import Quota
 from jobs.repository import Sent, Usage, Waiting
 from jobs.repository.names import Names
-from jobs.states import DeliveryState, JobState
 from kd_engine.jobspec import AnySpec, parse_spec, warnings_of
 from kd_engine.schema.manifest import Manifest
 from kd_engine.schema.warnings import SpecWarning

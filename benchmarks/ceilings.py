@@ -21,11 +21,11 @@ from benchmarks.counters import server_seconds
 from benchmarks.crowd import TOKEN, Crowd, running_id
 from benchmarks.race import Act, Done, Race
 from benchmarks.turns import in_turns
+from distillery.cli.console import Console
 from jobs.artifacts.local import LocalStore
 from jobs.bell import QUEUE, TASK
 from jobs.db import Database
 from jobs.repository import Repository
-from standalone.console import Console
 from standalone.guard import Guard
 from standalone.redis_server import RedisServer
 from standalone.supervisor import Supervisor

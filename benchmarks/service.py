@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from distillery.cli.console import Console
+from distillery.client import Client
 from jobs.artifacts import ArtifactStore, open_store
 from jobs.db import Database
 from jobs.settings import Settings
-from standalone.client import Client
-from standalone.console import Console
 from standalone.guard import Guard
 from standalone.redis_server import RedisServer
 from standalone.service import api_program, environment, free_port, migrate, worker_programs

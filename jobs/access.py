@@ -13,8 +13,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from distillery.quota import NO_QUOTA, Quota
 from jobs.ids import LOCAL
-from jobs.quota import NO_QUOTA, Quota
 
 _KEY_BYTES = 32
 

@@ -17,15 +17,15 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from distillery.quota import NO_QUOTA, Quota
+from distillery.states import JobState
 from jobs import news
 from jobs.migrations import upgrade as migrations
 from jobs.models import Job
 from jobs.news import News
-from jobs.quota import NO_QUOTA, Quota
 from jobs.repository import Repository, Waiting
 from jobs.repository.queries import look
 from jobs.repository.waiting import why
-from jobs.states import JobState
 
 _CONNECT_SECONDS = 3
 _LOCK_SECONDS = 10

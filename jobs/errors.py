@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs.states import JobState
+from distillery.states import JobState
 
 
 class JobError(Exception):

@@ -24,9 +24,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from distillery.states import EndReason
 from jobs.news import AttemptLost, FileListed, JobEnded, JobStarted, News
 from jobs.settings import Settings, SettingsError
-from jobs.states import EndReason
 
 log = logging.getLogger(__name__)
 # A second series for each counter and histogram, which nobody asks for.

@@ -10,8 +10,8 @@ from sqlalchemy import JSON, BigInteger, Boolean, Dialect, ForeignKey, Index, In
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from distillery.states import DeliveryState, EndReason, JobState
 from jobs.ids import LOCAL
-from jobs.states import DeliveryState, EndReason, JobState
 from jobs.trace import TraceContext
 
 

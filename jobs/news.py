@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from jobs.states import EndReason
+from distillery.states import EndReason
 
 _KEY = "news"
 

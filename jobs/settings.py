@@ -14,10 +14,10 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
+from distillery.quota import Quota
 from jobs import access, broker, sites
 from jobs.access import ApiKey
 from jobs.environment import PREFIX, Environment, SettingsError, origin, secrets, variable
-from jobs.quota import Quota
 
 __all__ = ["Settings", "SettingsError", "variable"]
 

@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from distillery.cli.console import Console
 from jobs.settings import Settings, SettingsError
-from standalone.console import Console
 from standalone.demo import demo
 from standalone.errors import StandaloneError, Stopped
 from standalone.serve import serve

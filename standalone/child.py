@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from standalone.console import Console
+from distillery.cli.console import Console
 from standalone.guard import Guard
 
 _POLL_SECONDS = 0.02

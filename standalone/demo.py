@@ -11,15 +11,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from distillery.cli.console import Console
+from distillery.cli.progress import ProgressLines
+from distillery.cli.report_table import published_score, report_table
+from distillery.client import Client
+from distillery.errors import RequestFailed
 from jobs.settings import Settings
 from kd_engine.schema.evaluation_report import EvaluationReport
 from kd_engine.schema.metrics import Metric
-from standalone.client import Client
-from standalone.console import Console
 from standalone.errors import DemoFailed
-from standalone.progress import ProgressLines
-from standalone.report_table import published_score, report_table
-from standalone.request_error import RequestFailed
 from standalone.service import running_service
 from standalone.signals import StopSignals
 from standalone.supervisor import Supervisor

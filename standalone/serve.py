@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from distillery.cli.console import Console
 from jobs.settings import Settings
-from standalone.console import Console
 from standalone.errors import Stopped
 from standalone.service import running_service
 from standalone.signals import StopSignals

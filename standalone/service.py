@@ -15,13 +15,13 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from distillery.cli.console import Console
 from jobs.db import Database
 from jobs.environment import in_file
 from jobs.errors import JobError
 from jobs.reach import check_reach
 from jobs.settings import Settings
 from standalone.child import Program
-from standalone.console import Console
 from standalone.errors import CannotStart
 from standalone.guard import Guard
 from standalone.lock import HomeLock

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
+from distillery.cli.console import Console
 from standalone.child import Child, Program
-from standalone.console import Console
 from standalone.errors import CannotStart
 from standalone.guard import Guard
 

@@ -13,9 +13,9 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from distillery.states import JobState
 from jobs.errors import JobNotFound, StoreUnavailable
 from jobs.ids import is_job_id, names_files
-from jobs.states import JobState
 from kd_engine.catalog import UNPACKED
 from worker.services import Services
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from distillery.states import EndReason
 from jobs.artifacts import ArtifactInfo
 from jobs.errors import LeaseLost, StoreUnavailable
-from jobs.states import EndReason
 from kd_engine.schema.errors import DiskFullError, EngineError, Interrupted, ProcessLost
 from kd_engine.schema.events import Finished
 from worker.attempt import Attempt

@@ -10,11 +10,11 @@ from api.access import caller_of
 from api.answers import answer, problems
 from api.created import created, note
 from api.deps import Context, ContextDep
-from api.schemas import JobView
 from api.views import job_view
+from distillery.resources import JobView
+from distillery.states import JobState
 from jobs.models import Job
 from jobs.repository import Repository
-from jobs.states import JobState
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"])
 

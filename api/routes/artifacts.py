@@ -13,8 +13,8 @@ from api.deps import ContextDep
 from api.errors import Problem
 from api.files import send_artifact
 from api.openapi import REPORT
-from api.schemas import ArtifactList
 from api.views import artifact_view
+from distillery.resources import ArtifactList
 from jobs.errors import ArtifactNotFound
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["artifacts"])

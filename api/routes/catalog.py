@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.answers import answer, problems
 from api.conditional import quoted, unchanged
-from api.schemas import CatalogView
+from distillery.resources import CatalogView
 from kd_engine.catalog import catalog
 
 router = APIRouter(tags=["catalog"])

@@ -14,9 +14,9 @@ from api.errors import Problem
 from api.paging import make_token, read_token
 from api.query import DatasetQuery, PageQuery
 from api.receive import Received, arriving
-from api.schemas import DatasetPage, DatasetView
 from api.sent import manifest_of
 from api.views import dataset_view
+from distillery.resources import DatasetPage, DatasetView
 from jobs.access import Caller
 from kd_engine.intake.formats import in_words, sniff
 from kd_engine.jobspec import CheckSpec

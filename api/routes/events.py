@@ -13,9 +13,9 @@ from api.answers import accepts, answer, problems
 from api.deps import Context, ContextDep
 from api.errors import Problem
 from api.query import EventsQuery
-from api.schemas import EventPage
 from api.stream import event_stream
 from api.views import event_view
+from distillery.resources import EventPage
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
 

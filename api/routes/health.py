@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.answers import answer, problems
 from api.deps import Context, ContextDep
 from api.errors import Problem
-from api.schemas import Health, Part, Readiness
 from api.views import workers_part
+from distillery.resources import Health, Part, Readiness
 from jobs.errors import StoreUnavailable
 from jobs.repository.positions import HEARD_SECONDS
 

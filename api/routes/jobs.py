@@ -22,10 +22,10 @@ from api.names import refused, resolve
 from api.openapi import EVALUATION_BODY, SPEC_BODY
 from api.paging import make_token, read_token
 from api.query import JobQuery, ListQuery, SubmitQuery
-from api.schemas import JobPage, JobView, Resolved
 from api.submit import check_data, check_sources, check_webhooks
 from api.views import job_summary, job_view, resolved_view
 from api.watch import wait_for_change
+from distillery.resources import JobPage, JobView, Resolved
 from jobs.access import Caller
 from jobs.models import Job
 from jobs.repository import JobFilter, Waiting

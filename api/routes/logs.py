@@ -12,8 +12,8 @@ from api.answers import accepts, answer, problems
 from api.deps import Context, ContextDep
 from api.errors import Problem
 from api.query import LogsQuery
-from api.schemas import LogPage
 from api.views import log_line_view
+from distillery.resources import LogPage
 from jobs.models import LogLine
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])

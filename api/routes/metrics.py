@@ -13,8 +13,8 @@ from api.access import caller_of
 from api.answers import accepts, problems
 from api.deps import Context, ContextDep
 from api.query import MetricsQuery
-from api.schemas import MetricSeries, MetricView
 from api.views import metric_view
+from distillery.resources import MetricSeries, MetricView
 from jobs.models import Metric
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])

@@ -18,9 +18,9 @@ from api.own_name import own_name
 from api.paging import make_token, read_token
 from api.query import ModelQuery, PageQuery
 from api.receive import Received, arriving
-from api.schemas import ModelPage, ModelView
 from api.submit import check_data
 from api.views import model_view
+from distillery.resources import ModelPage, ModelView
 from jobs.access import Caller
 from kd_engine.catalog import MODELS
 from kd_engine.intake.formats import in_words, sniff

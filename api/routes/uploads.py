@@ -17,7 +17,7 @@ from api.paging import make_token, read_token
 from api.query import PageQuery
 from api.receive import begin, find_upload, forget, pour
 from api.room import Room
-from api.schemas import UploadEntry, UploadPage, UploadView
+from distillery.resources import UploadEntry, UploadPage, UploadView
 from jobs.models import Upload
 from jobs.repository import uploads
 

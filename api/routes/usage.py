@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request, Response
 from api.access import caller_of
 from api.answers import answer, problems
 from api.deps import ContextDep
-from api.schemas import DeliveryList, UsageView
 from api.views import delivery_view, usage_view
+from distillery.resources import DeliveryList, UsageView
 
 router = APIRouter(tags=["usage"])
 

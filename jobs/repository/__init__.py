@@ -30,10 +30,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from distillery.quota import NO_QUOTA, Quota
+from distillery.states import EndReason
 from jobs.artifacts import ArtifactInfo
 from jobs.ids import LOCAL
 from jobs.models import Artifact, Delivery, Job, JobEvent, LogLine, Metric, Worker
-from jobs.quota import NO_QUOTA, Quota
 from jobs.repository import (
     attempts,
     census,
@@ -55,7 +56,6 @@ from jobs.repository.queries import JobFilter
 from jobs.repository.sent import Sent
 from jobs.repository.usage import Usage
 from jobs.repository.waiting import Waiting
-from jobs.states import EndReason
 from kd_engine.jobspec import AnySpec
 from kd_engine.schema.events import Event
 

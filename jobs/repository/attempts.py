@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo
 from jobs.clock import now
 from jobs.errors import LeaseLost
@@ -18,7 +19,6 @@ from jobs.models import Artifact, Job, JobEvent, Metric, Owner
 from jobs.news import FileListed, JobStarted, tell
 from jobs.repository import edges, queries, sweeps
 from jobs.repository.upsert import insert_or_skip, insert_or_update
-from jobs.states import EndReason, JobState
 from kd_engine.schema.events import EpochEnd, Event, PhaseEnded, Progress, Warned
 
 

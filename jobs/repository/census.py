@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, func, select, type_coerce
 from sqlalchemy.orm import Session
 
+from distillery.states import JobState
 from jobs.clock import now
 from jobs.models import Job, Worker
 from jobs.repository.positions import HEARD_SECONDS
-from jobs.states import JobState
 
 
 @dataclass(frozen=True)

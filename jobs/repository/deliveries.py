@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from distillery.states import DeliveryState
 from jobs.clock import now
 from jobs.ids import new_id
 from jobs.models import Delivery, Job, Owner, exact_reason
-from jobs.states import DeliveryState
 
 # A webhook that answers at once gets a message once. Who delivers it and dies has its message delivered again.
 _CLAIM_SECONDS = 60.0

@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 from sqlalchemy.orm import Session
 
+from distillery.quota import NO_QUOTA, Quota
 from jobs.artifacts import ArtifactInfo
 from jobs.ids import LOCAL
 from jobs.models import Job, SentDataset, SentModel, Upload
-from jobs.quota import NO_QUOTA, Quota
 from jobs.repository import names, sent, uploads
 from jobs.repository.sent import Sent
 from kd_engine.jobspec import AnySpec, CheckSpec, RegisterSpec

@@ -10,15 +10,15 @@ from sqlalchemy import insert, literal, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from distillery.quota import Quota
+from distillery.states import EndReason, JobState
 from jobs import trace
 from jobs.clock import now
 from jobs.errors import KeyReused, WrongState
 from jobs.ids import new_job_id
 from jobs.models import Artifact, IdempotencyKey, Job, JobLabel, Metric, Owner
-from jobs.quota import Quota
 from jobs.repository import edges, names, uploads, usage
 from jobs.repository.upsert import insert_or_skip
-from jobs.states import EndReason, JobState
 from kd_engine.jobspec import AnySpec, parse_spec, warnings_of
 
 # Made once: making it takes longer than running it.

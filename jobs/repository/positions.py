@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, String, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from distillery.states import JobState
 from jobs.clock import now
 from jobs.models import Job, Owner, Worker
-from jobs.states import JobState
 
 HEARD_SECONDS = 60.0  # workers beat every KD_HEARTBEAT_SECONDS, 10 by default
 DEVICES = ("cpu", "cuda")

@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from distillery.states import JobState
 from jobs.errors import ArtifactNotFound, JobNotFound
 from jobs.ids import is_job_id
 from jobs.models import Artifact, Job, JobEvent, JobLabel, Metric, SentDataset
 from jobs.repository.edges import storable
-from jobs.states import JobState
 from kd_engine.schema.events import PHASES
 
 

@@ -13,10 +13,10 @@ from datetime import datetime
 from sqlalchemy import ScalarSelect, func, select, text
 from sqlalchemy.orm import Session
 
+from distillery.quota import Quota
+from distillery.states import JobState
 from jobs.models import Job, Owner
-from jobs.quota import Quota
 from jobs.repository import attempts
-from jobs.states import JobState
 
 _LOCK = 0x7175_6575_65  # any number that nobody else in the same PostgreSQL database locks
 

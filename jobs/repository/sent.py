@@ -9,14 +9,14 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from distillery.quota import Quota
+from distillery.states import JobState
 from jobs.artifacts import ArtifactInfo
 from jobs.clock import now
 from jobs.errors import DatasetInUse, DatasetNotFound, ModelNotFound, WrongState
 from jobs.ids import is_dataset_id, is_model_id, new_id
 from jobs.models import Artifact, Job, SentDataset, SentModel
-from jobs.quota import Quota
 from jobs.repository import edges, lifecycle, queries, uploads
-from jobs.states import JobState
 from kd_engine.catalog import PREPARED
 from kd_engine.jobspec import CheckSpec, RegisterSpec, network_file
 

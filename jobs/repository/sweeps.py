@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, ColumnElement, delete, select, type_coerce
 from sqlalchemy.orm import Session
 
+from distillery.states import EndReason, JobState
 from jobs.clock import now
 from jobs.models import Job, Worker
 from jobs.news import AttemptLost, tell
 from jobs.repository import edges, waiting
 from jobs.repository.upsert import insert_or_update
-from jobs.states import EndReason, JobState
 
 _LACKS_LENGTH = 200
 

@@ -11,13 +11,13 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from distillery.quota import Quota
 from jobs.artifacts import ArtifactInfo
 from jobs.clock import now
 from jobs.errors import OverQuota, UploadNotFound, WrongState
 from jobs.ids import is_upload_id, new_id
 from jobs.models import Artifact, Job, SentDataset, SentModel, Upload
 from jobs.news import FileListed, tell
-from jobs.quota import Quota
 from jobs.repository import usage
 
 KIND = "upload"

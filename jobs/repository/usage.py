@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from distillery.quota import Quota
+from distillery.states import JobState
 from jobs.errors import OverQuota
 from jobs.models import Artifact, Job, Owner, Upload
-from jobs.quota import Quota
 from jobs.repository.upsert import insert_or_skip
-from jobs.states import JobState
 
 _WAITING = (JobState.QUEUED, JobState.PAUSED)
 

@@ -8,12 +8,12 @@ from typing import Literal
 from sqlalchemy import BindParameter, Connection, String, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from distillery.quota import Quota
+from distillery.states import JobState
 from jobs.clock import now
 from jobs.models import Job, Worker
-from jobs.quota import Quota
 from jobs.repository import positions
 from jobs.repository.positions import ANY, HEARD_SECONDS
-from jobs.states import JobState
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from api.deps import Context
 from api.limits import Limits
 from api.main import create_app
 from api.server import make_server
+from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo, media_type_of
 from jobs.settings import Settings
-from jobs.states import EndReason, JobState
 from kd_engine.schema.events import EpochEnd, Progress
 from tests import stores
 

@@ -14,10 +14,10 @@ import pytest
 
 from api.keys import run_command
 from api.main import create_app
+from distillery.quota import Quota
+from distillery.states import EndReason
 from jobs.access import ApiKey, Scope, new_key
-from jobs.quota import Quota
 from jobs.settings import Settings, SettingsError
-from jobs.states import EndReason
 from tests.api.conftest import SPEC, Service, serving
 from tests.kd_engine.intake.archives import by_class, zipped
 

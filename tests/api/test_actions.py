@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from jobs.states import EndReason, JobState
+from distillery.states import EndReason, JobState
 from tests.api.conftest import Service
 
 ENDED = [state for state in JobState if state.terminal]

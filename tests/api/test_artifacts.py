@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.schemas import ArtifactList
+from distillery.resources import ArtifactList
+from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo
 from jobs.settings import Settings
-from jobs.states import EndReason, JobState
 from tests.api.conftest import Service, serving
 from tests.s3 import S3Server, known
 from tests.stores import damage

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from distillery.states import EndReason
 from jobs.artifacts import ArtifactInfo, media_type_of
-from jobs.states import EndReason
 from tests.api.conftest import SPEC, MakeSettings, Service, serving
 from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
 from tests.stores import on_both_stores

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.states import EndReason, JobState
+from distillery.states import EndReason, JobState
 from tests.api.conftest import SPEC, Service
 
 

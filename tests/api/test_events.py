@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from api import stream
+from distillery.states import EndReason
 from jobs.settings import Settings
-from jobs.states import EndReason
 from tests.api.conftest import Service, serving
 from tests.api.following import STREAM, ids, messages, until, waiting
 

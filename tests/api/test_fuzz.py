@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.states import JobState
+from distillery.states import JobState
 from tests.api.conftest import SPEC, Service
 
 # the shared api is not reset between examples, and need not be: every body is answered on its own

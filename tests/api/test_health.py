@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.schemas import Readiness
+from distillery.resources import Readiness
 from jobs.settings import Settings
 from tests.api.conftest import SPEC, Service, serving
 

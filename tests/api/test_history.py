@@ -5,10 +5,10 @@ import io
 
 import pytest
 
-from api.schemas import EventPage, MetricSeries
+from distillery.resources import EventPage, MetricSeries
+from distillery.states import EndReason
 from jobs.models import Metric
 from jobs.repository import Repository
-from jobs.states import EndReason
 from tests.api.conftest import Service
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.schemas import JobPage, JobView
-from jobs.states import EndReason, JobState
+from distillery.resources import JobPage, JobView
+from distillery.states import EndReason, JobState
 from kd_engine.jobspec import JobSpec
 from kd_engine.schema.events import Warned
 from tests.api.conftest import SPEC, Service

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.schemas import LogPage
+from distillery.resources import LogPage
 from tests.api.conftest import Service
 
 COUNT = 2300

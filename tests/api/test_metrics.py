@@ -11,9 +11,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.metrics import ApiMetrics, CensusCollector
+from distillery.states import JobState
 from jobs.db import Database
 from jobs.settings import Settings
-from jobs.states import JobState
 from tests.api.conftest import SPEC, Service, serving
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs.states import EndReason
+from distillery.states import EndReason
 from tests.api.conftest import SPEC, Service
 from tests.api.test_datasets import ready
 from tests.kd_engine.intake.archives import by_class, zipped

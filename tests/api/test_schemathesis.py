@@ -21,9 +21,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.access import FREE
+from distillery.states import EndReason, JobState
 from jobs.access import Scope, new_key
 from jobs.settings import Settings
-from jobs.states import EndReason, JobState
 from kd_engine.schema.report import TrainingReport, report_text
 from tests.api.conftest import Service, serving
 from tests.api.test_openapi import ENDPOINTS

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from distillery.states import EndReason, JobState
 from jobs.settings import Settings
-from jobs.states import EndReason, JobState
 from tests.api.conftest import SPEC, Service, serving
 
 CIFAR_NET = {"dataset": "cifar10", "teacher": "resnet20", "student": "resnet20", "temperature": 4}

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import httpx
 import pytest
 
-from jobs.states import EndReason, JobState
+from distillery.states import EndReason, JobState
 from tests.api.conftest import Service
 from tests.api.following import until, waiting
 

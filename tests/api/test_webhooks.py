@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from distillery.states import EndReason
 from jobs.settings import Settings
-from jobs.states import EndReason
 from tests.api.conftest import SPEC, Service, serving
 
 SECRET = "whsec_" + "QUFB" * 8

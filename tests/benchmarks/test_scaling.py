@@ -12,9 +12,9 @@ import pytest
 from benchmarks import ceilings, race, scaling
 from benchmarks.counters import work
 from benchmarks.crowd import Crowd, running_id
+from distillery.states import JobState
 from jobs.db import Database
 from jobs.repository import JobFilter
-from jobs.states import JobState
 from tests.postgres import Postgres
 
 pytestmark = pytest.mark.service

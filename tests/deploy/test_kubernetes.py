@@ -16,11 +16,11 @@ import psycopg
 import pytest
 import yaml
 
+from distillery.states import EndReason
 from jobs.db import Database
 from jobs.environment import in_file, secrets
 from jobs.repository.queue import accepted
 from jobs.settings import Settings, variable
-from jobs.states import EndReason
 from tests.deploy import keda
 from tests.deploy.manifests import ALL, FOLDER, NAMES, container, every_container, of_kind, pods, selects, variables
 from tests.docs.blocks import ROOT

@@ -17,8 +17,8 @@ import pytest
 from pydantic import BaseModel
 
 from api.errors import CODES
+from distillery.states import TRANSITIONS, EndReason
 from docs import document_tables, settings_table
-from jobs.states import TRANSITIONS, EndReason
 from kd_engine.catalog import MODELS, ModelParams
 from kd_engine.catalog.dataset_params import ArraysParams, ImageFolderParams, UploadedParams
 from kd_engine.catalog.models.timm import TimmParams

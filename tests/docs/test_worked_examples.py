@@ -12,7 +12,7 @@ import pytest
 from tests.docs.blocks import ROOT, Block, agrees, blocks, run
 
 PAGE = ROOT / "CONTRIBUTING.md"
-ROOMS = ("jobs", "api", "worker", "standalone", "pyproject.toml")
+ROOMS = ("distillery", "jobs", "api", "worker", "standalone", "pyproject.toml")
 
 pytestmark = pytest.mark.timeout(300)  # half a minute on an idle core, among all that others run
 

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import psutil
 
-from jobs.states import JobState
+from distillery.states import JobState
 from tests.faults import leftovers, strangers
 from tests.faults.lies import GREEDY_MEMORY, LIES, Lie
 from tests.faults.outcome import Outcome

@@ -12,8 +12,8 @@ from functools import cache
 import httpx
 from PIL import Image
 
+from distillery.states import EndReason, JobState
 from jobs.models import Job
-from jobs.states import EndReason, JobState
 from tests.faults.stack import Stack
 from tests.kd_engine.intake import lies_archives, lies_arrays, lies_networks, lies_pictures, lies_tables
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from jobs.states import JobState
+from distillery.states import JobState
 from tests.faults.stack import Stack
 
 # Seconds of training: long enough to be hit in the middle, short enough for many.

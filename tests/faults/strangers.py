@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psutil
 
+from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo
-from jobs.states import EndReason, JobState
 from kd_engine.jobspec import parse_spec
 from tests.faults.lies import GREEDY, Lie, send
 from tests.faults.scene import ENDLESS, SHORT

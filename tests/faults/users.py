@@ -8,7 +8,7 @@ import threading
 import time
 from functools import partial
 
-from jobs.states import JobState
+from distillery.states import JobState
 from tests.faults.scene import (
     ENDLESS,
     EVENTFUL,

@@ -6,9 +6,9 @@ import hashlib
 import time
 from dataclasses import dataclass, field
 
+from distillery.states import JobState
 from jobs.errors import JobNotFound
 from jobs.models import Job
-from jobs.states import JobState
 from tests.faults.stack import Stack
 
 _SETTLE_SECONDS = 15.0

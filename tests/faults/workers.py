@@ -10,7 +10,7 @@ from functools import partial
 
 import psutil
 
-from jobs.states import EndReason, JobState
+from distillery.states import EndReason, JobState
 from tests.faults.scene import ENDLESS, LONG, LONGER, SHORT, check_student, no_trainer, undisturbed, wait_moving
 from tests.faults.server import Server
 from tests.faults.stack import Stack

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from distillery.quota import Quota
 from jobs.access import ApiKey, Keyring, Scope, new_key
-from jobs.quota import Quota
 from jobs.settings import Settings, SettingsError
 
 

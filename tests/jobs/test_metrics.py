@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from distillery.states import EndReason
 from jobs.artifacts import ArtifactInfo
 from jobs.db import Database
 from jobs.errors import LeaseLost
 from jobs.metrics import JobMetrics, Listener, new_registry
 from jobs.settings import Settings, SettingsError
-from jobs.states import EndReason
 from tests.jobs.samples import LAPSED, claim, create, running
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from standalone.console import Console
+from distillery.cli.console import Console
 from standalone.guard import Guard
 from standalone.supervisor import Supervisor
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from distillery.client import Client
 from jobs.home import CONTENTS
-from standalone.client import Client
 from standalone.service import readiness
 from tests.standalone.helpers import ROOT, gone, until
 

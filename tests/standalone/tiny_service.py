@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from standalone.console import Console
+from distillery.cli.console import Console
 from standalone.guard import Guard
 from standalone.lock import HomeLock
 from standalone.supervisor import Supervisor

@@ -13,10 +13,10 @@ from typing import Any
 
 from PIL import Image
 
+from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo
 from jobs.models import SentDataset
 from jobs.repository import Sent
-from jobs.states import EndReason, JobState
 from kd_engine.jobspec import CheckSpec
 from kd_engine.platform.files import sha256_of
 from tests.kd_engine.intake.archives import by_class, zipped

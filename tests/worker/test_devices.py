@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from jobs.states import JobState
+from distillery.states import JobState
 from kd_engine.platform.files import sha256_of
 from tests.kd_engine.small_runs import DIGITS, run_spec
 from tests.worker.conftest import Running, look, run_next, trainers

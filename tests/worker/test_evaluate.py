@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from jobs.states import EndReason, JobState
+from distillery.states import EndReason, JobState
 from tests.kd_engine.small_runs import DIGITS
 from tests.stores import content
 from tests.worker.conftest import look, run_next

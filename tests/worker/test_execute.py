@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from distillery.states import EndReason, JobState
 from jobs.errors import LeaseLost
-from jobs.states import EndReason, JobState
 from kd_engine.platform.files import sha256_of
 from tests.kd_engine.small_runs import DIGITS, run_spec
 from tests.stores import content

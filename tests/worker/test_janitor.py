@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from distillery.states import EndReason
 from jobs.artifacts import ArtifactInfo
 from jobs.errors import JobNotFound
 from jobs.repository import uploads
-from jobs.states import EndReason
 from tests.kd_engine.small_runs import DIGITS
 from tests.worker.conftest import look
 from worker.janitor import Janitor

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from distillery.states import EndReason
 from jobs.settings import Settings
-from jobs.states import EndReason
 from tests.kd_engine.small_runs import DIGITS
 from worker.lease import Lease
 from worker.services import Services

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo
 from jobs.models import SentModel
 from jobs.repository import Sent
-from jobs.states import EndReason, JobState
 from kd_engine.jobspec import RegisterSpec
 from kd_engine.platform.files import sha256_of
 from tests.kd_engine.intake.networks import linear_onnx

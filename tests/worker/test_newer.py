@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
+from distillery.states import EndReason, JobState
 from jobs.db import Database
 from jobs.errors import SchemaTooNew
 from jobs.settings import variable
-from jobs.states import EndReason, JobState
 from tests.worker.conftest import QUICK, ROOT, look, wait_until
 from worker.services import Services
 from worker.shift import Shift

@@ -13,11 +13,11 @@ from typing import Any
 import psutil
 import pytest
 
+from distillery.states import JobState
 from jobs import logs
 from jobs.models import Job
 from jobs.settings import Settings
 from jobs.spans import open_spans
-from jobs.states import JobState
 from tests.api.conftest import serving
 from tests.jobs.collector import collecting
 from tests.jobs.test_trace import SPAN, TRACE

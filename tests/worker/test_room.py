@@ -16,9 +16,9 @@ from typing import IO, Any
 
 import pytest
 
+from distillery.states import EndReason, JobState
 from jobs.artifacts import local
 from jobs.settings import Settings
-from jobs.states import EndReason, JobState
 from kd_engine.jobspec import parse_spec
 from kd_engine.schema.run_request import RunOptions
 from tests.kd_engine.intake.archives import by_class, zipped

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from distillery.states import JobState
 from jobs.artifacts import ArtifactInfo, s3_client
 from jobs.repository import Repository
 from jobs.settings import Settings
-from jobs.states import JobState
 from tests.api.conftest import serving
 from tests.kd_engine.intake.archives import by_class, zipped
 from tests.kd_engine.small_runs import DIGITS

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from distillery.states import EndReason, JobState
 from jobs.models import Job
-from jobs.states import EndReason, JobState
 from kd_engine.jobspec import parse_spec
 from tests.worker.conftest import QUICK, look
 from worker.execute import execute

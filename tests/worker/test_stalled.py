@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jobs.states import EndReason, JobState
+from distillery.states import EndReason, JobState
 from tests.kd_engine.intake.archives import by_class, zipped
 from tests.worker.conftest import QUICK, SLOW, Running, look, run_next, trainers
 from tests.worker.test_datasets import _send as send_dataset

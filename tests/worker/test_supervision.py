@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from jobs.states import EndReason, JobState
+from distillery.states import EndReason, JobState
 from tests.kd_engine.small_runs import DIGITS
 from tests.worker.conftest import LONGER, SLOW, Running, look, run_next, trainers
 from worker.services import Services

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from jobs.states import EndReason, JobState
+from distillery.states import EndReason, JobState
 from tests.kd_engine.small_runs import DIGITS
 from tests.worker.conftest import look
 from worker.services import Services

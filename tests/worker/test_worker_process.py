@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from jobs.states import DeliveryState, JobState
+from distillery.states import DeliveryState, JobState
 from standalone.errors import CannotStart
 from standalone.redis_server import RedisServer
 from tests.conftest import skip_unless_ci

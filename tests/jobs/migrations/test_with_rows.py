@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
+from distillery.states import DeliveryState, EndReason, JobState
 from jobs.db import Database
 from jobs.errors import UnknownRevision
 from jobs.migrations.upgrade import NEWEST, REVISIONS
 from jobs.models import Base
-from jobs.states import DeliveryState, EndReason, JobState
 from tests.jobs.migrations.rows import ROWS, STATES, Rows, engine_of, fill, job_id, read_all, revision_of
 from tests.jobs.samples import a_file
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from distillery.states import EndReason, JobState
 from jobs.db import Database
 from jobs.errors import ArtifactNotFound, LeaseLost
 from jobs.models import Job
 from jobs.repository import Repository
-from jobs.states import EndReason, JobState
 from kd_engine.schema.events import Warned
 from tests.jobs.samples import (
     LAPSED,

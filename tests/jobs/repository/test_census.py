@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
+from distillery.states import JobState
 from jobs.clock import now
 from jobs.db import Database
 from jobs.models import Job
 from jobs.repository import Census
-from jobs.states import JobState
 from tests.jobs.samples import create, running
 
 

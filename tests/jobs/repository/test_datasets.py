@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo
 from jobs.db import Database
 from jobs.errors import ArtifactNotFound, DatasetInUse, DatasetNotFound, WrongState
 from jobs.models import SentDataset
 from jobs.repository import Sent
-from jobs.states import EndReason, JobState
 from kd_engine.jobspec import CheckSpec
 from tests.jobs.samples import a_file, a_spec, claim, read
 

@@ -7,10 +7,10 @@ from contextlib import suppress
 
 import pytest
 
+from distillery.states import EndReason, JobState
 from jobs.db import Database
 from jobs.errors import ArtifactNotFound, JobNotFound, KeyReused, WrongState
 from jobs.repository import JobFilter, Repository
-from jobs.states import EndReason, JobState
 from kd_engine.jobspec import JobSpec
 from tests.jobs.samples import (
     LAPSED,

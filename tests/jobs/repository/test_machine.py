@@ -23,10 +23,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from distillery.states import TRANSITIONS, EndReason, JobState
 from jobs.db import Database
 from jobs.errors import JobNotFound, LeaseLost, WrongState
 from jobs.repository import Repository
-from jobs.states import TRANSITIONS, EndReason, JobState
 from tests.jobs.samples import LAPSED, a_file, a_spec, an_epoch, everything
 
 MAX_LOST = 2

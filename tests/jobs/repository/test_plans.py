@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from distillery.states import JobState
 from jobs.db import Database
 from jobs.models import Metric
 from jobs.repository import JobFilter, Repository
-from jobs.states import JobState
 from tests.jobs.samples import a_spec, an_epoch, create, running
 
 Statements = list[tuple[str, Any]]

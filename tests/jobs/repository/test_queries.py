@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from distillery.states import EndReason, JobState
 from jobs.db import Database
 from jobs.repository import JobFilter
-from jobs.states import EndReason, JobState
 from kd_engine.schema.events import PHASES
 from tests.jobs.samples import an_epoch, claim, create, read, running
 

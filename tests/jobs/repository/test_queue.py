@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
+from distillery.quota import NO_QUOTA, Quota
+from distillery.states import EndReason, JobState
 from jobs.db import Database
 from jobs.models import Job
-from jobs.quota import NO_QUOTA, Quota
 from jobs.repository import queue
-from jobs.states import EndReason, JobState
 from tests.jobs.samples import a_spec, all_at_once, read
 
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from distillery.states import EndReason
 from jobs.db import Database
 from jobs.errors import JobNotFound
-from jobs.states import EndReason
 from tests.jobs.samples import a_file, create, read, running
 
 SOON = 1e-6  # days

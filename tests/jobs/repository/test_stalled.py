@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text, update
 
+from distillery.states import EndReason, JobState
 from jobs.clock import now
 from jobs.db import Database
 from jobs.errors import LeaseLost
 from jobs.models import Job
-from jobs.states import EndReason, JobState
 from tests.jobs.samples import claim, events_of, read, running
 
 

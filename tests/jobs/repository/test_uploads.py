@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine, text
 
+from distillery.quota import Quota
 from jobs.db import Database
 from jobs.errors import OverQuota, UploadNotFound
-from jobs.quota import Quota
 from jobs.repository import Repository, uploads
 from tests.jobs.samples import a_file, all_at_once, running
 

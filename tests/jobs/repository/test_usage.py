@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from distillery.quota import NO_QUOTA, Quota
+from distillery.states import EndReason
 from jobs.db import Database
 from jobs.errors import OverQuota
-from jobs.quota import NO_QUOTA, Quota
 from jobs.repository import Usage
-from jobs.states import EndReason
 from tests.jobs.samples import a_file, a_spec, all_at_once, create, pause, running
 
 SPEC = a_spec(repeats=2, training={"epochs": 10}, teacher={"model": "mnist_cnn", "training": {"epochs": 3}})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from distillery.quota import NO_QUOTA, Quota
 from jobs.db import Database
 from jobs.errors import JobNotFound
-from jobs.quota import NO_QUOTA, Quota
 from tests.jobs.samples import a_spec, create, running
 
 

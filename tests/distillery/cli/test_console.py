@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 
-from standalone.console import Console
+from distillery.cli.console import Console
 
 
 def test_children_can_be_kept_off_the_screen() -> None:

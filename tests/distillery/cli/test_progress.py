@@ -3,8 +3,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from standalone.console import Console
-from standalone.progress import ProgressLines
+from distillery.cli.console import Console
+from distillery.cli.progress import ProgressLines
 
 
 class Terminal(io.StringIO):

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from distillery.cli.report_table import published_score, report_table
 from kd_engine.schema.metrics import IMAGE_CLASSIFICATION, Estimate
 from kd_engine.schema.report import NetworkRow, Run, TrainingReport
-from standalone.report_table import published_score, report_table
 
 
 def row(phase: str, parameters: int, mean: float, spread: float | None, seeds: int) -> NetworkRow:

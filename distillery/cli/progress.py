@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from distillery.cli.console import Console
 from kd_engine.catalog.tasks import main_metric
-from standalone.console import Console
 
 _NAMES = {"teacher": "teacher", "baseline": "student alone", "student": "distilled"}
 _LINES_A_PHASE = 4  # where a line cannot be written over

@@ -9,8 +9,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from distillery.errors import RequestFailed
 from kd_engine.schema.report import TrainingReport
-from standalone.request_error import RequestFailed
 
 _SECONDS = 30.0
 _CHUNK = 2**20

@@ -10,8 +10,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.quota import Quota
-from jobs.states import DeliveryState, EndReason, JobState
+from distillery.quota import Quota
+from distillery.states import DeliveryState, EndReason, JobState
 from kd_engine.schema.manifest import Manifest
 from kd_engine.schema.metrics import Metric
 from kd_engine.schema.warnings import SpecWarning

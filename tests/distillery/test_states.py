@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from jobs.states import TRANSITIONS, EndReason, JobState, check_transition
+from distillery.states import TRANSITIONS, EndReason, JobState, check_transition
 
 
 def test_states_without_an_edge_out_are_terminal() -> None:

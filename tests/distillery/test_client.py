@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from standalone.client import Client
-from standalone.request_error import RequestFailed
+from distillery.client import Client
+from distillery.errors import RequestFailed
 
 WEIGHTS = b"weights" * 1000
 LISTED = {
