@@ -12,10 +12,10 @@ from api.keys import run_command
 from api.limits import raise_descriptors
 from api.main import create_app
 from api.server import make_server
-from jobs import logs
 from jobs.artifacts import open_store
 from jobs.home import prepare
 from jobs.settings import Settings, SettingsError
+from jobs.telemetry import logs
 
 _NOT_STARTED = 3  # as uvicorn itself says it
 

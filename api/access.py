@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import Problem
-from jobs import access
-from jobs.access import ANYBODY, Caller, Keyring
+from jobs import auth
+from jobs.auth import ANYBODY, Caller, Keyring
 
 FREE = frozenset({"/healthz", "/readyz"})
 _READING = frozenset({"GET", "HEAD"})
@@ -39,7 +39,7 @@ class Door:
         if caller is None:
             message = "The API key is not known here, or was taken back; ask whoever runs this service for another."
             raise _unauthorized(message, ', error="invalid_token"')
-        needed = access.Scope.READ if scope["method"] in _READING else access.Scope.SUBMIT
+        needed = auth.Scope.READ if scope["method"] in _READING else auth.Scope.SUBMIT
         if not caller.may(needed):
             message = f"This key has not the scope '{needed}', which {scope['method']} needs; use one that has."
             raise Problem("missing_scope", message)

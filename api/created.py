@@ -8,9 +8,9 @@ from fastapi import Response
 
 from api.answers import answer
 from api.views import created_view
-from jobs.models import Job
 from jobs.repository import Repository, Waiting
-from jobs.repository.waiting import TURN
+from jobs.repository.waiting_reason import TURN
+from jobs.tables import Job
 
 _WAITING, _POSITION = "waiting_for", "position"
 

@@ -14,13 +14,13 @@ from fastapi import Depends, Request
 from api.places import Places
 from api.queue import Doorbell
 from api.watch import Watcher
-from jobs import logs
 from jobs.artifacts import ArtifactStore
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import StoreUnavailable
-from jobs.models import Job
 from jobs.settings import Settings
-from jobs.spans import JOB_ID, Spans, Unsent, note
+from jobs.tables import Job
+from jobs.telemetry import logs
+from jobs.telemetry.spans import JOB_ID, Spans, Unsent, note
 
 _FILE_THREADS = 16
 log = logging.getLogger(__name__)

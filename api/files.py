@@ -21,7 +21,7 @@ from api.places import PlacedResponse
 from api.ranges import parse_ranges
 from jobs.artifacts import ArtifactStore
 from jobs.errors import ArtifactNotFound
-from jobs.models import Artifact
+from jobs.tables import Artifact
 
 Ranges = list[tuple[int, int]]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from jobs.access import Scope, new_key
+from jobs.auth import Scope, new_key
 
 
 def run_command(arguments: Sequence[str]) -> int:

@@ -26,12 +26,12 @@ from api.queue import Doorbell, make_producer
 from api.routes import ROUTERS
 from api.tracing import Tracing
 from api.watch import Watcher
-from jobs.access import Keyring
 from jobs.artifacts import open_store
-from jobs.db import Database
+from jobs.auth import Keyring
+from jobs.database import Database
 from jobs.reach import check_reach
 from jobs.settings import Settings
-from jobs.spans import open_spans
+from jobs.telemetry.spans import open_spans
 
 if TYPE_CHECKING:
     from api.metrics import ApiMetrics

@@ -17,11 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.observer import Answered
 from distillery.states import JobState
-from jobs.bell import DEVICES
-from jobs.db import Database
-from jobs.metrics import JobMetrics, Listener, new_registry
+from jobs.database import Database
 from jobs.repository import Census
 from jobs.settings import Settings
+from jobs.telemetry.metrics import JobMetrics, Listener, new_registry
+from jobs.wakeup import DEVICES
 
 _CENSUS_SECONDS = 5.0
 _ASKED_FOR = ("auto", *DEVICES)

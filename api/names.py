@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from api.deps import Context
 from api.errors import Problem, invalid_spec
 from api.sent import sent_dataset, with_dataset, with_models
-from jobs.access import Caller
+from jobs.auth import Caller
 from jobs.ids import is_dataset_id, is_job_id, is_model_id
-from jobs.models import SentDataset, SentModel
 from jobs.repository import Repository, Sent
+from jobs.tables import SentDataset, SentModel
 from kd_engine.catalog import DATASETS, MODELS
 from kd_engine.jobspec.problems import FieldProblem, field_problems
 from kd_engine.schema.strict_model import nearest

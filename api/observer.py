@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jobs import logs
 from jobs.ids import is_job_id
+from jobs.telemetry import logs
 
 log = logging.getLogger("api.access")
 

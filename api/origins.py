@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access import FREE
 from api.errors import Problem
+from jobs.host_names import HostNames, host_name
 from jobs.settings import Settings
-from jobs.sites import HostNames, host_name
 
 _READING = frozenset({"GET", "HEAD"})
 # not "same-site": a site is a host with all its ports, and another port is another program

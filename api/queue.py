@@ -13,8 +13,8 @@ from collections import deque
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from jobs.bell import TASK, queue_for
 from jobs.broker import publishing
+from jobs.wakeup import TASK, queue_for
 
 log = logging.getLogger(__name__)
 

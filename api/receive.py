@@ -20,11 +20,11 @@ from starlette.concurrency import run_in_threadpool
 from api.deps import Context
 from api.errors import Problem
 from api.room import Room
-from jobs.access import Caller
 from jobs.artifacts import ArtifactInfo, Sink
+from jobs.auth import Caller
 from jobs.ids import new_id
-from jobs.models import Upload
 from jobs.repository import uploads
+from jobs.tables import Upload
 
 log = logging.getLogger(__name__)
 _PIECE_BYTES = 2**22  # what a thread is given at once: some twenty times as much as arrives at once

@@ -10,8 +10,8 @@ from distillery.states import JobState
 from jobs.artifacts import ArtifactStore
 from jobs.errors import DatasetNotFound, ModelNotFound
 from jobs.ids import is_dataset_id, is_model_id
-from jobs.models import Job, SentDataset, SentModel
 from jobs.repository import Repository, Sent
+from jobs.tables import Job, SentDataset, SentModel
 from kd_engine.catalog import PREPARED, UPLOADED
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
 from kd_engine.jobspec.problems import FieldProblem

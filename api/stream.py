@@ -13,7 +13,7 @@ from api.deps import Context
 from api.places import PlacedResponse
 from api.views import event_view
 from api.watch import GONE
-from jobs.models import Job, JobEvent
+from jobs.tables import Job, JobEvent
 
 log = logging.getLogger(__name__)
 

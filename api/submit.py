@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from api.errors import invalid_spec
 from distillery.states import JobState
 from jobs.errors import JobNotFound
-from jobs.models import Job
 from jobs.repository import Repository
 from jobs.settings import Settings
+from jobs.tables import Job
 from kd_engine.jobspec import AnySpec, CheckSpec, DatasetSpec, EvaluateSpec, JobSpec, Source
 from kd_engine.jobspec.problems import FieldProblem, field_problems
 

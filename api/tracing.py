@@ -6,8 +6,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.deps import Context
-from jobs.spans import spanning
-from jobs.trace import TraceContext
+from jobs.telemetry.spans import spanning
+from jobs.telemetry.trace import TraceContext
 
 _MAKE_JOBS = frozenset({"/jobs", "/evaluations", "/datasets", "/models"})
 _RETRY = "/jobs/{job_id}/retry"

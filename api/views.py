@@ -25,9 +25,9 @@ from distillery.resources import (
     WaitingFor,
 )
 from distillery.states import DeliveryState, JobState
-from jobs.models import Artifact, Delivery, Job, JobEvent, LogLine, Metric, SentDataset, SentModel, Worker
 from jobs.repository import Sent, Usage, Waiting
 from jobs.repository.names import Names
+from jobs.tables import Artifact, Delivery, Job, JobEvent, LogLine, Metric, SentDataset, SentModel, Worker
 from kd_engine.jobspec import AnySpec, parse_spec, warnings_of
 from kd_engine.schema.manifest import Manifest
 from kd_engine.schema.warnings import SpecWarning

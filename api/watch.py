@@ -16,8 +16,8 @@ from fastapi import Request
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.places import Places
-from jobs.db import Database
-from jobs.models import Job
+from jobs.database import Database
+from jobs.tables import Job
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

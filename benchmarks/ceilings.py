@@ -23,9 +23,9 @@ from benchmarks.race import Act, Done, Race
 from benchmarks.turns import in_turns
 from distillery.cli.console import Console
 from jobs.artifacts.local import LocalStore
-from jobs.bell import QUEUE, TASK
-from jobs.db import Database
+from jobs.database import Database
 from jobs.repository import Repository
+from jobs.wakeup import QUEUE, TASK
 from standalone.guard import Guard
 from standalone.redis_server import RedisServer
 from standalone.supervisor import Supervisor

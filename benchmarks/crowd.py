@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import psycopg
 
-from jobs.db import Database
-from jobs.models import Job
+from jobs.database import Database
+from jobs.tables import Job
 from kd_engine.jobspec import JobSpec
 
 TOKEN = 1

@@ -11,7 +11,7 @@ from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 
 from benchmarks.crowd import TOKEN, running_id
-from jobs.db import Database
+from jobs.database import Database
 from kd_engine.schema.events import Progress
 
 Act = Callable[[Database, int], bool]

@@ -17,7 +17,7 @@ from benchmarks.counters import Work, connections, work
 from benchmarks.crowd import Crowd
 from benchmarks.service import Service, running, until
 from benchmarks.turns import ROUNDS
-from jobs.db import Database
+from jobs.database import Database
 from tests.postgres import Postgres
 
 SECONDS = 30.0  # as long as there is between two checkpoints

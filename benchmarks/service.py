@@ -16,7 +16,7 @@ from pathlib import Path
 from distillery.cli.console import Console
 from distillery.client import Client
 from jobs.artifacts import ArtifactStore, open_store
-from jobs.db import Database
+from jobs.database import Database
 from jobs.settings import Settings
 from standalone.guard import Guard
 from standalone.redis_server import RedisServer

@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from jobs.models import UtcTime
+from jobs.tables import UtcTime
 
 
 class _NowMs(FunctionElement[int]):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from jobs.host_names import is_loopback
 from jobs.settings import Settings, SettingsError
-from jobs.sites import is_loopback
 
 
 def check_reach(settings: Settings) -> None:

@@ -15,8 +15,8 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
 from distillery.quota import Quota
-from jobs import access, broker, sites
-from jobs.access import ApiKey
+from jobs import auth, broker, host_names
+from jobs.auth import ApiKey
 from jobs.environment import PREFIX, Environment, SettingsError, origin, secrets, variable
 
 __all__ = ["Settings", "SettingsError", "variable"]
@@ -47,9 +47,9 @@ _Folder = Annotated[Path, AfterValidator(_absolute)]
 _File = _Folder
 _BucketUrl = Annotated[str, AfterValidator(_bucket_url)]
 _HostPatterns = Annotated[
-    tuple[Annotated[str, AfterValidator(sites.host_pattern)], ...], NoDecode, BeforeValidator(_listed)
+    tuple[Annotated[str, AfterValidator(host_names.host_pattern)], ...], NoDecode, BeforeValidator(_listed)
 ]
-_Origins = Annotated[tuple[Annotated[str, AfterValidator(sites.origin)], ...], NoDecode, BeforeValidator(_listed)]
+_Origins = Annotated[tuple[Annotated[str, AfterValidator(host_names.origin)], ...], NoDecode, BeforeValidator(_listed)]
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _BUCKET_URL = re.compile(r"s3://[0-9a-z][0-9a-z.-]+(/[0-9A-Za-z_-][0-9A-Za-z_.-]*)*/?", re.ASCII)
 
@@ -301,7 +301,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _keys_do_not_contradict(self) -> Self:
-        access.check_keys(self.api_keys)
+        auth.check_keys(self.api_keys)
         return self
 
     def quota_of(self, owner: str) -> Quota:
@@ -313,7 +313,7 @@ class Settings(BaseSettings):
             epochs=self.quota_epochs,
             uploads=self.quota_uploads,
         )
-        return access.quota_of(self.api_keys, owner, default)
+        return auth.quota_of(self.api_keys, owner, default)
 
     @property
     def trainer_threads(self) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from distillery.cli.console import Console
-from jobs.db import Database
+from jobs.database import Database
 from jobs.environment import in_file
 from jobs.errors import JobError
 from jobs.reach import check_reach

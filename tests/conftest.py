@@ -16,8 +16,8 @@ import psutil
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from jobs.db import Database
-from jobs.models import Base
+from jobs.database import Database
+from jobs.tables import Base
 from tests.postgres import NoPostgres, Postgres
 from tests.s3 import S3Server, known
 

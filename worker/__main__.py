@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from jobs import logs
 from jobs.errors import SchemaTooNew
 from jobs.home import prepare
 from jobs.settings import Settings, SettingsError
+from jobs.telemetry import logs
 from worker.app import WorkerProcess
 
 

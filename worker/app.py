@@ -17,11 +17,11 @@ from typing import Any
 from celery import Celery, signals
 
 from jobs.artifacts import open_store
-from jobs.bell import QUEUE, heard_by
 from jobs.broker import listening
-from jobs.db import Database
+from jobs.database import Database
 from jobs.settings import Settings
-from jobs.spans import open_spans
+from jobs.telemetry.spans import open_spans
+from jobs.wakeup import QUEUE, heard_by
 from worker.courier import Courier
 from worker.device import find_device
 from worker.janitor import Janitor

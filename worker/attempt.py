@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from jobs.artifacts import ArtifactInfo, bring, media_type_of
 from jobs.errors import ArtifactNotFound, DatasetNotFound, JobNotFound, StoreUnavailable
-from jobs.models import Artifact, Job
 from jobs.repository import uploads
+from jobs.tables import Artifact, Job
 from kd_engine.catalog import PREPARED, UNPACKED, UPLOADED
 from kd_engine.jobspec import AnySpec, CheckSpec, RegisterSpec, Source, parse_spec
 from kd_engine.jobspec.problems import field_problems

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 
 from standardwebhooks.webhooks import Webhook
 
-from jobs.logs import bound
-from jobs.models import Delivery
+from jobs.tables import Delivery
+from jobs.telemetry.logs import bound
 from worker.lookups import Lookups
 from worker.post import NotDelivered, post
 from worker.rounds import Step

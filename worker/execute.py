@@ -17,10 +17,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from jobs import logs
 from jobs.errors import LeaseLost
-from jobs.models import Job
-from jobs.spans import JOB_ID, Attribute, Span, spanning
+from jobs.tables import Job
+from jobs.telemetry import logs
+from jobs.telemetry.spans import JOB_ID, Attribute, Span, spanning
 from worker.attempt import Attempt
 from worker.lease import Lease
 from worker.services import Services

@@ -12,10 +12,10 @@ from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import JobError, LeaseLost
-from jobs.logs import carried
 from jobs.settings import Settings
+from jobs.telemetry.logs import carried
 
 log = logging.getLogger(__name__)
 _WATCH_SECONDS = 0.5

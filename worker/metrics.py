@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from jobs.metrics import JobMetrics, Listener, new_registry
 from jobs.settings import Settings
+from jobs.telemetry.metrics import JobMetrics, Listener, new_registry
 from kd_engine.schema.events import EpochEnd, Event, Progress
 from worker.device import DeviceKind
 from worker.gpu import GpuUse

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.spans import Span, Spans
-from jobs.trace import TraceContext
+from jobs.telemetry.spans import Span, Spans
+from jobs.telemetry.trace import TraceContext
 from kd_engine.schema.events import Event, PhaseEnded, PhaseStarted
 
 

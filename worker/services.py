@@ -6,9 +6,9 @@ import threading
 from dataclasses import dataclass, field
 
 from jobs.artifacts import ArtifactStore
-from jobs.db import Database
+from jobs.database import Database
 from jobs.settings import Settings
-from jobs.spans import Spans, Unsent
+from jobs.telemetry.spans import Spans, Unsent
 from worker.device import DeviceKind
 from worker.metrics import WorkerMetrics
 from worker.room import Room

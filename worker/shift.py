@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from jobs.models import Job
+from jobs.tables import Job
 from worker.away import AWAY, who
 from worker.execute import execute
 from worker.services import Services

@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from jobs import trace
 from jobs.errors import LeaseLost, StoreUnavailable
+from jobs.telemetry import trace
 from kd_engine.platform.files import DISK_FULL
 from kd_engine.schema.errors import DiskFullError, EngineError
 from kd_engine.schema.events import CheckpointSaved, Event, Finished, Working

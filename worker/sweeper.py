@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.logs import bound
+from jobs.telemetry.logs import bound
 from worker.services import Services
 
 log = logging.getLogger(__name__)

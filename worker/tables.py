@@ -7,7 +7,7 @@ import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import SchemaTooOld
 
 log = logging.getLogger(__name__)

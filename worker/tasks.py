@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from celery import Celery
 
-from jobs.bell import TASK
+from jobs.wakeup import TASK
 
 
 def register(app: Celery, answer: Callable[[], None]) -> None:

@@ -13,8 +13,8 @@ from api.deps import Context, ContextDep
 from api.views import job_view
 from distillery.resources import JobView
 from distillery.states import JobState
-from jobs.models import Job
 from jobs.repository import Repository
+from jobs.tables import Job
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["jobs"])
 

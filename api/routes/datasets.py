@@ -17,7 +17,7 @@ from api.receive import Received, arriving
 from api.sent import manifest_of
 from api.views import dataset_view
 from distillery.resources import DatasetPage, DatasetView
-from jobs.access import Caller
+from jobs.auth import Caller
 from kd_engine.intake.formats import in_words, sniff
 from kd_engine.jobspec import CheckSpec
 

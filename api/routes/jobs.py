@@ -26,9 +26,9 @@ from api.submit import check_data, check_sources, check_webhooks
 from api.views import job_summary, job_view, resolved_view
 from api.watch import wait_for_change
 from distillery.resources import JobPage, JobView, Resolved
-from jobs.access import Caller
-from jobs.models import Job
+from jobs.auth import Caller
 from jobs.repository import JobFilter, Waiting
+from jobs.tables import Job
 from kd_engine.jobspec import AnySpec, canonical_hash, parse_spec
 from kd_engine.jobspec.problems import FieldProblem
 

@@ -14,7 +14,7 @@ from api.errors import Problem
 from api.query import LogsQuery
 from api.views import log_line_view
 from distillery.resources import LogPage
-from jobs.models import LogLine
+from jobs.tables import LogLine
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
 

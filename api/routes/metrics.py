@@ -15,7 +15,7 @@ from api.deps import Context, ContextDep
 from api.query import MetricsQuery
 from api.views import metric_view
 from distillery.resources import MetricSeries, MetricView
-from jobs.models import Metric
+from jobs.tables import Metric
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
 

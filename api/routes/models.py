@@ -21,7 +21,7 @@ from api.receive import Received, arriving
 from api.submit import check_data
 from api.views import model_view
 from distillery.resources import ModelPage, ModelView
-from jobs.access import Caller
+from jobs.auth import Caller
 from kd_engine.catalog import MODELS
 from kd_engine.intake.formats import in_words, sniff
 from kd_engine.jobspec import NetworkOfJob, RegisterSpec

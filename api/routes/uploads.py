@@ -18,8 +18,8 @@ from api.query import PageQuery
 from api.receive import begin, find_upload, forget, pour
 from api.room import Room
 from distillery.resources import UploadEntry, UploadPage, UploadView
-from jobs.models import Upload
 from jobs.repository import uploads
+from jobs.tables import Upload
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 

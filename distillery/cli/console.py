@@ -8,7 +8,7 @@ import threading
 from typing import TextIO
 
 _NAME_WIDTH = 9
-# a line as jobs.logs writes it, and where it comes from
+# a line as jobs.telemetry.logs writes it, and where it comes from
 _OUR_WARNING = re.compile(r"\S+ \S+ (WARNING|ERROR|CRITICAL) (api|jobs|kd_engine|worker|uvicorn\.error)\b")
 
 

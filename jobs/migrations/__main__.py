@@ -8,7 +8,7 @@ import time
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import JobError
 from jobs.migrations.upgrade import NEWEST
 from jobs.settings import Settings, SettingsError

@@ -3,21 +3,21 @@
 Each edge between states is one guarded UPDATE that names the state it starts from; each write of an attempt also names
 the attempt's token. No row changed means that somebody else was first. Times come from the database's clock.
 
-    edges.py      the guarded update that all changes of a job go through, and its events
+    transitions.py the guarded update that all changes of a job go through, and its events
     lifecycle.py  creation under an idempotency key, retry, cancelling, pausing, deletion
     queries.py    jobs, lists, events, metrics, artifacts
     queue.py      whose turn it is
     attempts.py   what a worker does to a job that it holds
     logs.py       the lines that its trainer wrote
-    sweeps.py     lost jobs; those that waited too long; who is at work
+    leases.py     lost jobs; those that waited too long; who is at work
     inbox.py      the repository's part for what users send, made of the next three
-    sent.py       data sets and networks that were sent
+    assets.py     data sets and networks that were sent
     names.py      what people call what they sent
     uploads.py    files on their way, and those that came with a job
     usage.py      what an owner has, and may have
-    waiting.py    why a queued job waits
+    waiting_reason.py  why a queued job waits
     positions.py  at which place of the queue
-    census.py     how many there are of what
+    counts.py     how many there are of what
     deliveries.py messages to webhooks
     retention.py  what may go
 """
@@ -34,28 +34,28 @@ from distillery.quota import NO_QUOTA, Quota
 from distillery.states import EndReason
 from jobs.artifacts import ArtifactInfo
 from jobs.ids import LOCAL
-from jobs.models import Artifact, Delivery, Job, JobEvent, LogLine, Metric, Worker
 from jobs.repository import (
     attempts,
-    census,
+    counts,
     deliveries,
+    leases,
     lifecycle,
     logs,
     positions,
     queries,
     queue,
     retention,
-    sweeps,
     usage,
-    waiting,
+    waiting_reason,
 )
+from jobs.repository.assets import Sent
 from jobs.repository.attempts import Renewal
-from jobs.repository.census import Census
+from jobs.repository.counts import Census
 from jobs.repository.inbox import Inbox
 from jobs.repository.queries import JobFilter
-from jobs.repository.sent import Sent
 from jobs.repository.usage import Usage
-from jobs.repository.waiting import Waiting
+from jobs.repository.waiting_reason import Waiting
+from jobs.tables import Artifact, Delivery, Job, JobEvent, LogLine, Metric, Worker
 from kd_engine.jobspec import AnySpec
 from kd_engine.schema.events import Event
 
@@ -129,7 +129,7 @@ class Repository(Inbox):
         Args:
             job_id: of a job that is there; else of one that is made now.
         """
-        return waiting.why(self._session, device, owner, quota, -priority, job_id)
+        return waiting_reason.why(self._session, device, owner, quota, -priority, job_id)
 
     def positions(self, jobs: Iterable[Job]) -> dict[str, int]:
         """The place in the queue of each of the jobs that is queued, by its id."""
@@ -193,11 +193,11 @@ class Repository(Inbox):
 
     def census(self) -> Census:
         """How many jobs and workers there are."""
-        return census.take(self._session)
+        return counts.take(self._session)
 
     def stalled(self) -> int:
         """How many running jobs show no progress."""
-        return census.stalled(self._session)
+        return counts.stalled(self._session)
 
     def usage(self, owner: str) -> Usage:
         """What an owner has now."""
@@ -316,27 +316,27 @@ class Repository(Inbox):
         They are queued again; cancelled or paused if that was asked; failed with `worker_lost` when it is the
         `max_lost`-th time. Returns the ids of all of them.
         """
-        return sweeps.expire_leases(self._session, max_lost)
+        return leases.expire_leases(self._session, max_lost)
 
     def expire_waits(self, limit: int) -> list[str]:
         """Ends queued jobs that have waited longer than they may; the ids of at most `limit` of them."""
-        return sweeps.expire_waits(self._session, limit)
+        return leases.expire_waits(self._session, limit)
 
     def beat(self, worker_id: str, device: str, job_id: str | None, lacks: str | None = None) -> None:
         """Notes that a worker is alive, which job it holds, and what it lacks before it takes another one."""
-        sweeps.beat(self._session, worker_id, device, job_id, lacks)
+        leases.beat(self._session, worker_id, device, job_id, lacks)
 
     def workers_seen(self, within_seconds: float) -> list[Worker]:
         """Workers heard in the last `within_seconds`, by id."""
-        return sweeps.workers_seen(self._session, within_seconds)
+        return leases.workers_seen(self._session, within_seconds)
 
     def forget_silent_workers(self, after_seconds: float) -> None:
         """Forgets workers that were not heard for so long."""
-        sweeps.forget_silent_workers(self._session, after_seconds)
+        leases.forget_silent_workers(self._session, after_seconds)
 
     def forget_worker(self, worker_id: str) -> None:
         """Forgets a worker that leaves on purpose."""
-        sweeps.forget_worker(self._session, worker_id)
+        leases.forget_worker(self._session, worker_id)
 
     def purge_ended(self, keep_seconds: float | None, limit: int) -> tuple[list[str], list[str]]:
         """Deletes jobs that ended longer ago than they are kept; their ids, and the store's keys of their files.

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo
 from jobs.clock import now
+from jobs.committed_events import FileListed, JobStarted, tell
 from jobs.errors import LeaseLost
 from jobs.ids import is_job_id
-from jobs.models import Artifact, Job, JobEvent, Metric, Owner
-from jobs.news import FileListed, JobStarted, tell
-from jobs.repository import edges, queries, sweeps
+from jobs.repository import leases, queries, transitions
 from jobs.repository.upsert import insert_or_skip, insert_or_update
+from jobs.tables import Artifact, Job, JobEvent, Metric, Owner
 from kd_engine.schema.events import EpochEnd, Event, PhaseEnded, Progress, Warned
 
 
@@ -42,7 +42,7 @@ def claim(session: Session, job_id: str, worker: str, lease_seconds: float) -> J
         "stalled_since": None,
         "started_at": func.coalesce(Job.started_at, now()),
     }
-    if not edges.move(session, job_id, JobState.QUEUED, JobState.RUNNING, values=values, entries=[]):
+    if not transitions.move(session, job_id, JobState.QUEUED, JobState.RUNNING, values=values, entries=[]):
         return None
     # The attempt's number, which the event tells, is known only now that the row is ours.
     job = queries.get(session, job_id)
@@ -57,7 +57,7 @@ def claim(session: Session, job_id: str, worker: str, lease_seconds: float) -> J
 def renew(session: Session, job_id: str, token: int, lease_seconds: float) -> Renewal:
     statement = (
         update(Job)
-        .where(Job.id == job_id, *edges.holds(token))
+        .where(Job.id == job_id, *transitions.holds(token))
         .values(lease_expires=now(lease_seconds))
         .returning(Job.cancel_requested, Job.pause_requested)
         .execution_options(synchronize_session=False)
@@ -69,9 +69,9 @@ def renew(session: Session, job_id: str, token: int, lease_seconds: float) -> Re
 
 
 def record(session: Session, job_id: str, token: int, events: Sequence[Event]) -> None:
-    job = edges.held(session, job_id, token)
+    job = transitions.held(session, job_id, token)
     values: dict[str, Any] = {}
-    entries: list[edges.Entry] = []
+    entries: list[transitions.Entry] = []
     for event in _new_ones(session, job_id, events):
         data = _finite(event.model_dump(mode="json", exclude={"type"}))
         if isinstance(event, Progress):
@@ -130,7 +130,7 @@ def _ended_phases(session: Session, job_id: str) -> set[tuple[str, int]]:
 
 
 def list_artifact(session: Session, job_id: str, token: int, info: ArtifactInfo) -> str | None:
-    edges.held(session, job_id, token)
+    transitions.held(session, job_id, token)
     replaced = _list(session, job_id, info)
     if info.kind == "result":
         _write(session, job_id, token, {}, [])
@@ -157,27 +157,27 @@ def _list(session: Session, job_id: str, info: ArtifactInfo) -> str | None:
 def finish(
     session: Session, job_id: str, token: int, reason: EndReason, detail: str, artifacts: Sequence[ArtifactInfo]
 ) -> list[str]:
-    forgotten = [] if reason.retryable else queries.keys(session, job_id, edges.FOR_THE_NEXT_ATTEMPT)
-    if not edges.end(session, job_id, JobState.RUNNING, reason, detail, Job.token == token):
+    forgotten = [] if reason.retryable else queries.keys(session, job_id, transitions.FOR_THE_NEXT_ATTEMPT)
+    if not transitions.end(session, job_id, JobState.RUNNING, reason, detail, Job.token == token):
         raise LeaseLost(job_id, token)
     unlisted = [_list(session, job_id, info) for info in artifacts]
     return [*forgotten, *(key for key in unlisted if key is not None)]
 
 
 def hand_back(session: Session, job_id: str, token: int, why: str) -> None:
-    job = edges.held(session, job_id, token)
-    edges.put_back(session, job, why, Job.token == token)
+    job = transitions.held(session, job_id, token)
+    transitions.put_back(session, job, why, Job.token == token)
 
 
 def lose(session: Session, job_id: str, token: int, max_lost: int, why: str, reason: EndReason) -> None:
-    job = edges.held(session, job_id, token)
-    sweeps.give_up(session, job, max_lost, why, Job.token == token, reason=reason)
+    job = transitions.held(session, job_id, token)
+    leases.give_up(session, job, max_lost, why, Job.token == token, reason=reason)
 
 
 def _write(
-    session: Session, job_id: str, token: int, values: Mapping[str, Any], entries: Sequence[edges.Entry]
+    session: Session, job_id: str, token: int, values: Mapping[str, Any], entries: Sequence[transitions.Entry]
 ) -> None:
-    if not edges.change(session, job_id, *edges.holds(token), values=values, entries=entries):
+    if not transitions.change(session, job_id, *transitions.holds(token), values=values, entries=entries):
         raise LeaseLost(job_id, token)
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from distillery.states import DeliveryState
 from jobs.clock import now
 from jobs.ids import new_id
-from jobs.models import Delivery, Job, Owner, exact_reason
+from jobs.tables import Delivery, Job, Owner, exact_reason
 
 # A webhook that answers at once gets a message once. Who delivers it and dies has its message delivered again.
 _CLAIM_SECONDS = 60.0

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from distillery.quota import NO_QUOTA, Quota
 from jobs.artifacts import ArtifactInfo
 from jobs.ids import LOCAL
-from jobs.models import Job, SentDataset, SentModel, Upload
-from jobs.repository import names, sent, uploads
-from jobs.repository.sent import Sent
+from jobs.repository import assets, names, uploads
+from jobs.repository.assets import Sent
+from jobs.tables import Job, SentDataset, SentModel, Upload
 from kd_engine.jobspec import AnySpec, CheckSpec, RegisterSpec
 
 
@@ -84,7 +84,7 @@ class Inbox:
         Raises:
             OverQuota: the owner has as much as it may have.
         """
-        return sent.create(self._session, SentDataset, spec, owner, quota, upload)
+        return assets.create(self._session, SentDataset, spec, owner, quota, upload)
 
     def create_model(
         self, spec: RegisterSpec, upload: ArtifactInfo, *, owner: str = LOCAL, quota: Quota = NO_QUOTA
@@ -93,7 +93,7 @@ class Inbox:
 
         Args, Raises: as `create_dataset`.
         """
-        return sent.create(self._session, SentModel, spec, owner, quota, upload)
+        return assets.create(self._session, SentModel, spec, owner, quota, upload)
 
     def promote(self, job: Job, role: str, name: str) -> Sent[SentModel]:
         """A model of a network that a job published; the job is kept as long as it.
@@ -102,15 +102,15 @@ class Inbox:
             WrongState: the job has not succeeded.
             ArtifactNotFound: it published no such network.
         """
-        return sent.promote(self._session, job, role, name)
+        return assets.promote(self._session, job, role, name)
 
     def dataset(self, dataset_id: str, owner: str | None = None) -> Sent[SentDataset]:
         """A data set; raises DatasetNotFound, also for somebody else's."""
-        return sent.get(self._session, SentDataset, dataset_id, owner)
+        return assets.get(self._session, SentDataset, dataset_id, owner)
 
     def model(self, model_id: str, owner: str | None = None) -> Sent[SentModel]:
         """A model; raises ModelNotFound, also for somebody else's."""
-        return sent.get(self._session, SentModel, model_id, owner)
+        return assets.get(self._session, SentModel, model_id, owner)
 
     def dataset_named(self, name: str, owner: str) -> Sent[SentDataset] | None:
         """The owner's data set of this name, in any of its Unicode spellings; of several, the one named last."""
@@ -140,15 +140,15 @@ class Inbox:
 
     def list_datasets(self, owner: str | None, before: str | None = None, limit: int = 50) -> list[Sent[SentDataset]]:
         """Newest first; `before` is the id that the last page ended with."""
-        return sent.listed(self._session, SentDataset, owner, before, limit)
+        return assets.listed(self._session, SentDataset, owner, before, limit)
 
     def list_models(self, owner: str | None, before: str | None = None, limit: int = 50) -> list[Sent[SentModel]]:
         """As `list_datasets`."""
-        return sent.listed(self._session, SentModel, owner, before, limit)
+        return assets.listed(self._session, SentModel, owner, before, limit)
 
     def dataset_sums(self) -> set[str]:
         """The sha256 of the checked file of every data set that was sent."""
-        return sent.dataset_sums(self._session)
+        return assets.dataset_sums(self._session)
 
     def delete_dataset(self, dataset_id: str) -> list[str]:
         """Deletes a data set with its check; the keys of the files that nothing names any more.
@@ -158,7 +158,7 @@ class Inbox:
             DatasetInUse: jobs that have not ended are to read it.
             WrongState: it is being checked.
         """
-        return sent.delete_dataset(self._session, dataset_id)
+        return assets.delete_dataset(self._session, dataset_id)
 
     def delete_model(self, model_id: str) -> list[str]:
         """Deletes a model, and the job that looked at it; a job that trained it stays. Keys as `delete_dataset`.
@@ -167,4 +167,4 @@ class Inbox:
             ModelNotFound: there is none.
             WrongState: it is being looked at.
         """
-        return sent.delete_model(self._session, model_id)
+        return assets.delete_model(self._session, model_id)

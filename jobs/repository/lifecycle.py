@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from distillery.quota import Quota
 from distillery.states import EndReason, JobState
-from jobs import trace
 from jobs.clock import now
 from jobs.errors import KeyReused, WrongState
 from jobs.ids import new_job_id
-from jobs.models import Artifact, IdempotencyKey, Job, JobLabel, Metric, Owner
-from jobs.repository import edges, names, uploads, usage
+from jobs.repository import names, transitions, uploads, usage
 from jobs.repository.upsert import insert_or_skip
+from jobs.tables import Artifact, IdempotencyKey, Job, JobLabel, Metric, Owner
+from jobs.telemetry import trace
 from kd_engine.jobspec import AnySpec, parse_spec, warnings_of
 
 # Made once: making it takes longer than running it.
@@ -60,7 +60,7 @@ def _insert(session: Session, spec: AnySpec, owner: str, retry_of: str | None, n
     limit = spec.resources.queue_timeout_seconds
     values = {
         "id": new_job_id(),
-        "name": edges.storable(spec.name),
+        "name": transitions.storable(spec.name),
         "state": JobState.QUEUED,
         "spec": spec.to_json(),
         "dataset": spec.dataset_name,
@@ -78,12 +78,12 @@ def _insert(session: Session, spec: AnySpec, owner: str, retry_of: str | None, n
         **trace.columns(),
     }
     job = session.scalars(_CREATE, [values]).one()
-    labels = {edges.storable(key): edges.storable(value) for key, value in spec.labels.items()}
+    labels = {transitions.storable(key): transitions.storable(value) for key, value in spec.labels.items()}
     if labels:
         rows = [{"job_id": job.id, "key": key, "value": value} for key, value in labels.items()]
         session.execute(insert(JobLabel), rows)
     origin = {} if retry_of is None else {"retry_of": retry_of}
-    edges.append(session, job.id, 0, 0, [("created", {"name": spec.name, **origin, **note})])
+    transitions.append(session, job.id, 0, 0, [("created", {"name": spec.name, **origin, **note})])
     return job
 
 
@@ -99,7 +99,7 @@ def find_by_key(session: Session, owner: str, key: str, body_sha256: str) -> Job
 
 
 def retry(session: Session, job_id: str, quota: Quota, note: Mapping[str, Any]) -> tuple[Job, bool]:
-    job = edges.locked(session, job_id)
+    job = transitions.locked(session, job_id)
     earlier = session.scalars(select(Job).where(Job.retry_of == job_id)).one_or_none()
     if earlier is not None:
         return earlier, False
@@ -120,9 +120,9 @@ def _take_over_metrics(session: Session, source: str, target: str) -> None:
 
 
 def request_pause(session: Session, job_id: str) -> Job:
-    job = edges.locked(session, job_id)
+    job = transitions.locked(session, job_id)
     if job.state is JobState.QUEUED:
-        edges.pause(session, job_id, JobState.QUEUED, "paused while queued")
+        transitions.pause(session, job_id, JobState.QUEUED, "paused while queued")
     elif job.state is JobState.RUNNING:
         _wish(session, job_id, "pause")
     elif job.state is not JobState.PAUSED:
@@ -133,13 +133,13 @@ def request_pause(session: Session, job_id: str) -> Job:
 
 def resume(session: Session, job_id: str) -> Job:
     """All of `Repository.resume`; a wish to pause that no worker has obeyed yet is taken back."""
-    job = edges.locked(session, job_id)
+    job = transitions.locked(session, job_id)
     if job.state is JobState.PAUSED:
         values = {"queued_at": now()}
-        edges.move(session, job_id, JobState.PAUSED, JobState.QUEUED, values=values, entries=[("resumed", {})])
+        transitions.move(session, job_id, JobState.PAUSED, JobState.QUEUED, values=values, entries=[("resumed", {})])
     elif job.state is JobState.RUNNING:
         asked = (Job.state == JobState.RUNNING, Job.pause_requested.is_(True))
-        edges.change(session, job_id, *asked, values={"pause_requested": False}, entries=[("resumed", {})])
+        transitions.change(session, job_id, *asked, values={"pause_requested": False}, entries=[("resumed", {})])
     elif job.state is not JobState.QUEUED:
         raise WrongState(job_id, job.state, "only a paused job can go on; retry runs one that failed again")
     session.refresh(job)
@@ -147,9 +147,9 @@ def resume(session: Session, job_id: str) -> Job:
 
 
 def request_cancel(session: Session, job_id: str) -> Job:
-    job = edges.locked(session, job_id)
+    job = transitions.locked(session, job_id)
     if job.state in {JobState.QUEUED, JobState.PAUSED}:
-        edges.end(session, job_id, job.state, EndReason.CANCELLED, f"cancelled while {job.state}")
+        transitions.end(session, job_id, job.state, EndReason.CANCELLED, f"cancelled while {job.state}")
     elif job.state is JobState.RUNNING:
         _wish(session, job_id, "cancel")
     elif job.state is not JobState.CANCELLED:
@@ -160,7 +160,7 @@ def request_cancel(session: Session, job_id: str) -> Job:
 
 def _wish(session: Session, job_id: str, what: Literal["cancel", "pause"]) -> None:
     flag = {"cancel": Job.cancel_requested, "pause": Job.pause_requested}[what]
-    edges.change(
+    transitions.change(
         session,
         job_id,
         Job.state == JobState.RUNNING,
@@ -171,7 +171,7 @@ def _wish(session: Session, job_id: str, what: Literal["cancel", "pause"]) -> No
 
 
 def delete(session: Session, job_id: str) -> list[str]:
-    job = edges.locked(session, job_id)
+    job = transitions.locked(session, job_id)
     if not job.state.terminal:
         raise WrongState(job_id, job.state, "only a job that has ended can be deleted; cancel it first")
     if (kept_for := uploads.kept_for(session, job_id)) is not None:

@@ -9,8 +9,8 @@ from sqlalchemy import Table, func, insert, select
 from sqlalchemy.orm import Session
 
 from jobs.clock import now
-from jobs.models import LogLine
-from jobs.repository import edges
+from jobs.repository import transitions
+from jobs.tables import LogLine
 
 MOST_LINES = 20_000
 LONGEST_LINE = 2_000
@@ -20,9 +20,9 @@ _CUT = f"(the log of a job ends after {MOST_LINES:,} lines)"
 
 
 def write(session: Session, job_id: str, token: int, lines: Sequence[str]) -> None:
-    job = edges.held(session, job_id, token)
+    job = transitions.held(session, job_id, token)
     last = session.scalar(select(func.max(LogLine.seq)).where(LogLine.job_id == job_id)) or 0
-    kept = [edges.storable(line)[:LONGEST_LINE] for line in lines[: max(MOST_LINES - last, 0)]]
+    kept = [transitions.storable(line)[:LONGEST_LINE] for line in lines[: max(MOST_LINES - last, 0)]]
     if len(kept) < len(lines) and last < MOST_LINES:
         kept[-1:] = [_CUT]
     if kept:

@@ -9,8 +9,8 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from jobs.models import Job, SentDataset, SentModel
-from jobs.repository.edges import storable
+from jobs.repository.transitions import storable
+from jobs.tables import Job, SentDataset, SentModel
 from kd_engine.catalog import UPLOADED
 from kd_engine.jobspec import AnySpec, CheckSpec, Source
 

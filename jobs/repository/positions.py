@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from distillery.states import JobState
 from jobs.clock import now
-from jobs.models import Job, Owner, Worker
+from jobs.tables import Job, Owner, Worker
 
 HEARD_SECONDS = 60.0  # workers beat every KD_HEARTBEAT_SECONDS, 10 by default
 DEVICES = ("cpu", "cuda")

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from distillery.states import JobState
 from jobs.errors import ArtifactNotFound, JobNotFound
 from jobs.ids import is_job_id
-from jobs.models import Artifact, Job, JobEvent, JobLabel, Metric, SentDataset
-from jobs.repository.edges import storable
+from jobs.repository.transitions import storable
+from jobs.tables import Artifact, Job, JobEvent, JobLabel, Metric, SentDataset
 from kd_engine.schema.events import PHASES
 
 

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from distillery.quota import Quota
 from distillery.states import JobState
-from jobs.models import Job, Owner
 from jobs.repository import attempts
+from jobs.tables import Job, Owner
 
 _LOCK = 0x7175_6575_65  # any number that nobody else in the same PostgreSQL database locks
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from jobs.clock import now
-from jobs.models import Artifact, Job, SentDataset, SentModel
+from jobs.tables import Artifact, Job, SentDataset, SentModel
 
 
 def purge_ended(session: Session, keep_seconds: float | None, limit: int) -> tuple[list[str], list[str]]:

@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 from distillery.quota import Quota
 from jobs.artifacts import ArtifactInfo
 from jobs.clock import now
+from jobs.committed_events import FileListed, tell
 from jobs.errors import OverQuota, UploadNotFound, WrongState
 from jobs.ids import is_upload_id, new_id
-from jobs.models import Artifact, Job, SentDataset, SentModel, Upload
-from jobs.news import FileListed, tell
 from jobs.repository import usage
+from jobs.tables import Artifact, Job, SentDataset, SentModel, Upload
 
 KIND = "upload"
 IN_PARTS, IN_ONE = "up", "in"

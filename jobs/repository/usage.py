@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from distillery.quota import Quota
 from distillery.states import JobState
 from jobs.errors import OverQuota
-from jobs.models import Artifact, Job, Owner, Upload
 from jobs.repository.upsert import insert_or_skip
+from jobs.tables import Artifact, Job, Owner, Upload
 
 _WAITING = (JobState.QUEUED, JobState.PAUSED)
 

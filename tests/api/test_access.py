@@ -16,7 +16,7 @@ from api.keys import run_command
 from api.main import create_app
 from distillery.quota import Quota
 from distillery.states import EndReason
-from jobs.access import ApiKey, Scope, new_key
+from jobs.auth import ApiKey, Scope, new_key
 from jobs.settings import Settings, SettingsError
 from tests.api.conftest import SPEC, Service, serving
 from tests.kd_engine.intake.archives import by_class, zipped

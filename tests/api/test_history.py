@@ -7,8 +7,8 @@ import pytest
 
 from distillery.resources import EventPage, MetricSeries
 from distillery.states import EndReason
-from jobs.models import Metric
 from jobs.repository import Repository
+from jobs.tables import Metric
 from tests.api.conftest import Service
 
 

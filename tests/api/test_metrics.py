@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.metrics import ApiMetrics, CensusCollector
 from distillery.states import JobState
-from jobs.db import Database
+from jobs.database import Database
 from jobs.settings import Settings
 from tests.api.conftest import SPEC, Service, serving
 

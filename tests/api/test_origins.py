@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from jobs.access import Scope, new_key
+from jobs.auth import Scope, new_key
 from jobs.settings import Settings, SettingsError
 from tests.api.conftest import SPEC, Service, serving
 

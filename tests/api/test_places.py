@@ -14,7 +14,7 @@ import pytest
 
 from api.errors import Problem
 from api.places import Places
-from jobs.access import Scope, new_key
+from jobs.auth import Scope, new_key
 from jobs.settings import Settings
 from tests.api.conftest import Service, serving
 from tests.api.following import STREAM, until

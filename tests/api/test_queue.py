@@ -12,8 +12,8 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from api.queue import Doorbell, make_producer
-from jobs.bell import QUEUE, TASK
 from jobs.settings import Settings
+from jobs.wakeup import QUEUE, TASK
 from tests.api.conftest import SPEC, serving
 from tests.tls import make_certificates, tls_door
 

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from api.access import FREE
 from distillery.states import EndReason, JobState
-from jobs.access import Scope, new_key
+from jobs.auth import Scope, new_key
 from jobs.settings import Settings
 from kd_engine.schema.report import TrainingReport, report_text
 from tests.api.conftest import Service, serving

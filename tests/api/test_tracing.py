@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs import logs
+from jobs.telemetry import logs
 from tests.api.conftest import SPEC, Service
-from tests.jobs.test_trace import SPAN, TRACE
+from tests.jobs.telemetry.test_trace import SPAN, TRACE
 
 HEADERS = {"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "congo=1"}
 

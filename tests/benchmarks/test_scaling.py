@@ -13,7 +13,7 @@ from benchmarks import ceilings, race, scaling
 from benchmarks.counters import work
 from benchmarks.crowd import Crowd, running_id
 from distillery.states import JobState
-from jobs.db import Database
+from jobs.database import Database
 from jobs.repository import JobFilter
 from tests.postgres import Postgres
 

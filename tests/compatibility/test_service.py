@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from jobs.db import Database
+from jobs.database import Database
 from jobs.settings import Settings
 from kd_engine.data.dataset import load
 from kd_engine.evaluation.evaluate_file import evaluate_file

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from api.metrics import ApiMetrics
 from api.observer import Answered
-from jobs.db import Database
+from jobs.database import Database
 from jobs.settings import Settings
 from kd_engine.schema.events import EpochEnd
 from tests.worker.test_gpu import PRINTED

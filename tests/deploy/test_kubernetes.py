@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from distillery.states import EndReason
-from jobs.db import Database
+from jobs.database import Database
 from jobs.environment import in_file, secrets
 from jobs.repository.queue import accepted
 from jobs.settings import Settings, variable

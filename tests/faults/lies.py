@@ -13,7 +13,7 @@ import httpx
 from PIL import Image
 
 from distillery.states import EndReason, JobState
-from jobs.models import Job
+from jobs.tables import Job
 from tests.faults.stack import Stack
 from tests.kd_engine.intake import lies_archives, lies_arrays, lies_networks, lies_pictures, lies_tables
 

@@ -19,11 +19,11 @@ from typing import Any, Literal
 import httpx
 import psutil
 
-from jobs.access import Scope, new_key
 from jobs.artifacts import ArtifactStore, open_store
-from jobs.db import Database
-from jobs.models import Job
+from jobs.auth import Scope, new_key
+from jobs.database import Database
 from jobs.settings import Settings, variable
+from jobs.tables import Job
 from standalone.guard import Guard
 from standalone.redis_server import RedisServer
 from standalone.service import free_port

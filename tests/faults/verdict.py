@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from distillery.states import JobState
 from jobs.errors import JobNotFound
-from jobs.models import Job
+from jobs.tables import Job
 from tests.faults.stack import Stack
 
 _SETTLE_SECONDS = 15.0

@@ -8,9 +8,9 @@ from threading import Barrier
 from typing import Any, TypeVar
 
 from jobs.artifacts import ArtifactInfo
-from jobs.db import Database
-from jobs.models import Artifact, Base, Job, JobEvent, Metric
+from jobs.database import Database
 from jobs.repository import Repository
+from jobs.tables import Artifact, Base, Job, JobEvent, Metric
 from kd_engine.jobspec import JobSpec
 from kd_engine.schema.events import EpochEnd, Phase, PhaseEnded, Progress
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine, select
 
 from jobs.clock import now
-from jobs.db import Database
+from jobs.database import Database
 from tests.jobs.samples import create, read
 
 

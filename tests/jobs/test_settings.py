@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from jobs.db import Database
+from jobs.database import Database
 from jobs.settings import Settings, SettingsError, variable
 
 

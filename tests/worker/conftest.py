@@ -23,10 +23,10 @@ import pytest
 from api.queue import make_producer
 from distillery.states import JobState
 from jobs.artifacts import open_store
-from jobs.bell import TASK, queue_for
-from jobs.db import Database
-from jobs.models import Job
+from jobs.database import Database
 from jobs.settings import Settings, variable
+from jobs.tables import Job
+from jobs.wakeup import TASK, queue_for
 from kd_engine.jobspec import parse_spec
 from kd_engine.platform.files import sha256_of
 from tests.kd_engine.small_runs import DIGITS, run_spec

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from distillery.states import EndReason, JobState
-from jobs.models import Job
+from jobs.tables import Job
 from kd_engine.schema.errors import DataError
 from tests.kd_engine.small_runs import DIGITS
 from tests.stores import content, damage

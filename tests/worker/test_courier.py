@@ -14,7 +14,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from distillery.states import DeliveryState, EndReason
-from jobs.models import Delivery
+from jobs.tables import Delivery
 from kd_engine.jobspec import parse_spec
 from tests.kd_engine.small_runs import DIGITS
 from tests.worker.hooks import Hook, listening, silent, slow_names

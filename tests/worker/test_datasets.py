@@ -15,8 +15,8 @@ from PIL import Image
 
 from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo
-from jobs.models import SentDataset
 from jobs.repository import Sent
+from jobs.tables import SentDataset
 from kd_engine.jobspec import CheckSpec
 from kd_engine.platform.files import sha256_of
 from tests.kd_engine.intake.archives import by_class, zipped

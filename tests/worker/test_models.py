@@ -9,8 +9,8 @@ from typing import Any
 
 from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo
-from jobs.models import SentModel
 from jobs.repository import Sent
+from jobs.tables import SentModel
 from kd_engine.jobspec import RegisterSpec
 from kd_engine.platform.files import sha256_of
 from tests.kd_engine.intake.networks import linear_onnx

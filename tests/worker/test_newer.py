@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from distillery.states import EndReason, JobState
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import SchemaTooNew
 from jobs.settings import variable
 from tests.worker.conftest import QUICK, ROOT, look, wait_until

@@ -14,13 +14,13 @@ import psutil
 import pytest
 
 from distillery.states import JobState
-from jobs import logs
-from jobs.models import Job
 from jobs.settings import Settings
-from jobs.spans import open_spans
+from jobs.tables import Job
+from jobs.telemetry import logs
+from jobs.telemetry.spans import open_spans
 from tests.api.conftest import serving
-from tests.jobs.collector import collecting
-from tests.jobs.test_trace import SPAN, TRACE
+from tests.jobs.telemetry.collector import collecting
+from tests.jobs.telemetry.test_trace import SPAN, TRACE
 from tests.kd_engine.small_runs import DIGITS
 from tests.worker.conftest import QUICK, SLOW, Running, look, run_next, trainers
 from worker.lease import Lease

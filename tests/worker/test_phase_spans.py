@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.spans import open_spans
+from jobs.telemetry.spans import open_spans
 from kd_engine.schema.events import PhaseEnded, PhaseStarted
-from tests.jobs.collector import collecting
+from tests.jobs.telemetry.collector import collecting
 from worker.phase_spans import PhaseSpans
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from distillery.states import EndReason, JobState
-from jobs.models import Job
+from jobs.tables import Job
 from kd_engine.jobspec import parse_spec
 from tests.worker.conftest import QUICK, look
 from worker.execute import execute

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, MetaData, create_engine, select, text
 
-from jobs.db import Database
+from jobs.database import Database
 from tests.jobs.samples import a_spec
 
 FOLDER = Path(__file__).parents[3] / "jobs" / "migrations"

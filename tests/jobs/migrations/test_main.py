@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.db import Database
+from jobs.database import Database
 from jobs.migrations.__main__ import main
 from jobs.migrations.upgrade import NEWEST
 from tests.jobs.migrations.rows import engine_of, fill, job_id, read_all

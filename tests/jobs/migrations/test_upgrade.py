@@ -16,17 +16,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import SchemaTooNew, SchemaTooOld
 from jobs.migrations import upgrade
-from jobs.models import Base
+from jobs.tables import Base
 from tests.jobs.migrations.rows import engine_of
 from tests.jobs.samples import create, read
 
 ROOT = Path(__file__).parents[3]
 MIGRATE = """
 import sys
-from jobs.db import Database
+from jobs.database import Database
 print("ready", flush=True)
 sys.stdin.readline()
 Database(sys.argv[1]).migrate()

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import text
 
 from distillery.states import DeliveryState, EndReason, JobState
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import UnknownRevision
 from jobs.migrations.upgrade import NEWEST, REVISIONS
-from jobs.models import Base
+from jobs.tables import Base
 from tests.jobs.migrations.rows import ROWS, STATES, Rows, engine_of, fill, job_id, read_all, revision_of
 from tests.jobs.samples import a_file
 

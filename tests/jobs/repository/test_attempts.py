@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from distillery.states import EndReason, JobState
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import ArtifactNotFound, LeaseLost
-from jobs.models import Job
 from jobs.repository import Repository
+from jobs.tables import Job
 from kd_engine.schema.events import Warned
 from tests.jobs.samples import (
     LAPSED,

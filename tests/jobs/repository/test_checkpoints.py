@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs.artifacts import ArtifactInfo
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import LeaseLost
 from kd_engine.jobspec import parse_spec
 

@@ -6,10 +6,10 @@ import pytest
 
 from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import ArtifactNotFound, DatasetInUse, DatasetNotFound, WrongState
-from jobs.models import SentDataset
 from jobs.repository import Sent
+from jobs.tables import SentDataset
 from kd_engine.jobspec import CheckSpec
 from tests.jobs.samples import a_file, a_spec, claim, read
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from distillery.states import DeliveryState, EndReason
-from jobs.db import Database
+from jobs.database import Database
 from tests.jobs.samples import a_spec, all_at_once, create, read, running
 
 HOOKS = {"webhooks": [{"url": "https://example.org/a"}, {"url": "https://example.org/b"}]}

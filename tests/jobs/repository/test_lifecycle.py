@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from distillery.states import EndReason, JobState
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import ArtifactNotFound, JobNotFound, KeyReused, WrongState
 from jobs.repository import JobFilter, Repository
 from kd_engine.jobspec import JobSpec

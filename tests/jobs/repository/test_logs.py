@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import LeaseLost
 from jobs.repository.logs import LONGEST_LINE, MOST_LINES
 from tests.jobs.samples import claim, running

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from distillery.states import TRANSITIONS, EndReason, JobState
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import JobNotFound, LeaseLost, WrongState
 from jobs.repository import Repository
 from tests.jobs.samples import LAPSED, a_file, a_spec, an_epoch, everything

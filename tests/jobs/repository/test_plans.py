@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Engine, event
 
 from distillery.states import JobState
-from jobs.db import Database
-from jobs.models import Metric
+from jobs.database import Database
 from jobs.repository import JobFilter, Repository
+from jobs.tables import Metric
 from tests.jobs.samples import a_spec, an_epoch, create, running
 
 Statements = list[tuple[str, Any]]

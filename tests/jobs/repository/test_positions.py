@@ -11,9 +11,9 @@ from sqlalchemy import event, select, text
 
 from distillery.quota import NO_QUOTA
 from distillery.states import JobState
-from jobs.db import Database
-from jobs.models import Job
+from jobs.database import Database
 from jobs.repository import Repository
+from jobs.tables import Job
 from tests.jobs.samples import a_spec, claim, create, pause, read
 
 OWNERS = ("ann", "bob", "cid", "dan")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from distillery.states import EndReason, JobState
-from jobs.db import Database
+from jobs.database import Database
 from jobs.repository import JobFilter
 from kd_engine.schema.events import PHASES
 from tests.jobs.samples import an_epoch, claim, create, read, running

@@ -7,9 +7,9 @@ from sqlalchemy import text
 
 from distillery.quota import NO_QUOTA, Quota
 from distillery.states import EndReason, JobState
-from jobs.db import Database
-from jobs.models import Job
+from jobs.database import Database
 from jobs.repository import queue
+from jobs.tables import Job
 from tests.jobs.samples import a_spec, all_at_once, read
 
 

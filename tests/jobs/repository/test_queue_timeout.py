@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from distillery.states import EndReason, JobState
-from jobs.db import Database
+from jobs.database import Database
 from tests.jobs.samples import LAPSED, a_file, a_spec, all_at_once, claim, create, events_of, everything, pause, read
 
 SHORT = 0.001

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from jobs.db import Database
+from jobs.database import Database
 from jobs.repository import Repository
 from kd_engine.schema.events import CheckpointSaved, Finished, PhaseStarted, RunStarted
 from tests.jobs.samples import (

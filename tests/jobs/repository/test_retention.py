@@ -7,7 +7,7 @@ import time
 import pytest
 
 from distillery.states import EndReason
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import JobNotFound
 from tests.jobs.samples import a_file, create, read, running
 

@@ -9,9 +9,9 @@ from sqlalchemy import text, update
 
 from distillery.states import EndReason, JobState
 from jobs.clock import now
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import LeaseLost
-from jobs.models import Job
+from jobs.tables import Job
 from tests.jobs.samples import claim, events_of, read, running
 
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from distillery.quota import Quota
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import OverQuota, UploadNotFound
 from jobs.repository import Repository, uploads
 from tests.jobs.samples import a_file, all_at_once, running

@@ -6,7 +6,7 @@ import pytest
 
 from distillery.quota import NO_QUOTA, Quota
 from distillery.states import EndReason
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import OverQuota
 from jobs.repository import Usage
 from tests.jobs.samples import a_file, a_spec, all_at_once, create, pause, running

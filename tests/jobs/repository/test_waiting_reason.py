@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from distillery.quota import NO_QUOTA, Quota
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import JobNotFound
 from tests.jobs.samples import a_spec, create, running
 

@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from jobs import logs, trace
-from jobs.trace import TraceContext
+from jobs.telemetry import logs, trace
+from jobs.telemetry.trace import TraceContext
 
 
 def line(message: str, *args: object, **more: Any) -> dict[str, Any]:
@@ -78,10 +78,10 @@ def test_strange_characters_break_no_line() -> None:
 
 def test_a_process_writes_as_its_settings_say(tmp_path: Path) -> None:
     program = (
-        "import logging, jobs.logs, jobs.settings; jobs.logs.configure(jobs.settings.Settings());"
+        "import logging, jobs.telemetry.logs, jobs.settings; jobs.telemetry.logs.configure(jobs.settings.Settings());"
         "logging.getLogger('x').info('quiet'); logging.getLogger('y').warning('loud')"
     )
-    root, about = Path(__file__).parents[2], {"KD_HOME": str(tmp_path), "KD_LOG_LEVEL": "warning"}
+    root, about = Path(__file__).parents[3], {"KD_HOME": str(tmp_path), "KD_LOG_LEVEL": "warning"}
 
     def run(**more: str) -> list[str]:
         command = [sys.executable, "-c", program]

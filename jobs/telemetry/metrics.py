@@ -25,7 +25,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from distillery.states import EndReason
-from jobs.news import AttemptLost, FileListed, JobEnded, JobStarted, News
+from jobs.committed_events import AttemptLost, FileListed, JobEnded, JobStarted, News
 from jobs.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class JobMetrics:
             self._stored.labels(kind)
 
     def heard(self, item: News) -> None:
-        """Counts what a transaction has done: `jobs.db.Database.heard`."""
+        """Counts what a transaction has done: `jobs.database.Database.heard`."""
         match item:
             case JobStarted():
                 self._waited.observe(item.waited_seconds)

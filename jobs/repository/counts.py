@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from distillery.states import JobState
 from jobs.clock import now
-from jobs.models import Job, Worker
 from jobs.repository.positions import HEARD_SECONDS
+from jobs.tables import Job, Worker
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import trace
-from jobs.db import Database
-from jobs.trace import TraceContext
+from jobs.database import Database
+from jobs.telemetry import trace
+from jobs.telemetry.trace import TraceContext
 from tests.jobs.samples import a_spec, create, read
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

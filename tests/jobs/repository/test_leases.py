@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from distillery.states import EndReason, JobState
-from jobs.db import Database
+from jobs.database import Database
 from jobs.repository import Repository
 from tests.jobs.samples import LAPSED, all_at_once, claim, create, events_of, everything, read
 

@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 
 from distillery.states import EndReason, JobState
 from jobs.clock import now
-from jobs.models import Job, Worker
-from jobs.news import AttemptLost, tell
-from jobs.repository import edges, waiting
+from jobs.committed_events import AttemptLost, tell
+from jobs.repository import transitions, waiting_reason
 from jobs.repository.upsert import insert_or_update
+from jobs.tables import Job, Worker
 
 _LACKS_LENGTH = 200
 
@@ -39,10 +39,10 @@ def give_up(
     """Counts the job's attempt as lost: put back, failed at the `max_lost`-th time, cancelled if that was asked."""
     lost = job.lost_attempts + 1
     if job.cancel_requested or lost < max_lost:
-        done = edges.put_back(session, job, why, *guard, lost_attempts=lost)
+        done = transitions.put_back(session, job, why, *guard, lost_attempts=lost)
     else:
         detail = f"{lost} attempts were lost; the last time, {why}"
-        done = edges.end(session, job.id, JobState.RUNNING, reason, detail, *guard, lost_attempts=lost)
+        done = transitions.end(session, job.id, JobState.RUNNING, reason, detail, *guard, lost_attempts=lost)
     if done:
         tell(session, AttemptLost())
     return done
@@ -59,9 +59,9 @@ def expire_waits(session: Session, limit: int) -> list[str]:
 def _end_wait(session: Session, job: Job, *guard: ColumnElement[bool]) -> bool:
     asked = job.spec["resources"]["queue_timeout_seconds"]
     detail = f"it waited longer than the {asked:g} seconds that resources.queue_timeout_seconds allows"
-    absence = waiting.absence(session, job.device)
+    absence = waiting_reason.absence(session, job.device)
     why = detail if absence is None else f"{detail}. {absence}"
-    return edges.end(session, job.id, JobState.QUEUED, EndReason.QUEUE_TIMEOUT, why, *guard)
+    return transitions.end(session, job.id, JobState.QUEUED, EndReason.QUEUE_TIMEOUT, why, *guard)
 
 
 def beat(session: Session, worker_id: str, device: str, job_id: str | None, lacks: str | None) -> None:

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from distillery.states import EndReason, JobState, check_transition
 from jobs.clock import now
+from jobs.committed_events import JobEnded, tell
 from jobs.errors import JobNotFound, LeaseLost
 from jobs.ids import is_job_id
-from jobs.models import Artifact, Job, JobEvent
-from jobs.news import JobEnded, tell
 from jobs.repository.deliveries import announce
+from jobs.tables import Artifact, Job, JobEvent
 
 _DETAIL_LENGTH = 4000
 # Made once, and of the table: the ORM's own way to insert takes twice as long.

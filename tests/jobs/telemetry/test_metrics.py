@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry
 
 from distillery.states import EndReason
 from jobs.artifacts import ArtifactInfo
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import LeaseLost
-from jobs.metrics import JobMetrics, Listener, new_registry
 from jobs.settings import Settings, SettingsError
+from jobs.telemetry.metrics import JobMetrics, Listener, new_registry
 from tests.jobs.samples import LAPSED, claim, create, running
 
 

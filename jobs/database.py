@@ -19,13 +19,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from distillery.quota import NO_QUOTA, Quota
 from distillery.states import JobState
-from jobs import news
+from jobs import committed_events
+from jobs.committed_events import News
 from jobs.migrations import upgrade as migrations
-from jobs.models import Job
-from jobs.news import News
 from jobs.repository import Repository, Waiting
 from jobs.repository.queries import look
-from jobs.repository.waiting import why
+from jobs.repository.waiting_reason import why
+from jobs.tables import Job
 
 _CONNECT_SECONDS = 3
 _LOCK_SECONDS = 10
@@ -80,7 +80,7 @@ class Database:
         """One transaction that may write; committed at the end, rolled back on an exception."""
         with self._turn(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield Repository(session)
-        for item in news.told(session):
+        for item in committed_events.told(session):
             self.heard(item)
 
     @contextmanager

@@ -4,9 +4,9 @@ from sqlalchemy import update
 
 from distillery.states import JobState
 from jobs.clock import now
-from jobs.db import Database
-from jobs.models import Job
+from jobs.database import Database
 from jobs.repository import Census
+from jobs.tables import Job
 from tests.jobs.samples import create, running
 
 

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from jobs.db import Database
+from jobs.database import Database
 from jobs.errors import JobNotFound, LeaseLost
-from jobs.models import Job
 from jobs.repository import JobFilter
+from jobs.tables import Job
 from tests.api.following import until
 from tests.jobs.samples import a_spec, all_at_once, an_epoch, create, events_of, running
 from tests.postgres import Postgres

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs import spans, trace
-from jobs.spans import Sent, Unsent, open_spans, spanning
-from jobs.trace import TraceContext
-from tests.jobs.collector import collecting
+from jobs.telemetry import spans, trace
+from jobs.telemetry.spans import Sent, Unsent, open_spans, spanning
+from jobs.telemetry.trace import TraceContext
+from tests.jobs.telemetry.collector import collecting
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 CALLER = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", state="congo=1")
@@ -24,8 +24,10 @@ def test_without_a_collector_a_span_has_its_place_and_nothing_is_loaded() -> Non
     below = opened.begin("below", first.context)
     assert below.context.trace_id == first.context.trace_id
     assert below.context.span_id != first.context.span_id
-    program = "import sys, jobs.spans; jobs.spans.open_spans('x'); print('opentelemetry' in sys.modules)"
-    root = Path(__file__).parents[2]
+    program = (
+        "import sys, jobs.telemetry.spans; jobs.telemetry.spans.open_spans('x'); print('opentelemetry' in sys.modules)"
+    )
+    root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, env={}, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeDecorator
 
 from distillery.states import DeliveryState, EndReason, JobState
 from jobs.ids import LOCAL
-from jobs.trace import TraceContext
+from jobs.telemetry.trace import TraceContext
 
 
 class UtcTime(TypeDecorator[datetime]):

@@ -15,8 +15,8 @@ from jobs.artifacts import ArtifactInfo
 from jobs.clock import now
 from jobs.errors import DatasetInUse, DatasetNotFound, ModelNotFound, WrongState
 from jobs.ids import is_dataset_id, is_model_id, new_id
-from jobs.models import Artifact, Job, SentDataset, SentModel
-from jobs.repository import edges, lifecycle, queries, uploads
+from jobs.repository import lifecycle, queries, transitions, uploads
+from jobs.tables import Artifact, Job, SentDataset, SentModel
 from kd_engine.catalog import PREPARED
 from kd_engine.jobspec import CheckSpec, RegisterSpec, network_file
 
@@ -78,7 +78,7 @@ def _same(session: Session, table: type[S], spec: CheckSpec | RegisterSpec, owne
 
 def _name(session: Session, table: type[S], row: S, name: str) -> None:
     """Who sends something again means it by the name that it has now, as if it had come just now."""
-    values = {"name": edges.storable(name), "named_at": now()}
+    values = {"name": transitions.storable(name), "named_at": now()}
     session.execute(update(table).where(table.id == row.id).values(values))
     session.refresh(row)
 
@@ -132,7 +132,7 @@ def delete_model(session: Session, model_id: str) -> list[str]:
 
 
 def _delete(session: Session, table: type[S], sent: Sent[S]) -> list[str]:
-    if not edges.locked(session, sent.job.id).state.terminal:
+    if not transitions.locked(session, sent.job.id).state.terminal:
         raise WrongState(sent.job.id, sent.job.state, "it looks at what was sent; cancel it first")
     session.execute(delete_from(table).where(table.id == sent.row.id))
     return lifecycle.delete(session, sent.job.id)

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from distillery.quota import Quota
 from distillery.states import JobState
 from jobs.clock import now
-from jobs.models import Job, Worker
 from jobs.repository import positions
 from jobs.repository.positions import ANY, HEARD_SECONDS
+from jobs.tables import Job, Worker
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from jobs import trace
-from jobs.trace import TraceContext
+from jobs.telemetry import trace
+from jobs.telemetry.trace import TraceContext
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

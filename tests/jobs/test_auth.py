@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from distillery.quota import Quota
-from jobs.access import ApiKey, Keyring, Scope, new_key
+from jobs.auth import ApiKey, Keyring, Scope, new_key
 from jobs.settings import Settings, SettingsError
 
 
