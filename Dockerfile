@@ -77,7 +77,7 @@ COPY kd_engine kd_engine
 COPY jobs jobs
 COPY api api
 # Bytecode of what is imported, and not of everything, which would be 25 MB more.
-RUN python -c "import api.__main__, api.metrics, jobs.migrations.upgrade"
+RUN python -c "import api.__main__, api.app.metrics, jobs.migrations.upgrade"
 USER distillery
 ENV KD_HOST=0.0.0.0 PYTHONDONTWRITEBYTECODE=1
 EXPOSE 8000

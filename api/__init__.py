@@ -1,1 +1,1 @@
-"""The HTTP side: validates, records, shows, serves files. Never imports torch; start at `main.create_app`."""
+"""The HTTP side: validates, records, shows, serves files. Never imports torch; start at `app/create.py`."""

@@ -8,10 +8,10 @@ from contextlib import suppress
 
 from fastapi import FastAPI
 
-from api.keys import run_command
-from api.limits import raise_descriptors
-from api.main import create_app
-from api.server import make_server
+from api.app.create import create_app
+from api.app.new_key import run_command
+from api.server.limits import raise_descriptors
+from api.server.uvicorn_server import make_server
 from jobs.artifacts import open_store
 from jobs.home import prepare
 from jobs.settings import Settings, SettingsError

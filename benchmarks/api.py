@@ -25,7 +25,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 _WORTH_KNOWING = """
 import sys, time
 start = time.perf_counter()
-import api.main
+import api.app
 seconds = time.perf_counter() - start
 pages = int(open("/proc/self/statm").read().split()[1]) if sys.platform == "linux" else 0
 print(seconds, pages, "torch" in sys.modules)
@@ -140,7 +140,7 @@ def _fsync(folder: Path, rounds: int) -> float:
 def import_cost(rounds: int) -> None:
     found = [_fresh_import() for _ in range(rounds)]
     seconds, megabytes = (median(row[column] for row in found) for column in (0, 1))
-    print("importing api.main in a fresh process")
+    print("importing api.app in a fresh process")
     print(f"  {seconds:.2f} s, {megabytes:.0f} MB resident, torch {'LOADED' if found[0][2] else 'not loaded'}")
     print("  floors: 1.5 s, 150 MB, no torch")
 

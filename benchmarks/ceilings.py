@@ -15,7 +15,7 @@ from statistics import median
 
 from kombu.connection import Connection
 
-from api.queue import make_producer
+from api.dependencies.wakeup_producer import make_producer
 from benchmarks import race
 from benchmarks.counters import server_seconds
 from benchmarks.crowd import TOKEN, Crowd, running_id

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from api.limits import raise_descriptors
+from api.server.limits import raise_descriptors
 
 _HOST = b"Host: localhost\r\n"
 _PAUSE_SECONDS = 1.0  # between two bytes, and before a connection is opened again

@@ -7,7 +7,7 @@ import sys
 from fastapi import FastAPI, Response
 
 from api.__main__ import serve
-from api.main import create_app
+from api.app.create import create_app
 from jobs.settings import Settings
 
 EMPTY, EMPTY_ASYNC = "/benchmark/empty", "/benchmark/empty-async"

@@ -6,11 +6,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.access import caller_of
-from api.answers import answer, problems
-from api.created import created, note
-from api.deps import Context, ContextDep
-from api.views import job_view
+from api.dependencies.context import Context, ContextDep
+from api.http.responses import answer, problems
+from api.middleware.auth import caller_of
+from api.presenters.resource_views import job_view
+from api.submission.creation_response import created, note
 from distillery.resources import JobView
 from distillery.states import JobState
 from jobs.repository import Repository

@@ -6,14 +6,14 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.access import caller_of
-from api.answers import answer, problems
-from api.conditional import IF_MATCH
-from api.deps import ContextDep
-from api.errors import Problem
-from api.files import send_artifact
-from api.openapi import REPORT
-from api.views import artifact_view
+from api.dependencies.context import ContextDep
+from api.http.errors import Problem
+from api.http.etag import IF_MATCH
+from api.http.responses import answer, problems
+from api.middleware.auth import caller_of
+from api.presenters.resource_views import artifact_view
+from api.routes.openapi import REPORT
+from api.streaming.file_response import send_artifact
 from distillery.resources import ArtifactList
 from jobs.errors import ArtifactNotFound
 

@@ -6,8 +6,8 @@ import hashlib
 
 from fastapi import APIRouter, Request, Response
 
-from api.answers import answer, problems
-from api.conditional import quoted, unchanged
+from api.http.etag import quoted, unchanged
+from api.http.responses import answer, problems
 from distillery.resources import CatalogView
 from kd_engine.catalog import catalog
 

@@ -7,15 +7,15 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.access import caller_of
-from api.answers import answer, problems
-from api.deps import Context, ContextDep
-from api.errors import Problem
-from api.paging import make_token, read_token
-from api.query import DatasetQuery, PageQuery
-from api.receive import Received, arriving
-from api.sent import manifest_of
-from api.views import dataset_view
+from api.dependencies.context import Context, ContextDep
+from api.http.errors import Problem
+from api.http.page_tokens import make_token, read_token
+from api.http.query_params import DatasetQuery, PageQuery
+from api.http.responses import answer, problems
+from api.middleware.auth import caller_of
+from api.presenters.resource_views import dataset_view
+from api.submission.references import manifest_of
+from api.submission.uploads import Received, arriving
 from distillery.resources import DatasetPage, DatasetView
 from jobs.auth import Caller
 from kd_engine.intake.formats import in_words, sniff

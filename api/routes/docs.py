@@ -13,8 +13,8 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from starlette.responses import FileResponse, HTMLResponse
 
-from api.conditional import quoted, unchanged
-from api.errors import Problem
+from api.http.errors import Problem
+from api.http.etag import quoted, unchanged
 
 router = APIRouter(include_in_schema=False)
 

@@ -8,13 +8,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.access import caller_of
-from api.answers import accepts, answer, problems
-from api.deps import Context, ContextDep
-from api.errors import Problem
-from api.query import EventsQuery
-from api.stream import event_stream
-from api.views import event_view
+from api.dependencies.context import Context, ContextDep
+from api.http.errors import Problem
+from api.http.query_params import EventsQuery
+from api.http.responses import accepts, answer, problems
+from api.middleware.auth import caller_of
+from api.presenters.resource_views import event_view
+from api.streaming.event_stream import event_stream
 from distillery.resources import EventPage
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])

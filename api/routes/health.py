@@ -9,10 +9,10 @@ from fastapi import APIRouter, Response
 from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.answers import answer, problems
-from api.deps import Context, ContextDep
-from api.errors import Problem
-from api.views import workers_part
+from api.dependencies.context import Context, ContextDep
+from api.http.errors import Problem
+from api.http.responses import answer, problems
+from api.presenters.resource_views import workers_part
 from distillery.resources import Health, Part, Readiness
 from jobs.errors import StoreUnavailable
 from jobs.repository.positions import HEARD_SECONDS

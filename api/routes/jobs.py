@@ -11,20 +11,20 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from api.access import caller_of
-from api.answers import answer, problems
-from api.body import RawBody, parse_object
-from api.conditional import IF_MATCH, check_expected, quoted, unchanged
-from api.created import created, created_again, note
-from api.deps import Context, ContextDep
-from api.errors import Problem, invalid_spec
-from api.names import refused, resolve
-from api.openapi import EVALUATION_BODY, SPEC_BODY
-from api.paging import make_token, read_token
-from api.query import JobQuery, ListQuery, SubmitQuery
-from api.submit import check_data, check_sources, check_webhooks
-from api.views import job_summary, job_view, resolved_view
-from api.watch import wait_for_change
+from api.dependencies.change_notifier import wait_for_change
+from api.dependencies.context import Context, ContextDep
+from api.http.errors import Problem, invalid_spec
+from api.http.etag import IF_MATCH, check_expected, quoted, unchanged
+from api.http.json_body import RawBody, parse_object
+from api.http.page_tokens import make_token, read_token
+from api.http.query_params import JobQuery, ListQuery, SubmitQuery
+from api.http.responses import answer, problems
+from api.middleware.auth import caller_of
+from api.presenters.resource_views import job_summary, job_view, resolved_view
+from api.routes.openapi import EVALUATION_BODY, SPEC_BODY
+from api.submission.checks import check_data, check_sources, check_webhooks
+from api.submission.creation_response import created, created_again, note
+from api.submission.names import refused, resolve
 from distillery.resources import JobPage, JobView, Resolved
 from jobs.auth import Caller
 from jobs.repository import JobFilter, Waiting

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.access import caller_of
-from api.answers import accepts, answer, problems
-from api.deps import Context, ContextDep
-from api.errors import Problem
-from api.query import LogsQuery
-from api.views import log_line_view
+from api.dependencies.context import Context, ContextDep
+from api.http.errors import Problem
+from api.http.query_params import LogsQuery
+from api.http.responses import accepts, answer, problems
+from api.middleware.auth import caller_of
+from api.presenters.resource_views import log_line_view
 from distillery.resources import LogPage
 from jobs.tables import LogLine
 

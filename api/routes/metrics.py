@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.access import caller_of
-from api.answers import accepts, problems
-from api.deps import Context, ContextDep
-from api.query import MetricsQuery
-from api.views import metric_view
+from api.dependencies.context import Context, ContextDep
+from api.http.query_params import MetricsQuery
+from api.http.responses import accepts, problems
+from api.middleware.auth import caller_of
+from api.presenters.resource_views import metric_view
 from distillery.resources import MetricSeries, MetricView
 from jobs.tables import Metric
 

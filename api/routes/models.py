@@ -8,18 +8,18 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from api.access import caller_of
-from api.answers import answer, problems
-from api.body import RawBody, parse_object
-from api.deps import Context, ContextDep
-from api.errors import Problem, invalid_body
-from api.names import refused, resolve
-from api.own_name import own_name
-from api.paging import make_token, read_token
-from api.query import ModelQuery, PageQuery
-from api.receive import Received, arriving
-from api.submit import check_data
-from api.views import model_view
+from api.dependencies.context import Context, ContextDep
+from api.http.errors import Problem, invalid_body
+from api.http.json_body import RawBody, parse_object
+from api.http.own_name import own_name
+from api.http.page_tokens import make_token, read_token
+from api.http.query_params import ModelQuery, PageQuery
+from api.http.responses import answer, problems
+from api.middleware.auth import caller_of
+from api.presenters.resource_views import model_view
+from api.submission.checks import check_data
+from api.submission.names import refused, resolve
+from api.submission.uploads import Received, arriving
 from distillery.resources import ModelPage, ModelView
 from jobs.auth import Caller
 from kd_engine.catalog import MODELS

@@ -9,14 +9,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import contextmanager_in_threadpool
 from starlette.concurrency import run_in_threadpool
 
-from api.access import caller_of
-from api.answers import answer, problems
-from api.deps import Context, ContextDep
-from api.errors import Problem
-from api.paging import make_token, read_token
-from api.query import PageQuery
-from api.receive import begin, find_upload, forget, pour
-from api.room import Room
+from api.dependencies.context import Context, ContextDep
+from api.http.errors import Problem
+from api.http.page_tokens import make_token, read_token
+from api.http.query_params import PageQuery
+from api.http.responses import answer, problems
+from api.middleware.auth import caller_of
+from api.submission.upload_room import Room
+from api.submission.uploads import begin, find_upload, forget, pour
 from distillery.resources import UploadEntry, UploadPage, UploadView
 from jobs.repository import uploads
 from jobs.tables import Upload

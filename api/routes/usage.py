@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.access import caller_of
-from api.answers import answer, problems
-from api.deps import ContextDep
-from api.views import delivery_view, usage_view
+from api.dependencies.context import ContextDep
+from api.http.responses import answer, problems
+from api.middleware.auth import caller_of
+from api.presenters.resource_views import delivery_view, usage_view
 from distillery.resources import DeliveryList, UsageView
 
 router = APIRouter(tags=["usage"])

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from api.main import close_context, create_app, open_context
+from api.app.create import close_context, create_app, open_context
 from jobs.settings import Settings
 from tests.api.conftest import Service
 

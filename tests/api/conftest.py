@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from api.deps import Context
-from api.limits import Limits
-from api.main import create_app
-from api.server import make_server
+from api.app.create import create_app
+from api.dependencies.context import Context
+from api.server.limits import Limits
+from api.server.uvicorn_server import make_server
 from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo, media_type_of
 from jobs.settings import Settings

@@ -20,13 +20,13 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api.access import FREE
+from api.middleware.auth import FREE
 from distillery.states import EndReason, JobState
 from jobs.auth import Scope, new_key
 from jobs.settings import Settings
 from kd_engine.schema.report import TrainingReport, report_text
 from tests.api.conftest import Service, serving
-from tests.api.test_openapi import ENDPOINTS
+from tests.api.routes.test_openapi import ENDPOINTS
 from tests.compatibility.earlier import trained_report
 from tests.kd_engine.intake.archives import by_class, zipped
 from tests.kd_engine.intake.networks import linear_onnx

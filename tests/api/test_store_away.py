@@ -15,7 +15,7 @@ import pytest
 from jobs.artifacts import s3_client
 from jobs.settings import Settings
 from tests.api.conftest import Service, serving
-from tests.api.test_datasets import ready
+from tests.api.routes.test_datasets import ready
 from tests.kd_engine.intake.archives import by_class, zipped
 from tests.s3 import S3Server, Wire, known
 

@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 from prometheus_client import CollectorRegistry
 
-from api.metrics import ApiMetrics
-from api.observer import Answered
+from api.app.metrics import ApiMetrics
+from api.middleware.access_log import Answered
 from jobs.database import Database
 from jobs.settings import Settings
 from kd_engine.schema.events import EpochEnd

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from api.errors import CODES
+from api.http.errors import CODES
 from distillery.states import TRANSITIONS, EndReason
 from docs import document_tables, settings_table
 from kd_engine.catalog import MODELS, ModelParams
@@ -199,7 +199,7 @@ def test_every_direct_dependency_has_its_reason_once() -> None:
 
 
 def test_every_path_of_the_api_is_documented() -> None:
-    from api.main import create_app
+    from api.app.create import create_app
     from jobs.settings import Settings
 
     paths = create_app(Settings()).openapi()["paths"]

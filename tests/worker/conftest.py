@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import pytest
 
-from api.queue import make_producer
+from api.dependencies.wakeup_producer import make_producer
 from distillery.states import JobState
 from jobs.artifacts import open_store
 from jobs.database import Database

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.queue import Doorbell, make_producer
+from api.dependencies.wakeup_producer import Doorbell, make_producer
 from standalone.errors import CannotStart
 from standalone.redis_server import RedisServer
 from tests.conftest import skip_unless_ci

@@ -26,7 +26,7 @@ def test_of_what_children_write_their_own_warnings_can_be_shown_alone() -> None:
     ):
         console.child_line("worker-1", line)
     assert screen.getvalue() == ""
-    for level, name in (("WARNING", "worker.room"), ("ERROR", "api.errors"), ("ERROR", "uvicorn.error")):
+    for level, name in (("WARNING", "worker.room"), ("ERROR", "api.http.errors"), ("ERROR", "uvicorn.error")):
         console.child_line("worker-1", f"2026-11-30 21:44:19,827 {level} {name}: look")
     assert screen.getvalue().count(": look\n") == 3
 

@@ -1,0 +1,1 @@
+"""What the routes are handed: the parts of the running service."""

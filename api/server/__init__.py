@@ -1,0 +1,1 @@
+"""uvicorn, with bounds on what a connection may cost before it is known who asks."""

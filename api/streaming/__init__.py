@@ -1,0 +1,1 @@
+"""Answers that take long: files, whole or in part, and event streams."""
