@@ -96,6 +96,6 @@ RUN python -m compileall -q .
 USER distillery
 ENV KD_PULSE_FILE=/tmp/worker.pulse PYTHONDONTWRITEBYTECODE=1
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s \
-    CMD ["python", "-m", "worker.pulse"]
+    CMD ["python", "-m", "worker.liveness_file"]
 ENTRYPOINT ["python", "-m"]
 CMD ["worker"]

@@ -70,8 +70,8 @@ def publishing(url: str, timeout_seconds: float) -> dict[str, Any]:
 def listening(url: str) -> dict[str, Any]:
     """What Celery is told where it is rung: it tries again for as long as it takes.
 
-    No AMQP heartbeats: the thread that would answer them holds on to a ring while the worker is at work (shift.py), so
-    it would be cut off each time. TCP's keep-alive, which py-amqp switches on, tells that the other side is gone.
+    No AMQP heartbeats: the thread that would answer them holds on to a ring while the worker is at work (job_loop.py),
+    so it would be cut off each time. TCP's keep-alive, which py-amqp switches on, tells that the other side is gone.
     """
     options = {"socket_connect_timeout": _CONNECT_SECONDS, "socket_keepalive": True}
     return _reached(url) | {

@@ -218,7 +218,9 @@ class Settings(BaseSettings):
     max_lost_attempts: int = Field(3, ge=1, description="A job whose worker was lost so many times fails.")
     cancel_grace_seconds: _Seconds = Field(10.0, description="Time between asking a trainer to stop and killing it.")
     pulse_file: _File | None = Field(
-        None, description="File that a worker touches while it is alive, for `python -m worker.pulse`. Left out: none."
+        None,
+        description="File that a worker touches while it is alive, for `python -m worker.liveness_file`. Left out: "
+        "none.",
     )
     checkpoint_seconds: _Seconds = Field(
         30.0, description="Longest time between two checkpoints: what a crash can cost."

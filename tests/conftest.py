@@ -28,7 +28,11 @@ _SHARED = "with_tables"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 _ROOM = 3 * 2**30  # bytes of memory: a process that runs tests, with the servers, workers and trainers it starts
 # What measures leases and pulses: one process runs these files, so that two of them never wait for each other.
-_TIMED = ("tests/worker/test_lease.py", "tests/worker/test_pulse.py", "tests/worker/test_worker_process.py")
+_TIMED = (
+    "tests/worker/attempt/test_lease.py",
+    "tests/worker/test_liveness_file.py",
+    "tests/worker/test_worker_process.py",
+)
 
 
 class _ByFile(LoadFileScheduling):

@@ -22,17 +22,17 @@ from jobs.database import Database
 from jobs.settings import Settings
 from jobs.telemetry.spans import open_spans
 from jobs.wakeup import QUEUE, heard_by
-from worker.courier import Courier
+from worker.context import Services
 from worker.device import find_device
-from worker.janitor import Janitor
+from worker.job_loop import Shift
+from worker.liveness_file import touch
 from worker.memory_limit import tell_limit
-from worker.pulse import touch
-from worker.rounds import Rounds, Step
-from worker.services import Services
-from worker.shift import Shift
-from worker.sweeper import Sweeper
-from worker.tables import wait_for_tables
+from worker.periodic.garbage_collector import Janitor
+from worker.periodic.lease_reaper import Sweeper
+from worker.periodic.runner import Rounds, Step
+from worker.periodic.webhook_sender import Courier
 from worker.tasks import register
+from worker.wait_for_schema import wait_for_tables
 
 log = logging.getLogger(__name__)
 _PURGE_SECONDS = 60.0

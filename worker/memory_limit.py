@@ -1,9 +1,10 @@
 """How much a trainer may hold, and what the kernel is told of it.
 
-The limit is on memory that nobody can take back (`process_group.py`), looked at twice a second (`trainer_watch.py`).
-What is quicker than that the kernel stops: in a control group where this worker may make one, otherwise by RLIMIT_DATA.
-That one counts what is mapped for writing, touched or not, so it lies above the limit by what a trainer maps and never
-touches. It is not used with CUDA, which maps far more than it ever holds. RLIMIT_AS never is: it also counts files.
+The limit is on memory that nobody can take back (`attempt/process_group.py`), looked at twice a second
+(`attempt/trainer_watch.py`). What is quicker than that the kernel stops: in a control group where this worker may make
+one, otherwise by RLIMIT_DATA. That one counts what is mapped for writing, touched or not, so it lies above the limit by
+what a trainer maps and never touches. It is not used with CUDA, which maps far more than it ever holds. RLIMIT_AS never
+is: it also counts files.
 """
 
 from __future__ import annotations

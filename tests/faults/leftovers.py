@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests.faults.stack import Stack
 from tests.stores import files_in
-from worker.janitor import Janitor
-from worker.services import Services
+from worker.context import Services
+from worker.periodic.garbage_collector import Janitor
 
 _DAYS = 3 * 86_400.0  # older than whatever the janitor spares
 

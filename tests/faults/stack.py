@@ -121,7 +121,7 @@ class Stack:
         found = []
         for process in psutil.process_iter(["cmdline", "status"]):
             line = process.info["cmdline"] or []
-            if "worker.process" in line and process.info["status"] != psutil.STATUS_ZOMBIE:
+            if "worker.attempt.trainer_main" in line and process.info["status"] != psutil.STATUS_ZOMBIE:
                 found += [process] if any(part.startswith(below) for part in line) else []
         return found
 

@@ -30,8 +30,8 @@ from jobs.wakeup import TASK, queue_for
 from kd_engine.jobspec import parse_spec
 from kd_engine.platform.files import sha256_of
 from tests.kd_engine.small_runs import DIGITS, run_spec
-from worker.execute import execute
-from worker.services import Services
+from worker.attempt.execute import execute
+from worker.context import Services
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -182,7 +182,11 @@ def trainers(settings: Settings) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         line = process.info["cmdline"] or []
-        if "worker.process" in line and str(settings.runs_dir) in line[-1] and process.info["status"] != "zombie":
+        if (
+            "worker.attempt.trainer_main" in line
+            and str(settings.runs_dir) in line[-1]
+            and process.info["status"] != "zombie"
+        ):
             found.append(process)
     return found
 

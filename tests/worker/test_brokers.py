@@ -19,7 +19,7 @@ from tests.conftest import skip_unless_ci
 from tests.rabbitmq import NoRabbit, RabbitMQ
 from tests.tls import make_certificates, tls_door
 from tests.worker.conftest import QUICK, Start, look, wait_until
-from worker.services import Services
+from worker.context import Services
 
 pytestmark = pytest.mark.service
 PASSWORD = "h%20ush"  # as it stands in a URL: "h ush"

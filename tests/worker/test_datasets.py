@@ -23,8 +23,8 @@ from tests.kd_engine.intake.archives import by_class, zipped
 from tests.kd_engine.small_runs import DIGITS
 from tests.stores import content, exists
 from tests.worker.conftest import look, run_next
-from worker.janitor import Janitor
-from worker.services import Services
+from worker.context import Services
+from worker.periodic.garbage_collector import Janitor
 
 Submit = Callable[[dict[str, Any]], str]
 

@@ -13,7 +13,7 @@ from distillery.states import JobState
 from kd_engine.platform.files import sha256_of
 from tests.kd_engine.small_runs import DIGITS, run_spec
 from tests.worker.conftest import Running, look, run_next, trainers
-from worker.services import Services
+from worker.context import Services
 
 pytestmark = pytest.mark.slow
 Submit = Callable[[dict[str, Any]], str]

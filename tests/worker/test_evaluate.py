@@ -10,7 +10,7 @@ from distillery.states import EndReason, JobState
 from tests.kd_engine.small_runs import DIGITS
 from tests.stores import content
 from tests.worker.conftest import look, run_next
-from worker.services import Services
+from worker.context import Services
 
 Submit = Callable[[dict[str, Any]], str]
 

@@ -17,7 +17,7 @@ from tests.kd_engine.intake.networks import linear_onnx
 from tests.kd_engine.small_runs import DIGITS
 from tests.stores import content, exists
 from tests.worker.conftest import look, run_next
-from worker.services import Services
+from worker.context import Services
 
 Submit = Callable[[dict[str, Any]], str]
 

@@ -21,9 +21,9 @@ from jobs.database import Database
 from jobs.errors import SchemaTooNew
 from jobs.settings import variable
 from tests.worker.conftest import QUICK, ROOT, look, wait_until
-from worker.services import Services
-from worker.shift import Shift
-from worker.tables import wait_for_tables
+from worker.context import Services
+from worker.job_loop import Shift
+from worker.wait_for_schema import wait_for_tables
 
 Submit = Callable[[dict[str, Any]], str]
 
@@ -64,7 +64,7 @@ def test_a_spec_of_a_newer_version_is_left_to_a_newer_worker(
 def test_tables_that_are_too_old_are_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     database = Database(f"sqlite:///{tmp_path}/distillery.db")
     waiting = threading.Thread(target=wait_for_tables, args=(database,))
-    with caplog.at_level(logging.WARNING, "worker.tables"):
+    with caplog.at_level(logging.WARNING, "worker.wait_for_schema"):
         waiting.start()
         wait_until(lambda: "the tables are at revision none" in caplog.text)
         assert waiting.is_alive()

@@ -23,8 +23,8 @@ from tests.jobs.telemetry.collector import collecting
 from tests.jobs.telemetry.test_trace import SPAN, TRACE
 from tests.kd_engine.small_runs import DIGITS
 from tests.worker.conftest import QUICK, SLOW, Running, look, run_next, trainers
-from worker.lease import Lease
-from worker.services import Services
+from worker.attempt.lease import Lease
+from worker.context import Services
 
 Submit = Callable[[dict[str, Any]], str]
 
@@ -78,7 +78,7 @@ def test_one_trace_from_post_to_the_phases_of_the_trainer(
         assert (span.attributes["distillery.phase"], span.attributes["distillery.source"]) == (phase, "trained")
 
     about = {"job_id": job_id, "attempt": 1, "token": 1, "trace_id": TRACE, "span_id": attempt.span_id}
-    assert {line["logger"] for line in lines} >= {"worker.execute", "trainer"}
+    assert {line["logger"] for line in lines} >= {"worker.attempt.execute", "trainer"}
     assert all(about.items() <= line.items() for line in lines)
     # the trainer's lines are those that its user reads, word for word
     with services.database.read() as repository:
@@ -134,7 +134,7 @@ def test_the_thread_that_renews_a_lease_names_the_job_too(services: Services, su
         while not lines:  # nobody has claimed the job under that token
             assert time.monotonic() < deadline
             time.sleep(0.02)
-    assert [(line["logger"], line["job_id"]) for line in lines] == [("worker.lease", job_id)]
+    assert [(line["logger"], line["job_id"]) for line in lines] == [("worker.attempt.lease", job_id)]
 
 
 def test_a_collector_that_is_away_costs_the_job_nothing(

@@ -12,12 +12,12 @@ import psutil
 import pytest
 
 from tests.standalone.helpers import ROOT
-from worker.process import REQUEST_FILE
+from worker.attempt.trainer_main import REQUEST_FILE
 
 _SUPERVISOR = """
 import sys, time
 from pathlib import Path
-from worker.trainer_process import TrainerProcess
+from worker.attempt.trainer_process import TrainerProcess
 print(TrainerProcess(Path(sys.argv[1]), 1).pid, flush=True)
 time.sleep(60)
 """

@@ -25,12 +25,12 @@ from tests.kd_engine.intake.archives import by_class, zipped
 from tests.kd_engine.small_runs import DIGITS
 from tests.worker.conftest import QUICK, ROOT, claim, look, run_next
 from tests.worker.test_datasets import _send as send_dataset
-from worker.execute import execute
-from worker.process import NO_ROOM_STATUS, write_request
+from worker.attempt.execute import execute
+from worker.attempt.trainer_main import NO_ROOM_STATUS, write_request
+from worker.context import Services
+from worker.job_loop import Shift
+from worker.periodic.lease_reaper import Sweeper
 from worker.room import Room
-from worker.services import Services
-from worker.shift import Shift
-from worker.sweeper import Sweeper
 
 Submit = Callable[[dict[str, Any]], str]
 GIB = 2**30
@@ -160,7 +160,10 @@ def test_a_trainer_that_cannot_even_say_so_says_it_by_its_status(tmp_path: Path)
     write_request(tmp_path, parse_spec(DIGITS), options)
     (tmp_path / "events.jsonl").symlink_to("/dev/full")
     with subprocess.Popen(
-        [sys.executable, "-m", "worker.process", str(tmp_path)], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "worker.attempt.trainer_main", str(tmp_path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         assert process.stderr is not None
         said = process.stderr.read()

@@ -22,9 +22,9 @@ from tests.kd_engine.small_runs import DIGITS
 from tests.s3 import S3Server, Wire, known
 from tests.stores import content
 from tests.worker.conftest import LONGER, SLOW, Running, claim, run_next, trainers
-from worker.attempt import Attempt
-from worker.janitor import Janitor
-from worker.services import Services
+from worker.attempt.files import Attempt
+from worker.context import Services
+from worker.periodic.garbage_collector import Janitor
 
 Submit = Callable[[dict[str, Any]], str]
 Start = Callable[[str], Running]

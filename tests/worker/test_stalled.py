@@ -15,7 +15,7 @@ from distillery.states import EndReason, JobState
 from tests.kd_engine.intake.archives import by_class, zipped
 from tests.worker.conftest import QUICK, SLOW, Running, look, run_next, trainers
 from tests.worker.test_datasets import _send as send_dataset
-from worker.services import Services
+from worker.context import Services
 
 Submit = Callable[[dict[str, Any]], str]
 

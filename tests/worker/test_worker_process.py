@@ -22,8 +22,8 @@ from standalone.redis_server import RedisServer
 from tests.conftest import skip_unless_ci
 from tests.worker.conftest import LONGER, QUICK, Start, look, ring, trainers, wait_until, workers_seen
 from tests.worker.hooks import listening
-from worker.pulse import check
-from worker.services import Services
+from worker.context import Services
+from worker.liveness_file import check
 
 pytestmark = pytest.mark.service
 Submit = Callable[[dict[str, Any]], str]

@@ -22,7 +22,7 @@ def test_of_what_children_write_their_own_warnings_can_be_shown_alone() -> None:
         "1:M 30 Nov 2026 21:44:19.827 # WARNING Memory overcommit must be enabled!",
         "You're running the worker with superuser privileges: this is absolutely not recommended!",
         "2026-11-30 21:44:19,827 WARNING celery.worker: consumer: Connection to broker lost",
-        "2026-11-30 21:44:19,827 INFO worker.execute: job_1 begins",
+        "2026-11-30 21:44:19,827 INFO worker.attempt.execute: job_1 begins",
     ):
         console.child_line("worker-1", line)
     assert screen.getvalue() == ""

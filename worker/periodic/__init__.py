@@ -1,0 +1,1 @@
+"""What each worker does from time to time: reap lost leases, collect garbage, send webhooks."""
