@@ -3,23 +3,23 @@
 Each edge between states is one guarded UPDATE that names the state it starts from; each write of an attempt also names
 the attempt's token. No row changed means that somebody else was first. Times come from the database's clock.
 
-    transitions.py the guarded update that all changes of a job go through, and its events
-    lifecycle.py  creation under an idempotency key, retry, cancelling, pausing, deletion
-    queries.py    jobs, lists, events, metrics, artifacts
-    queue.py      whose turn it is
-    attempts.py   what a worker does to a job that it holds
-    logs.py       the lines that its trainer wrote
-    leases.py     lost jobs; those that waited too long; who is at work
-    inbox.py      the repository's part for what users send, made of the next three
-    assets.py     data sets and networks that were sent
-    names.py      what people call what they sent
-    uploads.py    files on their way, and those that came with a job
-    usage.py      what an owner has, and may have
+    transitions.py     the guarded update that all changes of a job go through, and its events
+    lifecycle.py       creation under an idempotency key, retry, cancelling, pausing, deletion
+    queries.py         jobs, lists, events, metrics, artifacts
+    queue.py           whose turn it is
+    attempts.py        what a worker does to a job that it holds
+    logs.py            the lines that its trainer wrote
+    leases.py          lost jobs; those that waited too long; who is at work
+    inbox.py           the repository's part for what users send, made of the next three
+    assets.py          data sets and networks that were sent
+    names.py           what people call what they sent
+    uploads.py         files on their way, and those that came with a job
+    usage.py           what an owner has, and may have
     waiting_reason.py  why a queued job waits
-    positions.py  at which place of the queue
-    counts.py     how many there are of what
-    deliveries.py messages to webhooks
-    retention.py  what may go
+    positions.py       at which place of the queue
+    counts.py          how many there are of what
+    deliveries.py      messages to webhooks
+    retention.py       what may go
 """
 
 from __future__ import annotations

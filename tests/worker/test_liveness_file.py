@@ -53,7 +53,7 @@ def test_the_command_ends_as_a_health_check_should(tmp_path: Path) -> None:
 
 
 def test_it_says_so_where_no_file_is_named() -> None:
-    ask = [sys.executable, "-m", "worker.liveness_file"]
+    ask = [sys.executable, "-m", "worker.pulse"]  # what manifests of earlier versions call
     asked = subprocess.run(ask, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60)
 
     assert asked.returncode == 1
