@@ -1,7 +1,8 @@
-# Two images from one file:
+# Three images from one file:
 #   docker build --target api .                              the API, without PyTorch
 #   docker build --target worker .                           a worker with the CPU build of PyTorch
 #   docker build --target worker --build-arg TORCH=cu130 .   a worker with a CUDA build
+#   docker build --target standalone .                       the whole service in one container, as `distillery serve`
 # Packages come before the code, so that a change of the code rebuilds in seconds.
 
 ARG BASE=python:3.11-slim-bookworm
@@ -68,6 +69,13 @@ RUN --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
     && uv pip install --compile-bytecode --find-links wheels --require-hashes --excludes /tmp/installed \
         -c requirements.lock -r pyproject.toml --extra engine --extra timm --extra worker
 
+FROM worker-packages AS standalone-packages
+RUN --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
+    --mount=type=bind,source=requirements.lock,target=requirements.lock \
+    --mount=type=bind,from=wheels,target=wheels \
+    uv pip install --compile-bytecode --find-links wheels --require-hashes \
+        -c requirements.lock -r pyproject.toml --extra api --extra standalone
+
 
 # --- the images
 FROM runtime AS api
@@ -99,3 +107,21 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s \
     CMD ["python", "-m", "worker.liveness_file"]
 ENTRYPOINT ["python", "-m"]
 CMD ["worker"]
+
+FROM runtime AS standalone
+COPY --from=standalone-packages /opt/venv /opt/venv
+COPY distillery distillery
+COPY kd_engine kd_engine
+COPY jobs jobs
+COPY api api
+COPY worker worker
+COPY standalone standalone
+RUN python -m compileall -q .
+USER distillery
+# On this address it asks for KD_API_KEYS, as the api does.
+ENV KD_HOST=0.0.0.0 PYTHONDONTWRITEBYTECODE=1
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s \
+    CMD ["python", "-c", "import urllib.request as http; http.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+ENTRYPOINT ["python", "-m"]
+CMD ["distillery", "serve"]

@@ -19,7 +19,7 @@ demo: .venv/.installed  ## one real job, end to end, in under a minute; leaves t
 	@$(BIN)/python -m standalone demo
 
 serve: .venv/.installed  ## the whole service on 127.0.0.1:8000 (KD_PORT), kept in ./var (KD_HOME), until Ctrl-C
-	@exec $(BIN)/python -m standalone serve
+	@exec $(BIN)/python -m distillery serve
 
 test: check  ## check, then the tests, on all cores; PYTEST_ARGS="-k resume" for some of them
 	$(BIN)/python -m pytest $(PARALLEL) $(addprefix --ignore=,$(FAULTS) $(ALONE)) $(PYTEST_ARGS)

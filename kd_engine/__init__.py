@@ -26,9 +26,16 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is asked for, and torch only with what needs it."""
+    """Imports what is asked for, and torch only with what needs it.
+
+    Raises:
+        MissingExtra: that is not installed; the message says how it is.
+    """
     if name not in _HOMES:
         raise AttributeError(f"module 'kd_engine' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    from kd_engine.schema.extras import engine_extra
+
+    with engine_extra(f"kd_engine.{name}"):
+        return getattr(import_module(_HOMES[name]), name)

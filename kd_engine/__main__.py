@@ -27,10 +27,11 @@ from kd_engine.jobspec.problems import field_problems
 from kd_engine.schema.errors import EngineError
 from kd_engine.schema.evaluation_report import read_report
 from kd_engine.schema.events import EpochEnd, Event, PhaseEnded, Warned
+from kd_engine.schema.extras import MissingExtra, engine_extra
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0 done, 1 the run failed, 2 the spec is wrong, 130 interrupted."""
+    """Runs one command; returns the status: 0 done, 1 the run failed, 2 wrong spec or no engine, 130 interrupted."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     asked = _parser().parse_args(arguments)
     try:
@@ -42,6 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     except EngineError as error:
         print(f"{error.code}: {error}", file=sys.stderr)
         return 1
+    except MissingExtra as error:
+        print(error, file=sys.stderr)
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,8 +85,9 @@ def _run(asked: argparse.Namespace) -> int:
     spec = parse_spec(asked.body)
     if _files_differ(spec, {"teacher": len(asked.teacher), "model": int(asked.model is not None)}):
         return 2
-    from kd_engine.runs.distill import CHECKPOINT_FILE
-    from kd_engine.runs.entry import run
+    with engine_extra("`kd_engine run`"):
+        from kd_engine.runs.distill import CHECKPOINT_FILE
+        from kd_engine.runs.entry import run
     from kd_engine.schema.run_request import RunOptions
 
     checkpoint = asked.out / CHECKPOINT_FILE
@@ -128,9 +133,10 @@ def _files_differ(spec: AnySpec, given: dict[str, int]) -> bool:
 def _evaluate(asked: argparse.Namespace) -> int:
     asked.body = _dataset_body(asked.dataset)
     dataset = DatasetSpec.model_validate(asked.body).resolved()
-    from kd_engine.data.dataset import load
-    from kd_engine.evaluation.evaluate_file import evaluate_file, publish_evaluation
-    from kd_engine.platform.device import choose_device, set_up
+    with engine_extra("`kd_engine evaluate`"):
+        from kd_engine.data.dataset import load
+        from kd_engine.evaluation.evaluate_file import evaluate_file, publish_evaluation
+        from kd_engine.platform.device import choose_device, set_up
 
     device = choose_device(asked.device)
     set_up(device, asked.threads)

@@ -17,7 +17,7 @@ from standalone.serve import serve
 _DEMO_MAY_SEE = ("KD_DEVICE", "KD_THREADS")
 
 
-def main() -> int:
+def main(given: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m standalone", description="The whole service on one machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="run until Ctrl-C; KD_PORT, KD_HOME, KD_DATA_DIR and KD_WORKERS shape it")
@@ -25,7 +25,7 @@ def main() -> int:
     demo_parser.add_argument(
         "--output", type=Path, default=Path("demo-output"), help="folder for the student's weights"
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     try:
         if arguments.command == "serve":
             os.umask(0o077)  # for all that it and its programs make, wherever a setting puts it

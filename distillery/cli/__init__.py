@@ -1,1 +1,1 @@
-"""What a user sees in a terminal."""
+"""The command `distillery`, and what it shows in a terminal."""

@@ -71,7 +71,7 @@ def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
     output = folder / "serve.out"
     with output.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "standalone", "serve"], cwd=ROOT, env=env, stdout=file, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "distillery", "serve"], cwd=ROOT, env=env, stdout=file, stderr=subprocess.STDOUT
         )
     try:
         yield _url(process, output), folder / "home"

@@ -1,4 +1,4 @@
-"""The whole service as its user starts it: `python -m standalone serve`."""
+"""The whole service as its user starts it: `distillery serve`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Served:
         env |= {"KD_HOME": str(home), "KD_PORT": "0", "KD_DEVICE": "cpu", "KD_THREADS": "1"} | variables
         with self.output.open("w") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "standalone", "serve"], cwd=ROOT, env=env, stdout=file, stderr=subprocess.STDOUT
+                [sys.executable, "-m", "distillery", "serve"], cwd=ROOT, env=env, stdout=file, stderr=subprocess.STDOUT
             )
 
     @property
