@@ -84,16 +84,16 @@ def _table(contestants: dict[str, _Contestant], measured: Measured) -> None:
 
 def latencies(service: Service, requests: int, rounds: int) -> str:
     """Prints them; returns the id of the job, which trains on."""
-    job_id: str = service.client.create(SPEC)["id"]
-    until(lambda: service.client.job(job_id)["progress"] is not None)
+    job_id: str = service.client.jobs.run(SPEC).id
+    until(lambda: service.client.jobs.get(job_id).info.progress is not None)
     contestants = {
         "empty": _Contestant(service.port, get(EMPTY), requests),
         "GET /jobs/{id}": _Contestant(service.port, get(f"/jobs/{job_id}"), requests),
     }
     measured = in_turns(contestants, rounds)
-    job = service.client.job(job_id)
-    if job["state"] != "running":
-        raise RuntimeError(f"the job did not train all the time: {job['state']}, {job['detail']}")
+    job = service.client.jobs.get(job_id).info
+    if job.state != "running":
+        raise RuntimeError(f"the job did not train all the time: {job.state}, {job.detail}")
     print(f"api, {CLIENTS} clients, while a worker trains the job that they ask for")
     _table(contestants, measured)
     print("  floor: p99 50 ms (stretch 20 ms)")
@@ -102,7 +102,7 @@ def latencies(service: Service, requests: int, rounds: int) -> str:
 
 def _job_in_training(service: Service) -> str:
     """A job with all that a reader may see of one that trains; nobody trains it."""
-    job_id: str = service.client.create(SPEC)["id"]
+    job_id: str = service.client.jobs.run(SPEC).id
     metrics = {"train_loss": 0.25, "val_loss": 0.5, "val_accuracy": 0.9, "lr": 0.001, "images_per_second": 1e4}
     with service.database.write() as repository:
         job = repository.claim(job_id, "benchmark", 3600)

@@ -66,7 +66,7 @@ def _publish(service: Service, megabytes: int) -> str:
     with (folder / _NAME).open("wb") as file:
         for _ in range(megabytes):
             file.write(block)
-    job_id = service.client.create({"dataset": "digits", "teacher": "mlp", "student": "softmax_regression"})["id"]
+    job_id = service.client.jobs.run({"dataset": "digits", "teacher": "mlp", "student": "softmax_regression"}).id
     key = f"{job_id}/1/{_NAME}"
     size, sha256 = service.store.put(folder / _NAME, key)
     with service.database.write() as repository:

@@ -92,13 +92,13 @@ def _measured(server: Postgres, name: str, seconds: float, rounds: int) -> Work:
 @contextmanager
 def _training(service: Service, spec: dict[str, Any]) -> Iterator[None]:
     """A job that trains until the block ends."""
-    job_id = service.client.create(spec)["id"]
+    job_id = service.client.jobs.run(spec).id
 
     def trains() -> bool:
-        job = service.client.job(job_id)
-        if job["state"] not in ("queued", "running"):
-            raise RuntimeError(f"the job does not train: {job['state']}, {job['detail']}")
-        return job["progress"] is not None
+        job = service.client.jobs.get(job_id).info
+        if job.state not in ("queued", "running"):
+            raise RuntimeError(f"the job does not train: {job.state}, {job.detail}")
+        return job.progress is not None
 
     until(trains)
     yield
@@ -106,7 +106,7 @@ def _training(service: Service, spec: dict[str, Any]) -> Iterator[None]:
         raise RuntimeError("the job lost its worker")
     with service.database.write() as repository:
         repository.request_cancel(job_id)
-    until(lambda: service.client.job(job_id)["state"] == "cancelled")
+    until(lambda: service.client.jobs.get(job_id).info.state == "cancelled")
 
 
 def _make_tables(url: str) -> None:

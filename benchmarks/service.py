@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from distillery import Distillery
 from distillery.cli.console import Console
-from distillery.client import Client
 from jobs.artifacts import ArtifactStore, open_store
 from jobs.database import Database
 from jobs.settings import Settings
@@ -33,7 +33,7 @@ class Service:
 
     settings: Settings
     port: int
-    client: Client
+    client: Distillery
     supervisor: Supervisor
     database: Database
     store: ArtifactStore
@@ -71,7 +71,8 @@ def running(
         supervisor.wait_ready(_READY_SECONDS)
         stage = Database(settings.database_url)
         stack.callback(stage.dispose)
-        yield Service(settings, port, Client(url), supervisor, stage, open_store(settings))
+        client = stack.enter_context(Distillery(url))
+        yield Service(settings, port, client, supervisor, stage, open_store(settings))
 
 
 def listens(port: int) -> bool:

@@ -57,13 +57,13 @@ def _median_account(accounts: list[list[float]]) -> list[float]:
 def account(service: Service) -> list[float]:
     """Seconds since just before the POST at which each stage was reached, all by this machine's clock."""
     start = time.time()
-    job_id = service.client.create(SPEC)["id"]
+    job_id = service.client.jobs.run(SPEC).id
     moments = [time.time()]
     folder = service.settings.runs_dir / job_id / "1"
     moments += [_when((folder / "trainer.log").exists), _when((folder / "events.jsonl").exists)]
     for event in ("run_started", "phase_started", "progress"):
         moments.append(_when(_Told(folder / "events.jsonl", event)))
-    moments.append(_when(lambda: service.client.job(job_id)["progress"] is not None))
+    moments.append(_when(lambda: service.client.jobs.get(job_id).info.progress is not None))
     moments.insert(1, _claimed(service, job_id))
     _cancel(service, job_id)
     return [moment - start for moment in moments]
@@ -100,5 +100,5 @@ def _cancel(service: Service, job_id: str) -> None:
     """Leaves the worker idle, and no teacher in its cache."""
     with service.database.write() as repository:
         repository.request_cancel(job_id)
-    while service.client.job(job_id)["state"] not in _TERMINAL:
+    while service.client.jobs.get(job_id).info.state not in _TERMINAL:
         time.sleep(_CANCEL_POLL_SECONDS)

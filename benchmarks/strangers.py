@@ -56,7 +56,7 @@ def _p99(service: Service, path: str, requests: int) -> float:
 
 
 def _job_with_a_file(service: Service) -> str:
-    job_id: str = service.client.create(_SPEC)["id"]
+    job_id: str = service.client.jobs.run(_SPEC).id
     path = service.settings.home / "big.bin"
     with path.open("wb") as file:
         file.truncate(_FILE_BYTES)

@@ -9,16 +9,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from distillery.cli.console import Console
 from distillery.cli.progress import ProgressLines
 from distillery.cli.report_table import published_score, report_table
-from distillery.client import Client
-from distillery.errors import RequestFailed
+from distillery.client import Distillery, Job
+from distillery.errors import DistilleryError
+from distillery.states import JobState
 from jobs.settings import Settings
 from kd_engine.schema.evaluation_report import EvaluationReport
 from kd_engine.schema.metrics import Metric
+from kd_engine.schema.report import TrainingReport
 from standalone.errors import DemoFailed
 from standalone.service import running_service
 from standalone.signals import StopSignals
@@ -27,7 +28,7 @@ from standalone.supervisor import Supervisor
 _ROOT = Path(__file__).resolve().parent.parent
 _SPEC = _ROOT / "examples" / "digits.json"
 _POLL_SECONDS = 0.25
-_TERMINAL = ("succeeded", "failed", "cancelled")
+_PATIENCE_SECONDS = 5.0  # with an api that starts again; signals are looked at after that
 _EVALUATION_SECONDS = 60.0
 
 
@@ -48,48 +49,44 @@ def demo(output: Path) -> None:
             console.line("starting the service: Redis, api, one worker")
             with running_service(settings, console, signals) as (supervisor, url):
                 console.line(f"ready at {url} after {time.monotonic() - started:.1f} s\n")
-                _one_job(Client(url), console, supervisor, signals, output)
-        except (DemoFailed, RequestFailed) as error:
+                with Distillery(url, patience=_PATIENCE_SECONDS) as client:
+                    _one_job(client, console, supervisor, signals, output)
+        except (DemoFailed, DistilleryError) as error:
             _keep_logs(settings.home / "logs", output / "logs", console)
             raise DemoFailed(str(error)) from error
     console.line(f"\nall stopped; the demo took {time.monotonic() - started:.0f} s")
 
 
-def _one_job(client: Client, console: Console, supervisor: Supervisor, signals: StopSignals, output: Path) -> None:
+def _one_job(client: Distillery, console: Console, supervisor: Supervisor, signals: StopSignals, output: Path) -> None:
     spec = json.loads(_SPEC.read_text())
-    job_id = client.create(spec)["id"]
-    console.line(f"POST /jobs with {_SPEC.relative_to(_ROOT)}: {job_id}")
-    job = _follow(client, job_id, console, supervisor, signals)
-    if job["state"] != "succeeded":
-        raise DemoFailed(f"the job ended as {job['state']}: {job.get('reason')}; {job.get('detail') or 'no details'}")
-    report = client.report(job_id)
+    job = client.jobs.run(spec)
+    console.line(f"POST /jobs with {_SPEC.relative_to(_ROOT)}: {job.id}")
+    _follow(job, console, supervisor, signals)
+    if job.state is not JobState.SUCCEEDED:
+        raise DemoFailed(f"the job ended as {job.state}: {job.info.reason}; {job.info.detail or 'no details'}")
+    report = job.report()
+    assert isinstance(report, TrainingReport)
     console.line(f"\n{report_table(report)}\n")
-    weights = output / "student.safetensors"
-    sha256 = client.download(job_id, weights.name, weights)
-    console.line(f"downloaded {weights} ({weights.stat().st_size:,} bytes, sha256 {sha256[:16]}... as listed)")
+    weights = job.download("student.safetensors", output)
+    console.line(f"downloaded {weights} ({weights.stat().st_size:,} bytes, with the sha256 that was listed)")
     signals.check()
     _compare(weights, spec["dataset"]["name"], published_score(report, "student"), report.metrics[0], console)
 
 
-def _follow(
-    client: Client, job_id: str, console: Console, supervisor: Supervisor, signals: StopSignals
-) -> dict[str, Any]:
-    """Shows the job's progress until it ends; returns it as it then is."""
+def _follow(job: Job, console: Console, supervisor: Supervisor, signals: StopSignals) -> None:
+    """Shows the job's progress until it ends."""
     lines = ProgressLines(console)
     seen = 0
     try:
         while True:
             signals.check()
             supervisor.tick()
-            job = client.job(job_id)  # before its events: once it is terminal, the page that follows holds them all
-            seconds_left = (job.get("progress") or {}).get("seconds_remaining")
-            while events := client.events(job_id, seen):
-                for event in events:
-                    lines.show(event, seconds_left)
-                seen = events[-1]["seq"]
-            if job["state"] in _TERMINAL:
-                return job
-            time.sleep(_POLL_SECONDS)
+            ended = job.refresh(wait=_POLL_SECONDS).state.terminal  # before its events, which are all there then
+            for event in job.history(seen):
+                lines.show(event, (job.info.progress or {}).get("seconds_remaining"))
+                seen = event.seq
+            if ended:
+                return
     finally:
         lines.finish_line()
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from distillery.cli.console import Console
+from distillery.resources import EventView
 from kd_engine.catalog.tasks import main_metric
 
 _NAMES = {"teacher": "teacher", "baseline": "student alone", "student": "distilled"}
@@ -20,16 +21,16 @@ class ProgressLines:
         self._console = console
         self._open = False
 
-    def show(self, event: dict[str, Any], seconds_left: float | None) -> None:
+    def show(self, event: EventView, seconds_left: float | None) -> None:
         """Shows what an event says; `seconds_left` is for the whole job, None while unknown."""
-        data = event["data"]
-        if event["type"] == "epoch_end":
+        data = event.data
+        if event.type == "epoch_end":
             self._epoch(data, seconds_left)
-        elif event["type"] == "phase_ended":
+        elif event.type == "phase_ended":
             how = {"cache": ", found in the cache", "given": ", given"}.get(data["source"], "")
             self._over(f"{_label(data)}  test {_score(data['metrics'], 'test')}{how}")
             self.finish_line()
-        elif event["type"] == "requeued":
+        elif event.type == "requeued":
             self.finish_line()
             self._console.line(f"the job is queued again: {data.get('why', 'unknown')}")
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from distillery.client import Client
+from distillery import Distillery
 from jobs.home import CONTENTS
 from standalone.service import readiness
-from tests.standalone.helpers import ROOT, gone, until
+from tests.standalone.helpers import PATIENCE, ROOT, gone, until
 
 pytestmark = pytest.mark.service
 
@@ -122,21 +122,17 @@ def test_a_job_that_runs_when_the_service_stops_goes_on_at_the_next_start(served
     spec = json.loads((ROOT / "examples" / "digits-linear.json").read_text()) | {"baseline": False, "export": []}
     spec["teacher"]["training"]["epochs"] = spec["training"]["epochs"] = 20
     first = served()
-    client = Client(first.wait_ready())
-    job_id = client.create(spec)["id"]
-    until(lambda: "epoch_end" in [event["type"] for event in client.events(job_id, 0)], "a first epoch")
+    with Distillery(first.wait_ready()) as client:
+        job = client.jobs.run(spec)
+        until(lambda: "epoch_end" in [event.type for event in job.history()], "a first epoch")
     first.process.terminate()
     assert first.process.wait(60) == 0, first.text
 
-    again = Client(served().wait_ready())
-    until(lambda: bool(again.job(job_id)["state"] == "succeeded"), "the job succeeds")
-
-    events: list[dict[str, Any]] = []
-    while page := again.events(job_id, len(events)):
-        events += page
-    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-    assert [event["type"] for event in events].count("claimed") == 2
-    epochs = [(event["data"]["phase"], event["data"]["epoch"]) for event in events if event["type"] == "epoch_end"]
+    with Distillery(served().wait_ready()) as client:
+        events = list(client.jobs.get(job.id).wait(PATIENCE).events())
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert [event.type for event in events].count("claimed") == 2
+    epochs = [(event.data["phase"], event.data["epoch"]) for event in events if event.type == "epoch_end"]
     assert epochs == [(phase, epoch) for phase in ("teacher", "student") for epoch in range(1, 21)]
 
 

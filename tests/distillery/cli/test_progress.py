@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 from distillery.cli.console import Console
 from distillery.cli.progress import ProgressLines
+from distillery.resources import EventView
 
 
 class Terminal(io.StringIO):
@@ -12,14 +14,18 @@ class Terminal(io.StringIO):
         return True
 
 
-def epoch(number: int, epochs: int = 30, phase: str = "teacher") -> dict[str, Any]:
+def event(kind: str, data: dict[str, Any]) -> EventView:
+    return EventView(seq=1, attempt=1, type=kind, data=data, at=datetime.now(UTC))
+
+
+def epoch(number: int, epochs: int = 30, phase: str = "teacher") -> EventView:
     data = {"phase": phase, "repeat": 0, "epoch": number, "epochs": epochs, "metrics": {"val_accuracy": number / 100}}
-    return {"type": "epoch_end", "data": data}
+    return event("epoch_end", data)
 
 
-def ended(source: str = "trained", repeat: int = 0) -> dict[str, Any]:
+def ended(source: str = "trained", repeat: int = 0) -> EventView:
     data = {"phase": "student", "repeat": repeat, "source": source, "metrics": {"test_accuracy": 0.9583}}
-    return {"type": "phase_ended", "data": data}
+    return event("phase_ended", data)
 
 
 def test_a_file_gets_a_few_lines_a_phase_and_always_the_last() -> None:
@@ -56,11 +62,11 @@ def test_a_job_that_is_queued_again_says_why_on_a_line_of_its_own() -> None:
     screen = Terminal()
     lines = ProgressLines(Console(screen))
     lines.show(epoch(1), None)
-    lines.show({"type": "requeued", "data": {"why": "worker lost"}}, None)
+    lines.show(event("requeued", {"why": "worker lost"}), None)
     assert screen.getvalue().endswith("\nthe job is queued again: worker lost\n")
 
 
 def test_other_events_show_nothing() -> None:
     screen = io.StringIO()
-    ProgressLines(Console(screen)).show({"type": "created", "data": {}}, None)
+    ProgressLines(Console(screen)).show(event("created", {}), None)
     assert screen.getvalue() == ""

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from api.http.errors import CODES
+from distillery import Distillery
+from distillery.errors import (
+    DownloadDamaged,
+    InvalidSpec,
+    JobEnded,
+    JobNotFound,
+    NoAnswer,
+    NotFinished,
+    NotFinishedInTime,
+    NotFound,
+    Problem,
+    WrongState,
+)
+from distillery.states import EndReason, JobState
+from tests.api.conftest import Service
+from tests.distillery.breaking_proxy import breaking_proxy
+from tests.distillery.conftest import SPEC
+
+
+def test_every_code_of_the_service_has_a_class() -> None:
+    assert set(Problem.classes) == set(CODES)
+
+
+def test_a_code_of_a_later_version_is_known_by_its_status() -> None:
+    problem = Problem.of(404, {"code": "sweep_not_found", "detail": "there is none"})
+
+    assert type(problem) is NotFound
+    assert (problem.code, str(problem)) == ("sweep_not_found", "there is none")
+
+
+def test_a_job_is_run_paused_resumed_cancelled_run_again_and_deleted(distillery: Distillery) -> None:
+    job = distillery.jobs.run(SPEC, name="first", labels={"team": "a"})
+    assert (job.info.name, job.state) == ("first", JobState.QUEUED)
+    assert job.info.spec["student"]["model"] == "softmax_regression"
+    assert job.pause().state is JobState.PAUSED
+    assert job.resume().state is JobState.QUEUED
+    assert job.cancel().state is JobState.CANCELLED
+    with pytest.raises(WrongState) as refused:
+        job.pause()
+    assert refused.value.more["state"] == "cancelled"
+    again = job.retry()
+    assert again.info.retry_of == job.id
+    assert again.cancel().state is JobState.CANCELLED
+    again.delete()
+    with pytest.raises(JobNotFound, match=again.id):
+        distillery.jobs.get(again.id)
+
+
+def test_what_is_wrong_with_a_spec_is_told_with_its_place(distillery: Distillery) -> None:
+    with pytest.raises(InvalidSpec, match="temprature") as refused:
+        distillery.jobs.run({**SPEC, "temprature": 3})
+
+    assert [error.pointer for error in refused.value.errors] == ["/temprature"]
+    assert distillery.jobs.validate(SPEC).spec["kind"] == "distill"
+
+
+def test_a_job_stands_for_its_student_wherever_it_is_in_a_spec(
+    distillery: Distillery, service: Service, tmp_path: Path
+) -> None:
+    jobs = [distillery.jobs.run(SPEC) for _ in range(2)]
+    for job in jobs:
+        token = service.start(job.id)
+        service.publish(job.id, token, "student.safetensors", b"weights", tmp_path)
+        service.end(job.id, EndReason.COMPLETED, token)
+
+    resolved = distillery.jobs.validate(SPEC, teacher={"ensemble": jobs})
+
+    assert [member["job"] for member in resolved.spec["teacher"]["ensemble"]] == [job.id for job in jobs]
+
+
+def test_lists_go_on_over_pages(distillery: Distillery) -> None:
+    made = [distillery.jobs.run(SPEC, labels={"series": "paged"}).id for _ in range(5)]
+
+    listed = [job.id for job in distillery.jobs.list(labels={"series": "paged"}, state=JobState.QUEUED)]
+
+    assert listed == made[::-1]
+
+
+def test_events_come_until_the_job_ends_and_its_info_with_them(distillery: Distillery, service: Service) -> None:
+    job = distillery.jobs.run(SPEC)
+
+    def work() -> None:
+        token = service.start(job.id)
+        service.train(job.id, token)
+        service.end(job.id, EndReason.DIVERGED, token)
+
+    worker = threading.Timer(0.2, work)
+    worker.start()
+    seen = list(job.events())
+    worker.join()
+
+    assert [event.seq for event in seen] == list(range(1, len(seen) + 1))
+    assert (seen[0].type, seen[-1].type) == ("created", "ended")
+    assert job.state is JobState.FAILED
+    assert [event.seq for event in job.events(after=3)] == [event.seq for event in seen[3:]]
+    with pytest.raises(JobEnded, match="diverged") as ended:
+        job.wait()
+    assert ended.value.job.reason is EndReason.DIVERGED
+
+
+def test_waiting_has_an_end_and_the_job_goes_on(distillery: Distillery) -> None:
+    job = distillery.jobs.run(SPEC)
+
+    with pytest.raises(NotFinishedInTime, match="queued after"):
+        job.wait(timeout=0.05)
+    with pytest.raises(NotFinished):
+        job.report()
+    with pytest.raises(NotFinishedInTime):
+        list(job.events(timeout=0.05))
+
+
+def test_an_answer_that_was_lost_makes_no_second_job(service: Service) -> None:
+    """The request arrives; the connection breaks before a byte of the answer has come back."""
+    with breaking_proxy(service.port) as proxy, Distillery(proxy.url, patience=10) as through:
+        proxy.budgets = [(1 << 60, 1)]
+        job = through.jobs.run(SPEC, labels={"series": "lost"})
+
+        assert proxy.cut == 1
+        assert [one.id for one in through.jobs.list(labels={"series": "lost"})] == [job.id]
+
+
+def test_a_download_goes_on_where_the_connection_broke(service: Service, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 8192
+    with breaking_proxy(service.port) as proxy, Distillery(proxy.url, patience=10) as through:
+        job = through.jobs.run(SPEC)
+        service.publish(job.id, service.start(job.id), "student.onnx", content, tmp_path)
+        through.close()
+    with breaking_proxy(service.port) as proxy, Distillery(proxy.url, patience=10) as through:
+        proxy.budgets = [(1 << 60, 1_000_000), (1 << 60, 600_000)]
+        path = through.jobs.get(job.id).download("student.onnx", tmp_path / "out")
+
+        assert proxy.cut == 2
+    assert path == tmp_path / "out"
+    assert path.read_bytes() == content
+    assert {one.name for one in tmp_path.iterdir()} == {"out", "source"}
+
+
+def test_a_file_that_is_damaged_on_the_way_is_not_kept(
+    distillery: Distillery, service: Service, tmp_path: Path
+) -> None:
+    job = distillery.jobs.run(SPEC)
+    info = service.publish(job.id, service.start(job.id), "student.onnx", b"weights", tmp_path)
+    begun = tmp_path / f".student.onnx.{info.sha256[:16]}.part"
+    begun.write_bytes(b"WEI")  # an earlier program's, on a disk that has turned
+
+    with pytest.raises(DownloadDamaged, match="arrived with sha256"):
+        job.download("student.onnx", tmp_path)
+    assert not begun.exists()
+    assert job.download("student.onnx", f"{tmp_path}/new/").read_bytes() == b"weights"
+    with pytest.raises(FileNotFoundError, match=r"no file 'x'; it has: student\.onnx"):
+        job.download("x", tmp_path)
+
+
+def test_no_service_is_told_with_its_address() -> None:
+    with Distillery("http://127.0.0.1:1", patience=0.1) as nowhere, pytest.raises(NoAnswer, match=r"127\.0\.0\.1:1 "):
+        nowhere.jobs.get("job_1")
+    with pytest.raises(ValueError, match="expected one like"):
+        Distillery("localhost:8000")
