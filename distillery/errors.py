@@ -2,6 +2,7 @@
 
 DistilleryError
 ├── NoAnswer             the service was not reached, or went away before it had answered
+├── UnknownAnswer        what came back is none of this service's, or of a version that this client does not know
 ├── DownloadDamaged      a file did not arrive as it was listed
 ├── NotFinishedInTime    `wait(timeout=...)` is over, and the job goes on
 ├── JobEnded             a job that was waited for has failed or was cancelled
@@ -26,6 +27,10 @@ class DistilleryError(Exception):
 
 class NoAnswer(DistilleryError):
     """No answer came, and trying again did not help either."""
+
+
+class UnknownAnswer(DistilleryError):
+    """What came back is none of this service's, or of a version that this client does not know."""
 
 
 class DownloadDamaged(DistilleryError):

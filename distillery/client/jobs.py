@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from distillery.client.downloads import download
-from distillery.client.transport import Transport, path_of, read
+from distillery.client.transport import Transport, path_of, read, understood
 from distillery.errors import JobEnded, NotFinishedInTime
 from distillery.resources import (
     ArtifactList,
@@ -132,7 +132,9 @@ class Job:
             distillery.errors.NotFinished: it has not ended.
             distillery.errors.ReportNotFound: it ended without one.
         """
-        return read_report(self._transport.request("GET", f"{self._path()}/report").content)
+        content = self._transport.request("GET", f"{self._path()}/report").content
+        with understood(content):
+            return read_report(content)
 
     def artifacts(self) -> list[ArtifactView]:
         """Its files."""

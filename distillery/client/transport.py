@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx2
 from pydantic import BaseModel
 
-from distillery.errors import NoAnswer, Problem
+from distillery.errors import NoAnswer, Problem, UnknownAnswer
 
 V = TypeVar("V", bound=BaseModel)
 
@@ -60,12 +60,14 @@ class Transport:
         """Every entry of a list, page after page."""
         params = {name: value for name, value in params.items() if value is not None}
         while True:
-            page = json.loads(self.request("GET", path, params=params).content)
-            for entry in page[key]:
-                yield view.model_validate(entry, extra="ignore")
-            if page["next_page_token"] is None:
+            content = self.request("GET", path, params=params).content
+            with understood(content):
+                page = json.loads(content)
+                entries = [view.model_validate(entry, extra="ignore") for entry in page[key]]
+                params["page_token"] = page["next_page_token"]
+            yield from entries
+            if params["page_token"] is None:
                 return
-            params["page_token"] = page["next_page_token"]
 
     def request(
         self,
@@ -155,7 +157,22 @@ def path_of(*parts: str) -> str:
 
 def read(view: type[V], content: bytes) -> V:
     """An answer as its model; fields that a later version has added are passed over."""
-    return view.model_validate_json(content, extra="ignore")
+    with understood(content):
+        return view.model_validate_json(content, extra="ignore")
+
+
+@contextmanager
+def understood(content: bytes) -> Iterator[None]:
+    """Around the reading of an answer.
+
+    Raises:
+        UnknownAnswer: it is not what the service answers.
+    """
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        text = content[:200].decode(errors="replace")
+        raise UnknownAnswer(f"an answer is not as this client knows it; is this the right address? {text}") from error
 
 
 def _problem(status: int, content: bytes) -> Problem:

@@ -7,6 +7,7 @@ import pytest
 
 from api.http.errors import CODES
 from distillery import Distillery
+from distillery.client.transport import read
 from distillery.errors import (
     DownloadDamaged,
     InvalidSpec,
@@ -17,8 +18,10 @@ from distillery.errors import (
     NotFinishedInTime,
     NotFound,
     Problem,
+    UnknownAnswer,
     WrongState,
 )
+from distillery.resources import JobView, Resolved
 from distillery.states import EndReason, JobState
 from tests.api.conftest import Service
 from tests.distillery.breaking_proxy import breaking_proxy
@@ -164,3 +167,12 @@ def test_no_service_is_told_with_its_address() -> None:
         nowhere.jobs.get("job_1")
     with pytest.raises(ValueError, match="expected one like"):
         Distillery("localhost:8000")
+
+
+def test_an_answer_of_something_else_is_no_answer_of_the_service(service: Service) -> None:
+    """Such as of a web page at that address, or of a proxy that says 200."""
+    with Distillery(f"http://127.0.0.1:{service.port}/jobs", patience=1) as wrong, pytest.raises(NotFound):
+        wrong.catalog()
+    with pytest.raises(UnknownAnswer, match="is this the right address"):
+        read(JobView, b"<html>It works!</html>")
+    assert read(Resolved, b'{"spec": {}, "warnings": [], "names": {}, "added_later": 1}').spec == {}
