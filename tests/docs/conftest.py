@@ -22,7 +22,7 @@ def checkout(tmp_path: Path) -> Path:
     """A folder that looks like a checkout to the commands in the docs; what they write stays in it."""
     folder = tmp_path / "checkout"
     folder.mkdir()
-    for name in ("kd_engine", "examples"):
+    for name in ("distillery", "kd_engine", "examples"):
         (folder / name).symlink_to(ROOT / name)
     (folder / ".venv").symlink_to(sys.prefix)
     return folder

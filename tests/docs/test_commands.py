@@ -60,6 +60,19 @@ def test_the_page_on_own_data(service: str, checkout: Path, plain_env: dict[str,
     assert {line.split(",")[1] for line in named[1:]} <= {path.name for path in photos.iterdir()}
 
 
+@pytest.mark.service
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "promises"), [("command.md", 5), ("sdk.md", 2)])
+def test_the_pages_of_the_command_and_the_client(
+    page: str, promises: int, service: str, checkout: Path, plain_env: dict[str, str], photos: Path, tmp_path: Path
+) -> None:
+    pairs = run(ROOT / "docs" / page, checkout, plain_env | {"XDG_CACHE_HOME": str(tmp_path / "cache")}, service)
+
+    check(pairs)
+    assert len(pairs) >= promises
+    assert len(list((checkout / "out").iterdir())) == 1
+
+
 def test_the_engine_page(checkout: Path, plain_env: dict[str, str]) -> None:
     check(run(ROOT / "docs" / "engine.md", checkout, plain_env))
 
