@@ -42,10 +42,10 @@ def test_the_readme_leads_to_every_page_of_the_docs() -> None:
     assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= links
 
 
-def test_decisions_are_numbered_without_gaps_and_have_their_parts() -> None:
+def test_decisions_have_a_number_each_and_their_parts() -> None:
     pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 
-    assert [page.name[:3] for page in pages] == [f"{number:03}" for number in range(1, len(pages) + 1)]
+    assert len({page.name[:3] for page in pages}) == len(pages)
     for page in pages:
         headings = re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE)
         assert headings == ["Context", "Decision", "Consequences"], page.name
