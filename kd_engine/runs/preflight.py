@@ -6,29 +6,35 @@ Shapes: B images in the batch, C channels, H and W pixels.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from kd_engine.catalog import ModelRow
+from kd_engine.catalog import MODELS, ModelRow
 from kd_engine.catalog.models.timm import PREFIX
 from kd_engine.data.dataset import Dataset
 from kd_engine.distributed.world import World
-from kd_engine.jobspec import JobSpec, StudentSpec, TeacherSpec
+from kd_engine.jobspec import JobSpec
 from kd_engine.losses.base import FeatureLoss, MapShape
 from kd_engine.networks.build import build_network
 from kd_engine.networks.features import FeatureTap
+from kd_engine.networks.network import Architecture, read_metadata
 from kd_engine.schema.errors import InvalidSpecError
 from kd_engine.schema.warnings import SpecWarning
 
 
-def preflight(spec: JobSpec, data: Dataset, world: World, device: torch.device) -> Iterator[SpecWarning]:
-    """Looks at the machine and at the networks that the job is to train; yields what is to be looked at in the spec.
+def preflight(
+    spec: JobSpec, data: Dataset, world: World, device: torch.device, given: Path | None = None
+) -> Iterator[SpecWarning]:
+    """Looks at the machine and at the job's networks; yields what is to be looked at in the spec.
 
     Args:
         spec: settled.
         device: this process's own.
+        given: the file of a teacher that is not trained here.
 
     Raises:
         InvalidSpecError: a network cannot be built, cannot take batches of one image, or has feature maps that a loss
@@ -45,15 +51,27 @@ def preflight(spec: JobSpec, data: Dataset, world: World, device: torch.device) 
     for role, choice, recipe in (("student", spec.student, spec.training), ("teacher", spec.teacher, None)):
         recipe = recipe or spec.teacher.training
         if choice.model is None or recipe is None:
-            return  # a teacher that is given: its file is looked at first of all
+            break  # a teacher that is given
         single = recipe.batch_size == 1
         if not (losses or single or choice.model.startswith(PREFIX)):
             continue
-        module, on = _outline(choice, data)
+        module, on = _outline(choice.model, choice.params, data)
         if single:
             _check_batch_of_one(role, module, data, on)
         if losses:
             maps.append(_maps(module, choice.row, data, on))
+    if losses and given is not None:
+        teacher = Architecture.from_json(read_metadata(given)["architecture"])
+        row = MODELS.get(teacher.model)
+        for _, loss in losses:
+            if (problem := loss.misfit(len(spec.student.row.stages), len(row.stages) if row else 0)) is not None:
+                raise InvalidSpecError(problem)
+        if row is None or teacher.shape != data.shape:
+            return  # of other images: its phase says so, which is the first
+        module, on = _outline(teacher.model, teacher.params, data)
+        maps.append(_maps(module, row, data, on))
+    if len(maps) < 2:
+        return
     for position, loss in losses:
         if (weak := loss.check_maps(*maps)) is not None:
             yield SpecWarning(code="maps_of_one_pixel", pointer=f"/losses/{position}", message=weak)
@@ -63,12 +81,11 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _outline(choice: TeacherSpec | StudentSpec, data: Dataset) -> tuple[nn.Module, torch.device]:
+def _outline(model: str, params: Mapping[str, Any], data: Dataset) -> tuple[nn.Module, torch.device]:
     """A network of this kind, for its shapes alone, and where it lies: those of timm are large and take no memory."""
-    assert choice.model is not None, "it is one to build"
-    on = torch.device("meta" if choice.model.startswith(PREFIX) else "cpu")
+    on = torch.device("meta" if model.startswith(PREFIX) else "cpu")
     with torch.random.fork_rng([]), on:
-        return build_network(choice.model, choice.params, data.shape, len(data.classes)), on
+        return build_network(model, params, data.shape, len(data.classes)), on
 
 
 @torch.no_grad()

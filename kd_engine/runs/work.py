@@ -180,7 +180,8 @@ def _run_in(
     if world.first:
         write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
     check_memory(spec, data, device, world.size, options.memory)
-    warnings = (*warnings_of(spec, data.facts), *data.warnings, *preflight(spec, data, world, device))
+    given = next(iter(options.teacher_files), None) if spec.teacher.job is not None else None
+    warnings = (*warnings_of(spec, data.facts), *data.warnings, *preflight(spec, data, world, device, given))
     if warnings:
         emit(Warned(warnings=warnings))
     phases = Phases(spec, data, device, options, emit, should_stop, world)

@@ -13,6 +13,7 @@ from kd_engine.data.dataset import Dataset, load
 from kd_engine.distributed.world import ALONE, World
 from kd_engine.jobspec import DatasetSpec, JobSpec
 from kd_engine.losses.at import AT
+from kd_engine.networks.network import Architecture, build, save_network
 from kd_engine.runs.preflight import preflight
 from kd_engine.schema.errors import InvalidSpecError
 from tests.kd_engine.small_runs import LONG, Recorder, run_spec
@@ -85,6 +86,22 @@ def test_attention_on_maps_of_one_pixel(digits: Dataset) -> None:
     assert told == [("maps_of_one_pixel", "/losses/0")]
     with pytest.raises(InvalidSpecError, match="the loss would be 0"):
         AT().check_maps(((8, 1, 1), (16, 1, 1)), ((8, 2, 2), (16, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("teacher", "loss", "words"),
+    [("resnet8x4", "fsp", "needs the same channels at each stage"), ("mlp", "at", "and the teacher 0")],
+)
+def test_the_maps_of_a_teacher_that_is_given(
+    digits: Dataset, tmp_path: Path, teacher: str, loss: str, words: str
+) -> None:
+    given, params = tmp_path / "teacher.safetensors", {"num_classes": 10, "in_channels": 1}
+    save_network(build(Architecture(teacher, params, digits.shape, digits.classes, (0.5,), (0.5,))), given, {})
+    job = {"job": "job_01M7WCW1Y5ZRGZT1X13A4ZJ94N"}
+    spec = settled({"teacher": job, "student": "resnet8", "losses": [loss]})
+
+    with pytest.raises(InvalidSpecError, match=words):
+        list(preflight(spec, digits, ALONE, torch.device("cpu"), given))
 
 
 def test_more_processes_than_cores(digits: Dataset) -> None:
