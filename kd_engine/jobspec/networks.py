@@ -132,8 +132,8 @@ class ModelChoice(Strict):
         if any(side % self.row.patch for side in size):
             raise wrong(
                 "does_not_fit",
-                f"the {role} '{self.model}' cuts images into patches of {self.row.patch} pixels a side; those of "
-                f"{dataset} have {size[0]}x{size[1]}, which is no multiple of that.",
+                f"the {role} '{self.model}' takes images whose sides are multiples of {self.row.patch} pixels; "
+                f"those of {dataset} have {size[0]}x{size[1]}.",
                 role,
             )
         # two classes where their number is not known yet: already too many stay too many

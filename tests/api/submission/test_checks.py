@@ -43,7 +43,7 @@ BAD_SPECS: list[tuple[dict[str, Any], str, str, str]] = [
     (SPEC | {"student": "timm/banana"}, "/student", "unknown_name", "timm has no network 'banana'"),
     (SPEC | {"student": "timm/resnet18.a1_in2k"}, "/student", "unknown_name", "did you mean 'timm/resnet18.a1_in1k'?"),
     (SPEC | {"student": "timm/inception_v3"}, "/student", "does_not_fit", "needs images of at least 75 pixels"),
-    (SPEC | {"teacher": "timm/vit_tiny_patch16_224"}, "/teacher", "does_not_fit", "patches of 16 pixels a side"),
+    (SPEC | {"teacher": "timm/vit_tiny_patch16_224"}, "/teacher", "does_not_fit", "multiples of 16 pixels"),
     (CIFAR_NET | {"student": "timm/csatv2"}, "/student", "does_not_fit", "at least 64 pixels"),
     (
         {"dataset": "cifar10", "teacher": "timm/levit_128s", "student": "resnet20", "losses": ["at"]},
