@@ -61,6 +61,13 @@ def test_plain_bytes_texts_and_a_split(tmp_path: Path, kind: pa.DataType) -> Non
     assert rows[1] == "train,0,cat,row 1.png"
 
 
+def test_each_row_is_of_the_split_that_it_says(tmp_path: Path) -> None:
+    splits = ["train"] * 10 + ["validation"] * 6 + ["test"] * 4
+    path = _write(tmp_path / "a.parquet", {"image": PICTURES, "label": LABELS, "split": splits})
+    found = _check(path, tmp_path / "out")["splits"]
+    assert {name: split["images"] for name, split in found.items()} == {"train": 10, "validation": 6, "test": 4}
+
+
 def test_numbers_without_names_are_their_own(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.parquet", {"image": PICTURES, "label": [10 if label else 9 for label in LABELS]})
     assert _check(path, tmp_path / "out")["classes"] == ["9", "10"]
