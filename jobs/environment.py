@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource
 
 log = logging.getLogger(__name__)
 PREFIX = "KD_"
+OUTDATED = {"KD_SWEEP_SECONDS": ("reap_seconds", "look_seconds")}
+"""Variables of earlier versions, and the fields that each of them sets where their own are left out."""
 
 
 class SettingsError(ValueError):
@@ -33,6 +35,10 @@ class Environment(EnvSettingsSource):
         self.env_vars = dict(self.env_vars) | {
             variable(field).lower(): _content(field, path) for field, path in _files(settings_cls).items()
         }
+        for name, fields in OUTDATED.items():
+            for field in fields:
+                if not self.env_vars.get(variable(field).lower()) and (value := self.env_vars.get(name.lower())):
+                    self.env_vars = dict(self.env_vars) | {variable(field).lower(): value}
 
 
 def variable(field: str) -> str:
@@ -51,17 +57,31 @@ def secrets(settings_cls: type[BaseSettings]) -> tuple[str, ...]:
 
 
 def origin(field: str) -> str:
-    """What to call a field's variable in a message: with the file, where the value stands in one."""
+    """What to call a field's variable in a message: with the file, where the value stands in one; as it was set."""
     name = variable(field)
+    if not _is_set(name):
+        name = next((old for old, fields in OUTDATED.items() if field in fields and _is_set(old)), name)
     path = os.environ.get(in_file(name))
     return f"{in_file(name)} ({path})" if path else name
 
 
+def _is_set(name: str) -> bool:
+    return any(key.upper() == name and value for key, value in os.environ.items())
+
+
 def warn_of_unknown(settings_cls: type[BaseSettings]) -> None:
-    """Logs the variables that no setting has, with the nearest that there is: most are typing errors."""
+    """Logs the variables that no setting has, with the nearest that there is: most are typing errors.
+
+    One that had another name in an earlier version is logged with the names that it has now.
+    """
+    for name in filter(_is_set, OUTDATED):
+        log.warning("%s is outdated: set %s", name, " and ".join(map(variable, OUTDATED[name])))
     known = {variable(field) for field in settings_cls.model_fields}
     known |= {in_file(variable(field)) for field in secrets(settings_cls)}
-    for name in sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known):
+    ignored = [
+        name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in {*known, *OUTDATED}
+    ]
+    for name in sorted(ignored):
         nearest = difflib.get_close_matches(name.upper(), known, n=1)
         log.warning("%s is no setting and was ignored%s", name, f"; did you mean {nearest[0]}?" if nearest else "")
 

@@ -191,9 +191,10 @@ class Settings(BaseSettings):
     stop_after_seconds: _Seconds = Field(
         40.0, description="A worker that could not renew its claim for so long stops its trainer."
     )
-    sweep_seconds: _Seconds = Field(
-        5.0, description="How often lost jobs are looked for, and by an idle worker those that wait."
+    reap_seconds: _Seconds = Field(
+        5.0, description="How often a worker looks for leases that have ended, and for jobs that waited too long."
     )
+    look_seconds: _Seconds = Field(5.0, description="How often an idle worker looks for jobs that wait.")
     record_seconds: _Seconds = Field(
         0.5,
         description="Shortest time between two records of what a trainer tells: progress, epochs, its log. "

@@ -144,7 +144,7 @@ def _leave_logging_alone(**_: Any) -> None:
 def make_rounds(services: Services, sweeper: Sweeper) -> tuple[Rounds, ...]:
     """What a worker does beside its job; what may take long has a thread of its own."""
     settings, janitor = services.settings, Janitor(services)
-    sweeps = [Step(sweeper.beat, settings.heartbeat_seconds), Step(sweeper.sweep, settings.sweep_seconds)]
+    sweeps = [Step(sweeper.beat, settings.heartbeat_seconds), Step(sweeper.sweep, settings.reap_seconds)]
     if settings.pulse_file is not None:
         alive = partial(touch, settings.pulse_file, settings.heartbeat_seconds)
         sweeps.append(Step(alive, settings.heartbeat_seconds))

@@ -32,7 +32,7 @@ class Shift:
         self._thread = threading.Thread(target=self._keep_looking, name="shift", daemon=True)
 
     def start(self) -> None:
-        """Begins to look for work every `sweep_seconds`."""
+        """Begins to look for work every `look_seconds`."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -78,7 +78,7 @@ class Shift:
             with self._looked:
                 self._looks += 1
                 self._looked.notify_all()
-            self._look.wait(self._services.settings.sweep_seconds)
+            self._look.wait(self._services.settings.look_seconds)
 
     def _claim(self) -> Job | None:
         services, settings = self._services, self._services.settings

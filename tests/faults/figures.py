@@ -22,7 +22,13 @@ from tests.faults.stack import ROOT, DatabaseKind, Stack, running_stack
 _STREAMS = 1_000
 _MANY = 10_000
 _KINDS: tuple[DatabaseKind, ...] = ("sqlite", "postgresql")
-_DEFAULTS = {"lease_seconds": 60, "stop_after_seconds": 40, "heartbeat_seconds": 10, "sweep_seconds": 5}
+_DEFAULTS = {
+    "lease_seconds": 60,
+    "stop_after_seconds": 40,
+    "heartbeat_seconds": 10,
+    "reap_seconds": 5,
+    "look_seconds": 5,
+}
 
 
 def recovery() -> None:

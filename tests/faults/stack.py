@@ -37,7 +37,8 @@ _TIMES: dict[str, float] = {
     "lease_seconds": 6,
     "stop_after_seconds": 4,
     "heartbeat_seconds": 1,
-    "sweep_seconds": 0.5,
+    "reap_seconds": 0.5,
+    "look_seconds": 0.5,
     "cancel_grace_seconds": 5,
     "checkpoint_seconds": 0.3,
 }

@@ -124,3 +124,24 @@ def test_known_variables_are_no_matter(monkeypatch: pytest.MonkeyPatch, caplog: 
     assert (Settings().port, Settings().workers) == (8123, 2)
     warn_of_unknown(Settings)
     assert caplog.text == ""
+
+
+def test_an_outdated_variable_sets_what_took_its_place_and_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("KD_SWEEP_SECONDS", "7")
+    assert (Settings().reap_seconds, Settings().look_seconds) == (7, 7)
+
+    monkeypatch.setenv("KD_LOOK_SECONDS", "3")
+    monkeypatch.setenv("KD_REAP_SECONDS", "")
+    assert (Settings().reap_seconds, Settings().look_seconds) == (7, 3)
+
+    warn_of_unknown(Settings)
+    assert "KD_SWEEP_SECONDS is outdated: set KD_REAP_SECONDS and KD_LOOK_SECONDS" in caplog.text
+    assert "ignored" not in caplog.text
+
+
+def test_a_mistake_in_an_outdated_variable_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KD_SWEEP_SECONDS", "soon")
+    with pytest.raises(SettingsError, match="KD_SWEEP_SECONDS is 'soon'"):
+        Settings()

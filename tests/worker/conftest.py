@@ -200,7 +200,11 @@ def start_worker(settings: Settings, tmp_path: Path) -> Iterator[Start]:
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(broker_url: str, **more: Any) -> subprocess.Popen[bytes]:
-        chosen = settings.model_dump(exclude_unset=True) | {"broker_url": broker_url, "sweep_seconds": 0.5} | more
+        chosen = (
+            settings.model_dump(exclude_unset=True)
+            | {"broker_url": broker_url, "reap_seconds": 0.5, "look_seconds": 0.5}
+            | more
+        )
         env = os.environ | {variable(field): str(value) for field, value in chosen.items()}
         with (tmp_path / "worker.log").open("ab") as log:
             process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=env, stdout=log, stderr=log)

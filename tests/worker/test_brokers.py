@@ -102,7 +102,7 @@ def test_a_ring_is_heard_at_once_also_after_a_restart(
 ) -> None:
     """The worker looks by itself once an hour, so it is the ring that tells it."""
     url, server = broker
-    worker = start_worker(url, sweep_seconds=3600)
+    worker = start_worker(url, look_seconds=3600)
     doorbell = Doorbell(make_producer(url, timeout_seconds=5))  # a busy machine shakes hands slowly
     first = submit(QUICK)
     wait_until(lambda: look(services, first).state.terminal)  # found at the start

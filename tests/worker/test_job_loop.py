@@ -69,7 +69,7 @@ def test_an_owner_over_its_quota_waits(services: Services, submit: Submit) -> No
 
 
 def test_an_idle_worker_finds_work_without_any_ring(services: Services, submit: Submit) -> None:
-    shift = Shift(replace(services, settings=services.settings.model_copy(update={"sweep_seconds": 0.02})))
+    shift = Shift(replace(services, settings=services.settings.model_copy(update={"look_seconds": 0.02})))
     shift.start()
     job_id = submit(QUICK)
     _wait(lambda: look(services, job_id).state.terminal)
@@ -77,7 +77,7 @@ def test_an_idle_worker_finds_work_without_any_ring(services: Services, submit: 
 
 
 def test_a_worker_that_is_woken_looks_at_once(services: Services, submit: Submit) -> None:
-    shift = Shift(replace(services, settings=services.settings.model_copy(update={"sweep_seconds": 3600})))
+    shift = Shift(replace(services, settings=services.settings.model_copy(update={"look_seconds": 3600})))
     shift.start()
     job_id = submit(QUICK)
     shift.wake()
@@ -99,7 +99,7 @@ def test_what_nobody_thought_of_ends_no_thread(
         raise KeyError("a mistake")
 
     job_id = submit(QUICK)
-    shift = Shift(replace(services, settings=services.settings.model_copy(update={"sweep_seconds": 0.02})))
+    shift = Shift(replace(services, settings=services.settings.model_copy(update={"look_seconds": 0.02})))
     with monkeypatch.context() as patch:
         patch.setattr("worker.job_loop.execute", mistake)
         shift.work()
@@ -123,7 +123,7 @@ def test_two_rings_at_once_are_answered_one_after_the_other(
 
     monkeypatch.setattr("worker.job_loop.execute", count)
     ids = [submit(QUICK) for _ in range(4)]
-    shift = Shift(replace(services, settings=services.settings.model_copy(update={"sweep_seconds": 3600})))
+    shift = Shift(replace(services, settings=services.settings.model_copy(update={"look_seconds": 3600})))
     shift.start()
     threads = [threading.Thread(target=shift.answer) for _ in range(3)]
     for thread in threads:
@@ -145,7 +145,7 @@ def test_a_ring_is_held_while_there_is_work_but_not_for_ever(
         done.wait(30)
 
     monkeypatch.setattr("worker.job_loop.execute", long_job)
-    shift = Shift(replace(services, settings=services.settings.model_copy(update={"sweep_seconds": 3600})))
+    shift = Shift(replace(services, settings=services.settings.model_copy(update={"look_seconds": 3600})))
     shift.start()
     submit(QUICK)
     held = threading.Thread(target=shift.answer)

@@ -93,7 +93,7 @@ def test_a_ring_is_heard_at_once(
 ) -> None:
     """The workers look by themselves once an hour, so it is the ring that tells them."""
     pulse = services.settings.home / "pulse"
-    start_worker(broker.url, sweep_seconds=3600, pulse_file=pulse)
+    start_worker(broker.url, look_seconds=3600, pulse_file=pulse)
     first = submit(QUICK)
     wait_until(lambda: look(services, first).state.terminal)  # found at the start
     assert check(pulse) is None
@@ -106,7 +106,7 @@ def test_a_hundred_rings_are_one_attempt(
     services: Services, submit: Submit, start_worker: Start, broker: Broker
 ) -> None:
     for _ in range(2):
-        start_worker(broker.url, sweep_seconds=0.1)
+        start_worker(broker.url, look_seconds=0.1)
     wait_until(lambda: workers_seen(services) == 2)
     ids = [submit(QUICK) for _ in range(5)]
     ring(broker.url, ids[0], "auto", times=100)
