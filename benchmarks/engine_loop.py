@@ -11,13 +11,15 @@ from kd_engine.data.dataset import Dataset, Split
 from kd_engine.networks.network import Network
 from kd_engine.platform.device import training_dtype
 from kd_engine.schema.events import Event
+from kd_engine.schema.phases import NodeName
 from kd_engine.teachers.cached import CachedTeacher, cache_for
 from kd_engine.training.callbacks import Watch
-from kd_engine.training.eta import Pace, PlannedPhase
+from kd_engine.training.eta import Pace
 from kd_engine.training.objective import Objective
 from kd_engine.training.trainer import Trainer
 
 CPU = torch.device("cpu")
+STUDENT = NodeName("student")
 
 
 def networks(work: Work, precision: str) -> tuple[Network, Network]:
@@ -52,9 +54,8 @@ class EngineLoop:
         objective = Objective(self.student, ce_weight=ce_weight, losses=losses, teacher=teacher, cache=cache)
         self._events = events
         watch = Watch(
-            "student",
-            0,
-            pace=Pace([PlannedPhase("student", 0, spec.training.epochs)]),
+            STUDENT,
+            pace=Pace({STUDENT: spec.training.epochs}),
             emit=self._write,
             save=lambda trainer: None,
             should_stop=lambda: False,

@@ -86,8 +86,8 @@ def _run(asked: argparse.Namespace) -> int:
     if _files_differ(spec, {"teacher": len(asked.teacher), "model": int(asked.model is not None)}):
         return 2
     with engine_extra("`kd_engine run`"):
-        from kd_engine.runs.distill import CHECKPOINT_FILE
         from kd_engine.runs.entry import run
+        from kd_engine.runs.plan_runner import CHECKPOINT_FILE
     from kd_engine.schema.run_request import RunOptions
 
     checkpoint = asked.out / CHECKPOINT_FILE

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from distillery.cli.console import Console
 from distillery.resources import EventView
 from kd_engine.catalog.tasks import main_metric
+from kd_engine.schema.phases import NETWORKS
 
-_NAMES = {"teacher": "teacher", "baseline": "student alone", "student": "distilled"}
 _LINES_A_PHASE = 4  # where a line cannot be written over
 
 
@@ -59,7 +59,7 @@ class ProgressLines:
 
 
 def _label(data: dict[str, Any]) -> str:
-    name = _NAMES.get(data["phase"], data["phase"])
+    name = NETWORKS.get(data["phase"], data["phase"])
     repeat = f" (repeat {data['repeat'] + 1})" if data["repeat"] else ""
     return f"  {name + repeat:<13}"
 

@@ -14,7 +14,7 @@ from jobs.errors import ArtifactNotFound, JobNotFound
 from jobs.ids import is_job_id
 from jobs.repository.transitions import storable
 from jobs.tables import Artifact, Job, JobEvent, JobLabel, Metric, SentDataset
-from kd_engine.schema.events import PHASES
+from kd_engine.schema.phases import PHASES
 
 
 @dataclass(frozen=True)

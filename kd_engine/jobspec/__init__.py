@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from kd_engine.jobspec.check_dataset import CheckSpec
 from kd_engine.jobspec.dataset import DatasetSpec
-from kd_engine.jobspec.distill import Export, JobSpec, Resources
+from kd_engine.jobspec.distill import Export, JobSpec, ObjectiveSpec, Resources
 from kd_engine.jobspec.evaluate import EvaluateSpec
 from kd_engine.jobspec.hashes import alone_hash, canonical_hash, teacher_hash
 from kd_engine.jobspec.kinds import AnySpec, parse_spec
@@ -30,6 +30,7 @@ __all__ = [
     "Export",
     "JobSpec",
     "NetworkOfJob",
+    "ObjectiveSpec",
     "RegisterSpec",
     "RepeatsUntil",
     "Resources",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -64,6 +64,13 @@ def _check_export(forms: tuple[Export, ...]) -> tuple[Export, ...]:
 
 
 Labels = Annotated[dict[str, Text], AfterValidator(_check_labels)]
+
+
+class ObjectiveSpec(NamedTuple):
+    """What a student minimises: ce_weight * CE + sum of weight * loss."""
+
+    losses: tuple[LossSpec, ...]
+    ce_weight: float
 
 
 class JobSpec(Handled):
@@ -205,16 +212,16 @@ class JobSpec(Handled):
         """The networks of other jobs that this one needs."""
         return self.teacher.sources()
 
-    def objective(self) -> tuple[tuple[LossSpec, ...], float]:
+    def objective(self) -> ObjectiveSpec:
         """The distillation terms and the factor of cross-entropy, from either form.
 
         The objective is ce_weight * CE + sum of weight * loss; this is the only place that turns alpha into weights.
         """
         if self.losses is not None:
-            return self.losses, 1.0 if self.ce_weight is None else self.ce_weight
+            return ObjectiveSpec(self.losses, 1.0 if self.ce_weight is None else self.ce_weight)
         alpha = DEFAULT_ALPHA if self.alpha is None else self.alpha
         temperature = DEFAULT_TEMPERATURE if self.temperature is None else self.temperature
-        return (KL(temperature=temperature, weight=alpha),), round(1 - alpha, 12)
+        return ObjectiveSpec((KL(temperature=temperature, weight=alpha),), round(1 - alpha, 12))
 
     @property
     def formulas(self) -> dict[str, int]:

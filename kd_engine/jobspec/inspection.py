@@ -36,6 +36,11 @@ class Untrained(Handled):
         """None: nothing is trained."""
         return 0
 
+    @property
+    def formulas(self) -> dict[str, int]:
+        """None: nothing is trained."""
+        return {}
+
     def sources(self) -> tuple[Source, ...]:
         """The networks of other jobs that this one needs."""
         return ()

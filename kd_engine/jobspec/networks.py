@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from kd_engine.catalog import MODELS, TIMM, Facts, ModelRow
 from kd_engine.catalog.models.timm import PREFIX, timm_facts, timm_row, unknown_timm
 from kd_engine.jobspec.training import TrainingSpec
+from kd_engine.schema.phases import TrainedPhase
 from kd_engine.schema.spec_error import wrong
 from kd_engine.schema.strict_model import Strict, nearest
 
@@ -50,7 +51,7 @@ class NetworkOfJob(Strict):
 
     shorthand: ClassVar[str | None] = "job"
     job: str = Field(pattern=JOB_ID, description="A succeeded job.")
-    role: Literal["teacher", "baseline", "student", "model"] = Field(
+    role: Literal[TrainedPhase, "model"] = Field(
         "student",
         description="Which network of `job`; `baseline` is the student trained alone, `model` one that was sent.",
     )

@@ -17,9 +17,10 @@ from torch import Tensor
 from kd_engine.jobspec import JobSpec, RepeatsUntil
 from kd_engine.losses import Outputs
 from kd_engine.networks.outputs import SplitLogits
-from kd_engine.results.report import NAMES, published, task_of
+from kd_engine.results.report import published, task_of
 from kd_engine.results.result import PhaseResult
 from kd_engine.results.seed_spread import ASSUMED_SPREAD, SeedSpreads, repeats_needed
+from kd_engine.schema.phases import BASELINE, NETWORKS, PHASES, TEACHER
 from kd_engine.schema.report import Explanation, TrainingReport
 from kd_engine.tasks.base import Task
 
@@ -57,7 +58,7 @@ def advice(
     if report.verdict not in ("no evidence", "hurt"):
         return (), None
     repeat = report.published_repeat
-    teacher, alone, student = (published(results, phase, repeat) for phase in ("teacher", "baseline", "student"))
+    teacher, alone, student = (published(results, phase, repeat) for phase in PHASES)
     found = [
         *_one_seed(report, spreads.find(spec, data_sha256), alone, student),
         *_teacher_no_better(spec, report),
@@ -93,7 +94,7 @@ def _one_seed(report: TrainingReport, seen: float | None, alone: PhaseResult, st
 
 
 def _teacher_no_better(spec: JobSpec, report: TrainingReport) -> list[_Reason]:
-    row = next(row for row in report.differences if (row.of, row.less) == (NAMES["teacher"], NAMES["baseline"]))
+    row = next(row for row in report.differences if (row.of, row.less) == (NETWORKS[TEACHER], NETWORKS[BASELINE]))
     gap = row.scores[report.main].mean
     if gap > 0:
         return []

@@ -16,12 +16,12 @@ from matplotlib.ticker import MaxNLocator
 from tensorboardX.writer import SummaryWriter
 
 from kd_engine.platform.files import write_atomically
-from kd_engine.results.report import NAMES, task_of
+from kd_engine.results.report import task_of
 from kd_engine.results.result import PhaseResult
-from kd_engine.schema.events import PHASES
+from kd_engine.schema.phases import BASELINE, NETWORKS, PHASES, STUDENT, TEACHER, Phase
 
 _BEFORE, _AFTER = ("train_loss", "val_loss"), ("lr", "seconds", "images_per_second")
-_COLOURS = {"teacher": "#555555", "baseline": "#d95f02", "student": "#1b7ab3"}
+_COLOURS: dict[Phase, str] = {TEACHER: "#555555", BASELINE: "#d95f02", STUDENT: "#1b7ab3"}
 
 
 def columns(results: Sequence[PhaseResult]) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ def _panel(axes: Axes, results: Sequence[PhaseResult], column: str, scale: float
                 color=_COLOURS[phase],
                 alpha=1.0 if len(found) == 1 else 0.5,
                 marker="o" if len(result.series) < 3 else None,
-                label=f"{NAMES[phase]} ({result.network.architecture.model})" if position == 0 else None,
+                label=f"{NETWORKS[phase]} ({result.network.architecture.model})" if position == 0 else None,
             )
     axes.grid(alpha=0.3)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -9,8 +9,8 @@ from kd_engine.evaluation.details import network_details
 from kd_engine.jobspec.repeats import RepeatsUntil
 from kd_engine.networks.cost import Cost
 from kd_engine.results.result import PhaseResult
-from kd_engine.schema.events import PHASES, Phase
 from kd_engine.schema.model_details import PhaseDetails
+from kd_engine.schema.phases import BASELINE, NETWORKS, PHASES, STUDENT, TEACHER, Phase
 from kd_engine.schema.report import Difference, Look, NetworkRow, Run, TrainingReport
 from kd_engine.statistics.interim_looks import confidences
 from kd_engine.statistics.intervals import (
@@ -21,12 +21,11 @@ from kd_engine.statistics.intervals import (
 from kd_engine.tasks import load_task
 from kd_engine.tasks.base import Scores, Task
 
-NAMES: dict[Phase, str] = {"teacher": "teacher", "baseline": "student alone", "student": "distilled"}
 # first less second
 _DIFFERENCES: tuple[tuple[Phase, Phase], ...] = (
-    ("student", "baseline"),
-    ("student", "teacher"),
-    ("teacher", "baseline"),
+    (STUDENT, BASELINE),
+    (STUDENT, TEACHER),
+    (TEACHER, BASELINE),
 )
 _Differences = dict[str, Estimate]
 
@@ -67,7 +66,7 @@ def make_report(
     pairs = [pair for pair in _DIFFERENCES if set(pair) <= set(found)]
     differences = {pair: _differences(*(found[phase] for phase in pair)) for pair in pairs}
     task = task_of(results)
-    main = differences.get(("student", "baseline"))
+    main = differences.get((STUDENT, BASELINE))
     verdict = verdict_of(results, until)
     return TrainingReport(
         task=task.name,
@@ -80,7 +79,7 @@ def make_report(
         rows=tuple(_row(phase, of_phase) for phase, of_phase in found.items()),
         difference=None if main is None else main[task.compared[0]].documented(),
         differences=tuple(_difference_row(pair, measured, task) for pair, measured in differences.items()),
-        seeds=len(found["student"]),
+        seeds=len(found[STUDENT]),
         looks=() if until is None else tuple(looks_at(results, until)),
         details={phase: _details(published(results, phase, published_repeat), costs[phase]) for phase in found},
         classes=classes,
@@ -107,7 +106,7 @@ def published(results: list[PhaseResult], phase: Phase, repeat: int) -> PhaseRes
 
 def verdict_of(results: list[PhaseResult], until: RepeatsUntil | None = None) -> Verdict:
     """The verdict on the seeds that there are."""
-    students, alone = _of(results, "student"), _of(results, "baseline")
+    students, alone = _of(results, STUDENT), _of(results, BASELINE)
     if not alone:
         return Verdict("not measured", "not_trained_alone")
     if len(students) == 1:
@@ -121,7 +120,7 @@ def verdict_of(results: list[PhaseResult], until: RepeatsUntil | None = None) ->
 
 def looks_at(results: list[PhaseResult], until: RepeatsUntil) -> list[Look]:
     """What was seen after each number of seeds at which the intervals are looked at."""
-    students, alone = _of(results, "student"), _of(results, "baseline")
+    students, alone = _of(results, STUDENT), _of(results, BASELINE)
     found = []
     for seeds in until.looks:
         if seeds > len(students):
@@ -151,7 +150,7 @@ def _stacked(found: list[PhaseResult]) -> Scores:
 def _row(phase: Phase, found: list[PhaseResult]) -> NetworkRow:
     first, task = found[0], task_of(found)
     return NetworkRow(
-        network=NAMES[phase],
+        network=NETWORKS[phase],
         phase=phase,
         model=first.network.architecture.model,
         parameters=first.network.parameters,
@@ -167,11 +166,11 @@ def _row(phase: Phase, found: list[PhaseResult]) -> NetworkRow:
 
 def _details(result: PhaseResult, cost: Cost) -> PhaseDetails:
     measured = network_details(result.network, result.scores, result.metrics, cost, result.trainable)
-    return PhaseDetails(network=NAMES[result.phase], repeat=result.repeat, **dict(measured))
+    return PhaseDetails(network=NETWORKS[result.phase], repeat=result.repeat, **dict(measured))
 
 
 def _difference_row(pair: tuple[Phase, Phase], measured: _Differences, task: Task) -> Difference:
-    first, second = (NAMES[phase] for phase in pair)
+    first, second = (NETWORKS[phase] for phase in pair)
     keys = {metric.name: metric.key("test") for metric in task.metrics}
     scores = {keys[name]: estimate.documented() for name, estimate in measured.items()}
     return Difference(of=first, less=second, scores=scores)
@@ -193,7 +192,7 @@ def _summary(verdict: Verdict, differences: dict[tuple[Phase, Phase], _Differenc
     if verdict.word == "not measured":
         return "The student was not trained alone (baseline: false), so nobody knows whether distillation helped."
     main, label = task.compared[0], task.metrics[0].label
-    gain = differences["student", "baseline"][main]
+    gain = differences[STUDENT, BASELINE][main]
     sentences = [_first_sentence(verdict, gain, label)]
     if _contradicts(verdict, gain):
         assert verdict.confidence is not None, "it was decided by an interval"
@@ -201,7 +200,7 @@ def _summary(verdict: Verdict, differences: dict[tuple[Phase, Phase], _Differenc
             f"After so few of the seeds that were allowed a word needs the {100 * verdict.confidence:.4g} % interval, "
             "and that one holds 0: whoever looks again and again finds a difference in the end."
         )
-    teacher = differences["teacher", "baseline"][main]
+    teacher = differences[TEACHER, BASELINE][main]
     if teacher.mean < 0:
         unsure = "" if teacher.interval[1] < 0 else " may be by chance, but"
         sentences.append(

@@ -1,4 +1,4 @@
-"""What a phase leaves behind: a network to keep and how it did."""
+"""What a node of the plan leaves behind: a network to keep and how it did."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from kd_engine.networks.network import Network
 from kd_engine.networks.outputs import SplitLogits
-from kd_engine.schema.events import Phase
+from kd_engine.schema.phases import NodeName, Phase
 from kd_engine.tasks.base import Scores
 
 Source = Literal["trained", "cache", "given"]
@@ -15,7 +15,7 @@ Source = Literal["trained", "cache", "given"]
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """A finished phase.
+    """A finished node.
 
     Attributes:
         network: with the weights that count, frozen.
@@ -28,8 +28,7 @@ class PhaseResult:
         snapshots: the network as it was after some epochs.
     """
 
-    phase: Phase
-    repeat: int
+    name: NodeName
     seed: int
     source: Source
     network: Network
@@ -40,11 +39,18 @@ class PhaseResult:
     series: list[dict[str, float]]
     snapshots: dict[int, Network] = field(default_factory=dict)
 
+    @property
+    def phase(self) -> Phase:
+        return self.name.phase
+
+    @property
+    def repeat(self) -> int:
+        return self.name.repeat
+
     def to_tree(self) -> dict[str, Any]:
-        """The result as a checkpoint's tree; `distill.Phases.restore` puts it together again."""
+        """The result as a checkpoint's tree; `runs.node_networks.NodeNetworks.rebuilt` puts it together again."""
         return {
-            "phase": self.phase,
-            "repeat": self.repeat,
+            **self.name._asdict(),
             "seed": self.seed,
             "source": self.source,
             "architecture": self.network.architecture.to_json(),

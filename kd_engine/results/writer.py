@@ -15,14 +15,14 @@ from kd_engine.platform.files import write_atomically
 from kd_engine.results.advice import advice
 from kd_engine.results.curves import draw_curves, write_csv, write_tensorboard
 from kd_engine.results.model_card import model_card
-from kd_engine.results.report import NAMES, make_report, published, task_of
+from kd_engine.results.report import make_report, published, task_of
 from kd_engine.results.result import PhaseResult
 from kd_engine.results.seed_spread import SeedSpreads
-from kd_engine.schema.events import Phase
+from kd_engine.schema.phases import BASELINE, NETWORKS, STUDENT, TEACHER, Phase
 from kd_engine.schema.report import Exported, LogitCache, report_text
 from kd_engine.schema.warnings import SpecWarning
 
-_WEIGHTS: dict[Phase, str] = {phase: network_file(phase) for phase in ("student", "teacher", "baseline")}
+_WEIGHTS: dict[Phase, str] = {phase: network_file(phase) for phase in (STUDENT, TEACHER, BASELINE)}
 _NOT_OF_THE_TRAINING = {"name", "labels", "priority", "keep_days", "webhooks", "resources", "export"}
 
 
@@ -59,8 +59,8 @@ def publish(
     draw_curves(results, out_dir / "curves.png", title)
     logs = write_tensorboard(results, out_dir / "tensorboard")
     names += ["metrics.csv", "curves.png", *(str(log.relative_to(out_dir)) for log in logs)]
-    about = f"{NAMES['student']}: {title}"
-    for name, draw in task_of(results).figures(chosen["student"].scores, data.classes, about):
+    about = f"{NETWORKS[STUDENT]}: {title}"
+    for name, draw in task_of(results).figures(chosen[STUDENT].scores, data.classes, about):
         write_atomically(out_dir / name, draw())
         names.append(name)
     # last of all, when nothing else wants the cores
@@ -71,7 +71,7 @@ def publish(
     until = spec.repeats if isinstance(spec.repeats, RepeatsUntil) else None
     report = make_report(results, data.classes, repeat, costs, until)
     explanations, next_spec = advice(spec, report, results, spreads, data.sha256)
-    exported, shipped = _ship(spec, data, chosen["student"], out_dir)
+    exported, shipped = _ship(spec, data, chosen[STUDENT], out_dir)
     report = report.changed(
         teacher_cache=cache,
         explanations=explanations,
@@ -101,7 +101,7 @@ def _has(results: list[PhaseResult], phase: Phase) -> bool:
 
 def _best_repeat(results: list[PhaseResult]) -> int:
     """The repeat whose distilled student does best on the validation split; the first of equals."""
-    students = [result for result in results if result.phase == "student"]
+    students = [result for result in results if result.phase == STUDENT]
     return max(students, key=lambda result: task_of(results).rank(result.metrics)).repeat
 
 

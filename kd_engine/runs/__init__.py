@@ -2,12 +2,17 @@
 
 entry           the way in, for the service and the command
 work            what one process of a run does
-distill         the phases of a distillation: teacher, student alone, distilled student
+context         what a run of any kind is given besides its spec
+distill         a distillation: teacher, student alone, distilled student, and the report that compares them
+plan            its trainings as nodes; which of them see the same batches
+plan_runner     walks the nodes, and keeps the checkpoint of the run
+node_runner     one node: given, cached or trained, then measured
 evaluate        a finished network, measured again
 check_dataset   a data set that was sent
 register_model  a network that was sent
+resume          what a run goes on from
 preflight       what can be seen of the networks before anything is trained
 memory_check    whether they fit into the device's memory
-speed_trial     how fast they are, tried out on copies
+forecast        how long they will take; speed_trial tries copies out
 launcher        the processes of a run on several devices; rank_main is one of them
 """

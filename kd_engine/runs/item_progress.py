@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 
 from kd_engine.schema.errors import Interrupted
-from kd_engine.schema.events import Event, Phase, Progress
+from kd_engine.schema.events import Event, Progress
+from kd_engine.schema.phases import Phase
 
 _EVERY_SECONDS = 0.5
 

@@ -1,8 +1,6 @@
 """What a run reports, in the order in which it happens. Each event is one JSON object on a line of `events.jsonl`.
 
-Phases: `teacher` (trained or loaded, then measured), `baseline` (the student alone), `student` (distilled). A job that
-trains nothing has one phase, `evaluate`, `check` or `register`.
-`repeat` counts from 0; the teacher of all repeats is repeat 0.
+`phases` has the phases. `repeat` counts from 0; the teacher of all repeats is repeat 0.
 """
 
 from __future__ import annotations
@@ -12,11 +10,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from kd_engine.schema.document import Document
+from kd_engine.schema.phases import Phase
 from kd_engine.schema.warnings import SpecWarning
-
-Phase = Literal["teacher", "baseline", "student", "evaluate", "check", "register"]
-# those of a training, in order
-PHASES: tuple[Phase, ...] = ("teacher", "baseline", "student")
 
 
 class _Event(Document):

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from kd_engine.distributed.world import ALONE, World
 from kd_engine.schema.errors import Interrupted
-from kd_engine.schema.events import EpochEnd, Event, Phase, Progress
+from kd_engine.schema.events import EpochEnd, Event, Progress
+from kd_engine.schema.phases import NodeName
 from kd_engine.training.eta import Pace
 from kd_engine.training.trainer import Trainer
 
@@ -18,7 +19,7 @@ _MOST_STEPS = 100
 
 
 class Watch:
-    """The trainer's watcher for one phase.
+    """The trainer's watcher for one node of the plan.
 
     Args:
         save: writes a checkpoint of the run, this trainer's state included.
@@ -31,8 +32,7 @@ class Watch:
 
     def __init__(
         self,
-        phase: Phase,
-        repeat: int,
+        name: NodeName,
         *,
         pace: Pace,
         emit: Callable[[Event], None],
@@ -42,7 +42,7 @@ class Watch:
         checkpoint_epochs: int | None = None,
         world: World = ALONE,
     ) -> None:
-        self._phase, self._repeat = phase, repeat
+        self._name = name
         self._pace, self._emit, self._save, self._should_stop = pace, emit, save, should_stop
         self._checkpoint_seconds, self._world = checkpoint_seconds, world
         self._checkpoint_epochs = checkpoint_epochs
@@ -74,12 +74,12 @@ class Watch:
 
     def after_epoch(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         now = time.monotonic()
-        self._pace.measured(self._phase, now - self._epoch_began)
+        self._pace.measured(self._name.phase, now - self._epoch_began)
         self._epoch_began = now
         self._emit(
             EpochEnd(
-                phase=self._phase,
-                repeat=self._repeat,
+                phase=self._name.phase,
+                repeat=self._name.repeat,
                 epoch=trainer.epoch,
                 epochs=trainer.recipe.epochs,
                 metrics=metrics,
@@ -93,11 +93,11 @@ class Watch:
 
     def _tell(self, trainer: Trainer) -> None:
         self._told = time.monotonic()
-        self._pace.at(self._phase, self._repeat, trainer.epoch + trainer.step / trainer.steps)
+        self._pace.at(self._name, trainer.epoch + trainer.step / trainer.steps)
         self._emit(
             Progress(
-                phase=self._phase,
-                repeat=self._repeat,
+                phase=self._name.phase,
+                repeat=self._name.repeat,
                 epoch=min(trainer.epoch + 1, trainer.recipe.epochs),
                 step=trainer.step,
                 steps=trainer.steps,

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from kd_engine.schema.events import Phase
-
-
-@dataclass(frozen=True)
-class PlannedPhase:
-    """One phase of the job's plan; a teacher that is given or cached needs 0 epochs."""
-
-    phase: Phase
-    repeat: int
-    epochs: int
+from kd_engine.schema.phases import NodeName, Phase
 
 
 @dataclass(frozen=True)
@@ -50,11 +41,14 @@ class Pace:
 
     What is expected need only be right in proportion: measured epochs say what is to be multiplied. Without
     expectations, all epochs are alike.
+
+    Args:
+        epochs: of each training of the job, in order; 0 of a network that is given.
     """
 
-    def __init__(self, plan: Sequence[PlannedPhase]) -> None:
-        self._epochs = {(item.phase, item.repeat): item.epochs for item in plan}
-        self._done: dict[tuple[Phase, int], float] = dict.fromkeys(self._epochs, 0.0)
+    def __init__(self, epochs: Mapping[NodeName, int]) -> None:
+        self._epochs = dict(epochs)
+        self._done: dict[NodeName, float] = dict.fromkeys(self._epochs, 0.0)
         self._expected: dict[Phase, Expected] = {}
         self._ratio: dict[Phase, float] = {}  # of measured and expected seconds, the latest phase last
         self._measured: dict[Phase, int] = {}
@@ -70,17 +64,17 @@ class Pace:
             expected = self._expected[phase]
             self._expected[phase] = replace(expected, more=expected.more * (1 - share))
 
-    def skip(self, phase: Phase, repeat: int) -> None:
-        """The phase turned out to need no training: it leaves the plan."""
-        self._epochs[phase, repeat] = 0
+    def skip(self, name: NodeName) -> None:
+        """This turned out to need no training: it leaves the plan."""
+        self._epochs[name] = 0
 
     def end(self) -> None:
         """What is left of the plan turned out not to be needed."""
         self._epochs = {key: epochs if self._done[key] >= epochs else 0 for key, epochs in self._epochs.items()}
 
-    def at(self, phase: Phase, repeat: int, epochs: float) -> None:
-        """The phase stands at `epochs` done; fractions count."""
-        self._done[phase, repeat] = epochs
+    def at(self, name: NodeName, epochs: float) -> None:
+        """This training stands at `epochs` done; fractions count."""
+        self._done[name] = epochs
 
     def measured(self, phase: Phase, seconds: float) -> None:
         """An epoch of such a phase took so long, evaluation included."""
@@ -106,8 +100,8 @@ class Pace:
             return None
         latest = next(reversed(self._ratio.values()))
         seconds = self._end_seconds
-        for phase in dict.fromkeys(phase for phase, _ in self._epochs):
-            keys = [key for key in self._epochs if key[0] == phase]
+        for phase in dict.fromkeys(name.phase for name in self._epochs):
+            keys = [name for name in self._epochs if name.phase == phase]
             end = sum(self._epochs[key] for key in keys)
             done = sum(min(self._done[key], self._epochs[key]) for key in keys)
             if end > done:

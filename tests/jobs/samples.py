@@ -12,7 +12,8 @@ from jobs.database import Database
 from jobs.repository import Repository
 from jobs.tables import Artifact, Base, Job, JobEvent, Metric
 from kd_engine.jobspec import JobSpec
-from kd_engine.schema.events import EpochEnd, Phase, PhaseEnded, Progress
+from kd_engine.schema.events import EpochEnd, PhaseEnded, Progress
+from kd_engine.schema.phases import Phase
 
 _T = TypeVar("_T")
 LAPSED = -1.0

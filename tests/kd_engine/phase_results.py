@@ -8,7 +8,7 @@ import torch
 from kd_engine.data.dataset import Split
 from kd_engine.networks.outputs import SplitLogits
 from kd_engine.results.result import PhaseResult
-from kd_engine.schema.events import Phase
+from kd_engine.schema.phases import NodeName, Phase
 from kd_engine.tasks.image_classification.scores import ClassScores
 from tests.kd_engine.evaluation.networks import a_network, a_split
 
@@ -32,5 +32,5 @@ def a_result(phase: Phase, right: float, repeat: int = 0, nll: float = 1.0) -> P
     }
     network = a_network()
     return PhaseResult(
-        phase, repeat, repeat, "trained", network, metrics, outcomes, SplitLogits(network, SPLIT), 640, []
+        NodeName(phase, repeat), repeat, "trained", network, metrics, outcomes, SplitLogits(network, SPLIT), 640, []
     )

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from kd_engine.schema.events import EpochEnd, Event, Phase, PhaseEnded, PhaseStarted, Progress, RunStarted, Working
-
-_WORDS: dict[Phase, str] = {
-    "teacher": "training the teacher",
-    "baseline": "training the student alone",
-    "student": "training the student",
-    "evaluate": "measuring the network",
-    "check": "looking at the data set that was sent",
-    "register": "looking at the network that was sent",
-}
+from kd_engine.schema.events import EpochEnd, Event, PhaseEnded, PhaseStarted, Progress, RunStarted, Working
+from kd_engine.schema.phases import ACTIVITIES, Phase
 
 
 class Doing:
@@ -28,14 +20,14 @@ class Doing:
             case RunStarted():
                 self.words = "reading what it needs"
             case PhaseStarted():
-                self.phase, self.words = event.phase, _WORDS[event.phase]
+                self.phase, self.words = event.phase, ACTIVITIES[event.phase]
             case Progress():
                 self._at(event.phase, event.epoch)
             case EpochEnd():
                 self._at(event.phase, event.epoch)
             case PhaseEnded():
-                self.words = f"through with {_WORDS[event.phase]}"
+                self.words = f"through with {ACTIVITIES[event.phase]}"
 
     def _at(self, phase: Phase, epoch: int) -> None:
         self.phase = phase
-        self.words = f"{_WORDS[phase]} (epoch {epoch})" if epoch > 0 else _WORDS[phase]
+        self.words = f"{ACTIVITIES[phase]} (epoch {epoch})" if epoch > 0 else ACTIVITIES[phase]

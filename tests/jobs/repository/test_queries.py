@@ -11,7 +11,7 @@ import pytest
 from distillery.states import EndReason, JobState
 from jobs.database import Database
 from jobs.repository import JobFilter
-from kd_engine.schema.events import PHASES
+from kd_engine.schema.phases import PHASES
 from tests.jobs.samples import an_epoch, claim, create, read, running
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from kd_engine.losses import LOSSES
 from kd_engine.platform.files import sha256_of
-from kd_engine.runs.distill import CHECKPOINT_FILE
+from kd_engine.runs.plan_runner import CHECKPOINT_FILE
 from tests.kd_engine.small_runs import LONG, Recorder, run_spec
 
 RECIPE: dict[str, Any] = {"epochs": 3, "batch_size": 100, "optimizer": {"name": "adam", "lr": 0.005}}

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from kd_engine.results.curves import draw_curves
 from kd_engine.results.result import PhaseResult
-from kd_engine.schema.events import Phase
+from kd_engine.schema.phases import Phase
 from tests.kd_engine.phase_results import a_result
 
 

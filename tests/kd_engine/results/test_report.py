@@ -14,8 +14,8 @@ from kd_engine.jobspec import RepeatsUntil
 from kd_engine.networks.cost import Cost
 from kd_engine.results.report import looks_at, make_report
 from kd_engine.results.result import PhaseResult
-from kd_engine.schema.events import PHASES, Phase
 from kd_engine.schema.model_details import Latency
+from kd_engine.schema.phases import PHASES, Phase
 from kd_engine.schema.report import TrainingReport, report_text
 from tests.kd_engine.phase_results import IMAGES, a_result
 from tests.kd_engine.small_runs import DIGITS, run_spec

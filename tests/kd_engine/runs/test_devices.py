@@ -18,7 +18,7 @@ import pytest
 
 from kd_engine.platform.device import choose_device
 from kd_engine.platform.files import sha256_of
-from kd_engine.runs.distill import CHECKPOINT_FILE
+from kd_engine.runs.plan_runner import CHECKPOINT_FILE
 from kd_engine.schema.errors import InvalidSpecError
 from kd_engine.training.checkpoint import load_tree
 from tests.kd_engine.small_runs import LONG, Recorder, run_spec

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from kd_engine.jobspec import JobSpec, RepeatsUntil, parse_spec
-from kd_engine.runs.distill import CHECKPOINT_FILE
+from kd_engine.runs.plan_runner import CHECKPOINT_FILE
 from kd_engine.statistics.interim_looks import confidences
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 

@@ -6,7 +6,6 @@ import pytest
 from pydantic import ValidationError
 
 from kd_engine.schema.events import (
-    PHASES,
     CheckpointSaved,
     EpochEnd,
     Event,
@@ -18,6 +17,7 @@ from kd_engine.schema.events import (
     Working,
     parse_event,
 )
+from kd_engine.schema.phases import PHASES
 
 EVENTS: list[Event] = [
     RunStarted(device="cpu", threads=2, resumed=True),

@@ -9,11 +9,13 @@ import pytest
 from kd_engine.runs import speed_trial
 from kd_engine.runs.speed_trial import Speed
 from kd_engine.schema.events import Event, Progress
+from kd_engine.schema.phases import NodeName
 from kd_engine.training import callbacks
-from kd_engine.training.eta import Expected, Pace, PlannedPhase
+from kd_engine.training.eta import Expected, Pace
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
-PLAN = [PlannedPhase("teacher", 0, 4), PlannedPhase("baseline", 0, 10), PlannedPhase("student", 0, 10)]
+TEACHER, ALONE, STUDENT, SECOND = NodeName("teacher"), NodeName("baseline"), NodeName("student"), NodeName("student", 1)
+PLAN = {TEACHER: 4, ALONE: 10, STUDENT: 10}
 
 
 def ahead(pace: Pace) -> float:
@@ -28,7 +30,7 @@ def test_after_one_epoch_of_a_large_teacher_small_students_count_as_what_they_ar
     assert pace.seconds_remaining is None
 
     pace.measured("teacher", 40)  # twice as long as a trial said: all will be
-    pace.at("teacher", 0, 1)
+    pace.at(TEACHER, 1)
 
     assert ahead(pace) == pytest.approx(2 * (3 * 20 + 10 * 1 + 10 * 2) + 5)
 
@@ -36,19 +38,19 @@ def test_after_one_epoch_of_a_large_teacher_small_students_count_as_what_they_ar
 def test_what_was_measured_counts_more_than_what_was_expected() -> None:
     pace = Pace(PLAN)
     pace.expect({"teacher": Expected(20), "baseline": Expected(1), "student": Expected(2)})
-    pace.skip("teacher", 0)
+    pace.skip(TEACHER)
     for epoch in range(1, 6):
         pace.measured("baseline", 3)
-        pace.at("baseline", 0, epoch)
+        pace.at(ALONE, epoch)
 
     assert ahead(pace) == pytest.approx(5 * 3 + 3 * 10 * 2)
 
 
 def test_the_first_epoch_of_a_student_fills_the_cache_of_its_teacher() -> None:
-    pace = Pace([PlannedPhase("student", 0, 10), PlannedPhase("student", 1, 10)])
+    pace = Pace({STUDENT: 10, SECOND: 10})
     pace.expect({"student": Expected(1, more=9)})
     pace.measured("student", 10)
-    pace.at("student", 0, 1)
+    pace.at(STUDENT, 1)
 
     assert ahead(pace) == pytest.approx(19)
 
@@ -63,11 +65,11 @@ def test_views_that_are_drawn_are_found_in_the_cache_more_and_more() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_what_an_earlier_job_has_cached_is_not_counted(share: float) -> None:
-    pace = Pace([PlannedPhase("student", 0, 10)])
+    pace = Pace({STUDENT: 10})
     pace.expect({"student": Expected(1, more=9)})
     pace.found("student", share)
     pace.measured("student", 1 + 9 * (1 - share))
-    pace.at("student", 0, 1)
+    pace.at(STUDENT, 1)
 
     assert ahead(pace) == pytest.approx(9)
 
@@ -75,16 +77,16 @@ def test_what_an_earlier_job_has_cached_is_not_counted(share: float) -> None:
 def test_without_a_trial_all_epochs_are_alike() -> None:
     pace = Pace(PLAN)
     pace.measured("teacher", 2)
-    pace.at("teacher", 0, 1)
+    pace.at(TEACHER, 1)
 
     assert ahead(pace) == pytest.approx(2 * 23)
 
 
 def test_repeats_that_turn_out_not_to_be_needed_are_not_counted() -> None:
-    pace = Pace([*PLAN, PlannedPhase("student", 1, 10)])
+    pace = Pace(PLAN | {SECOND: 10})
     pace.measured("teacher", 1)
-    for item in PLAN:
-        pace.at(item.phase, item.repeat, item.epochs)
+    for name, epochs in PLAN.items():
+        pace.at(name, epochs)
     assert ahead(pace) == pytest.approx(10)
 
     pace.end()
@@ -125,8 +127,8 @@ def test_a_real_run_is_right_within_a_third_after_the_first_epoch_of_each_networ
 
     monkeypatch.setattr(Trainer, "train_step", stepped)
     monkeypatch.setattr(Network, "logits", answered)
-    monkeypatch.setattr("kd_engine.runs.distill.learning_speed", learning)
-    monkeypatch.setattr("kd_engine.runs.distill.publishing_seconds", lambda answers, exports: 0.0)
+    monkeypatch.setattr("kd_engine.runs.forecast.learning_speed", learning)
+    monkeypatch.setattr("kd_engine.runs.forecast.publishing_seconds", lambda answers, exports: 0.0)
     monkeypatch.setattr(callbacks, "time", clock)
     told: list[tuple[float, str, int, float]] = []
 
@@ -153,7 +155,7 @@ def test_a_real_run_is_right_within_a_third_after_the_first_epoch_of_each_networ
 def test_a_trial_leaves_no_trace_in_what_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for tried in (True, False):
         if not tried:
-            monkeypatch.setattr("kd_engine.runs.distill.learning_speed", trial_fails)
+            monkeypatch.setattr("kd_engine.runs.forecast.learning_speed", trial_fails)
         run_spec(DIGITS, tmp_path / str(tried))
     with_trial, without = ((tmp_path / str(tried) / "student.safetensors").read_bytes() for tried in (True, False))
 

@@ -13,7 +13,7 @@ from kd_engine.data.dataset import Dataset, load
 from kd_engine.data.loader import batches
 from kd_engine.jobspec import DatasetSpec, TrainingSpec
 from kd_engine.networks.network import Architecture, Network, build
-from kd_engine.runs.distill import CHECKPOINT_FILE
+from kd_engine.runs.plan_runner import CHECKPOINT_FILE
 from kd_engine.schema.errors import DivergedError
 from kd_engine.training.ema import Average
 from kd_engine.training.objective import Objective
