@@ -12,7 +12,11 @@ from kd_engine.networks.network import Network
 from kd_engine.platform.device import training_dtype
 from kd_engine.schema.events import Event
 from kd_engine.schema.phases import NodeName
-from kd_engine.teachers.cached import CachedTeacher, cache_for
+from kd_engine.teachers.base import Teacher
+from kd_engine.teachers.cached import CachedTeacher
+from kd_engine.teachers.factory import Lesson, teacher_for
+from kd_engine.teachers.live import LiveTeacher
+from kd_engine.teachers.network import TeacherNetwork
 from kd_engine.training.callbacks import Watch
 from kd_engine.training.eta import Pace
 from kd_engine.training.objective import Objective
@@ -46,12 +50,13 @@ class EngineLoop:
         self.student, teacher = networks(work, precision)
         few = Split(train.images_NCHW[:2], train.labels_N[:2])
         data = Dataset(train, few, few, self.student.architecture.classes, work.shape, "")
-        cache: CachedTeacher | None = None
-        if cache_folder is not None:
-            cache = cache_for(spec, data, teacher, cache_folder)
-            assert cache is not None, "these views are finite"
         losses, ce_weight = spec.objective()
-        objective = Objective(self.student, ce_weight=ce_weight, losses=losses, teacher=teacher, cache=cache)
+        answering: Teacher = LiveTeacher(TeacherNetwork(teacher))
+        if cache_folder is not None:
+            lesson = Lesson(spec.dataset, spec.training, losses, spec.teacher_cache, spec.seed)
+            answering = teacher_for(lesson, data, TeacherNetwork(teacher), cache_folder)
+            assert isinstance(answering, CachedTeacher), "these views are finite"
+        objective = Objective(self.student, ce_weight=ce_weight, losses=losses, teacher=answering)
         self._events = events
         watch = Watch(
             STUDENT,

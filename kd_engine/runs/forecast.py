@@ -13,7 +13,7 @@ from kd_engine.runs.node_networks import NodeNetworks
 from kd_engine.runs.speed_trial import answering_speed, epoch_seconds, learning_speed, publishing_seconds
 from kd_engine.schema.errors import EngineError
 from kd_engine.schema.phases import BASELINE, STUDENT, TEACHER, NodeName, Phase
-from kd_engine.teachers.cached import kept_views
+from kd_engine.teachers.factory import Lesson
 from kd_engine.training.eta import Expected, Pace
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,8 @@ class Forecast:
             teacher = learning_speed(copy(spec.teacher, recipe), data, recipe)
             answer = teacher.answer
             expected[TEACHER] = Expected(epoch_seconds(teacher, data))
-        taught, views = epoch_seconds(student, data, teacher=answer), kept_views(spec, data)
+        lesson = Lesson(spec.dataset, spec.training, spec.objective().losses, spec.teacher_cache, spec.seed)
+        taught, views = epoch_seconds(student, data, teacher=answer), lesson.kept_views(data)
         expected[STUDENT] = Expected(alone, taught - alone, 1 - 1 / views) if views else Expected(taught)
         answers = [answer, student.answer] + ([student.answer] if spec.baseline else [])
         return expected, publishing_seconds(answers, len(spec.export))

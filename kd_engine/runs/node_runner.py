@@ -24,7 +24,9 @@ from kd_engine.schema.phases import NodeName
 from kd_engine.schema.report import LogitCache
 from kd_engine.tasks import load_task
 from kd_engine.tasks.evaluate import score, validate
-from kd_engine.teachers.cached import BATCH_DEPENDENT, CachedTeacher, cache_for
+from kd_engine.teachers.base import Teacher
+from kd_engine.teachers.factory import Lesson, teacher_for
+from kd_engine.teachers.network import TeacherNetwork
 from kd_engine.training.callbacks import Watch
 from kd_engine.training.eta import Pace
 from kd_engine.training.objective import Objective
@@ -81,6 +83,7 @@ class NodeRunner:
         images = len(range(recipe.batch_size)[context.world.part(recipe.batch_size)])
         self.compiler = Compiler(options.cache_dir / "compiled", images) if recipe.compile else None
         self.cache_stats: dict[str, LogitCache] = {}
+        self._teachers: dict[NodeName, TeacherNetwork] = {}
 
     def run(self, node: Train, unfinished: dict[str, Any] | None = None) -> PhaseResult:
         """The node's result; those that it learns from and is compared with are among the results.
@@ -129,28 +132,33 @@ class NodeRunner:
             return self._trained(node, network, objective, unfinished, self._save)
 
     def _distilled(self, node: Train, learns_from: NodeName, unfinished: dict[str, Any] | None) -> PhaseResult:
-        context = self._context
-        network, teacher = self.networks.new(node), self._results[learns_from].network
+        network = self.networks.new(node)
         self._look_ahead()
-        cache = cache_for(self._spec, self._data, teacher, context.options.cache_dir, self.compiler, node.seed)
-        if teacher.batch_dependent and self._spec.teacher_cache != "off":
-            self.cache_stats[str(node.name.repeat)] = LogitCache(off=BATCH_DEPENDENT)
-        if cache is not None:
-            self._eta.found(node.name.phase, cache.filled)
+        with self._teacher(node, learns_from) as teacher:
+            self._eta.found(node.name.phase, teacher.filled)
 
-        def flush_and_save(trainer: Trainer) -> None:
-            if cache is not None:
-                cache.flush()
-            self._save(trainer)
+            def flush_and_save(trainer: Trainer) -> None:
+                teacher.flush()
+                self._save(trainer)
 
-        with self._objective(node, network, teacher, cache) as objective:
-            result = self._trained(node, network, objective, unfinished, flush_and_save)
-        if cache is not None:
-            cache.flush()
-            self.cache_stats[str(node.name.repeat)] = cache.stats(context.world)
+            with self._objective(node, network, teacher) as objective:
+                result = self._trained(node, network, objective, unfinished, flush_and_save)
+            teacher.flush()
+            stats = teacher.stats(self._context.world)
+        if stats is not None:
+            self.cache_stats[str(node.name.repeat)] = stats
         return result
 
-    def _objective(self, node: Train, network: Network, teacher: Network, cache: CachedTeacher | None) -> Objective:
+    def _teacher(self, node: Train, learns_from: NodeName) -> Teacher:
+        """What answers the node's batches; its network is folded once for all nodes that learn from it."""
+        assert node.recipe is not None, "it is trained here"
+        if learns_from not in self._teachers:
+            self._teachers[learns_from] = TeacherNetwork(self._results[learns_from].network)
+        lesson = Lesson(self._spec.dataset, node.recipe, node.objective.losses, self._spec.teacher_cache, node.seed)
+        folder = self._context.options.cache_dir
+        return teacher_for(lesson, self._data, self._teachers[learns_from], folder, self.compiler)
+
+    def _objective(self, node: Train, network: Network, teacher: Teacher) -> Objective:
         assert node.recipe is not None, "it is trained here"
         with seeded(node.seed, node.stream, "losses"):
             return Objective(
@@ -159,9 +167,7 @@ class NodeRunner:
                 label_smoothing=node.recipe.label_smoothing,
                 losses=node.objective.losses,
                 teacher=teacher,
-                cache=cache,
                 train=self._data.train,
-                compiler=self.compiler,
                 world=self._context.world,
             )
 

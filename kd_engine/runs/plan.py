@@ -3,7 +3,7 @@
 A distillation is, for each seed, a student alone and a student that learns from a teacher. A job of more students is
 a longer plan: after the teacher's node, any number of
 
-    Train(NodeName(STUDENT, repeat, trial), network, recipe, seed, objective, learns_from=teacher, compared_with=teacher)
+    Train(NodeName(STUDENT, repeat, trial), network, recipe, seed, objective, learns_from=..., compared_with=...)
 
 each with a trial of its own, and `PlanRunner(spec, plan, data, context).run()` has a result for each of them. Those of
 `groups` that learn from the same teacher and see the same batches may be trained together, so that a batch is drawn

@@ -1,1 +1,8 @@
-"""Where a teacher's answers come from: computed, or found in the store of its logits."""
+"""Where a teacher's answers come from.
+
+base      what every teacher is: `answers(batch) -> Outputs`
+network   a trained network that teaches, folded once a run
+live      computed for each batch; a network of recorded logits finds them there
+cached    found in the store of its logits (store), computed where they are missing
+factory   which of them a training gets
+"""

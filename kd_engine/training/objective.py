@@ -16,11 +16,10 @@ from kd_engine.data.dataset import Split
 from kd_engine.data.loader import Batch
 from kd_engine.distributed.world import ALONE, World
 from kd_engine.losses import Loss, Outputs, Sizes
-from kd_engine.networks.compile import Compiler
 from kd_engine.networks.network import Network
 from kd_engine.schema.errors import InvalidSpecError
 from kd_engine.tasks import load_task
-from kd_engine.teachers.cached import CachedTeacher
+from kd_engine.teachers.base import Teacher
 
 
 class _Compared(NamedTuple):
@@ -33,12 +32,10 @@ class _Compared(NamedTuple):
 
 
 class Objective:
-    """The weighted sum of the labels' loss and the distillation terms; a context manager that removes its feature taps.
+    """The weighted sum of the labels' loss and the distillation terms; a context manager that removes its feature tap.
 
-    Without losses it is the labels' alone and needs neither teacher nor train split. The teacher is frozen here: eval
-    mode, no gradients; what computes is a copy with its BatchNorms folded (compiled, where there is a `compiler`), or
-    the cache of its logits. What a loss learns or remembers is drawn from torch's global generator, on the network's
-    device.
+    Without losses it is the labels' alone and needs neither teacher nor train split. What a loss learns or remembers is
+    drawn from torch's global generator, on the network's device.
 
     Where `world` is several processes, each has its share of every term: the terms, and their gradients, are those of
     the whole batch once they are summed over the processes.
@@ -51,10 +48,8 @@ class Objective:
         ce_weight: float = 1.0,
         label_smoothing: float = 0.0,
         losses: tuple[Loss, ...] = (),
-        teacher: Network | None = None,
-        cache: CachedTeacher | None = None,
+        teacher: Teacher | None = None,
         train: Split | None = None,
-        compiler: Compiler | None = None,
         world: World = ALONE,
     ) -> None:
         self._network, self._world = network, world
@@ -62,20 +57,14 @@ class Objective:
         self._ce_weight = ce_weight
         self._label_smoothing = label_smoothing
         self._losses = losses
-        self._cache = cache
         if teacher is not None:
-            teacher.freeze()
             _check(losses, network, teacher)
-        self._teacher = teacher.folded() if teacher is not None else None
+        self._teacher = teacher
         features = any(loss.uses_features for loss in losses)
         self._joint = any(not loss.separable for loss in losses)
         self._joint_features = any(loss.uses_features and not loss.separable for loss in losses)
         self._tap = network.tap() if features else None
-        self._teacher_tap = self._teacher.tap() if features and self._teacher is not None else None
         self._modules = self._build(train) if features and train is not None else nn.ModuleDict()
-        if compiler is not None and self._teacher is not None and train is not None and cache is None:
-            images_BCHW = train.images_NCHW[: compiler.batch_size]
-            self._teacher = compiler.compiled(self._teacher, images_BCHW, self._teacher_tap)
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """What the losses learn, to be trained with the student."""
@@ -98,8 +87,8 @@ class Objective:
             hard = self._task.supervised_loss(student.logits_BK, batch, self._label_smoothing)
             terms["ce"] = self._ce_weight * _share_of_mean(hard, batch)
         if self._losses:
-            teacher = self._teach(batch.images_BCHW) if self._cache is None else Outputs(self._cache.logits(batch))
-            own = _Compared(student, teacher, batch.labels_B, batch.index_B)
+            assert self._teacher is not None, "distillation losses need a teacher"
+            own = _Compared(student, self._teacher.answers(batch), batch.labels_B, batch.index_B)
             joint = self._of_all(own, batch) if self._joint else own
             for position, loss in enumerate(self._losses):
                 terms[f"{loss.kind}[{position}]"] = loss.factor(epoch) * self._share(position, own, joint, batch)
@@ -138,11 +127,6 @@ class Objective:
 
         return _Compared(whole(own.student), whole(own.teacher), batch.whole.labels_B, batch.whole.index_B)
 
-    def _teach(self, images_BCHW: Tensor) -> Outputs:
-        assert self._teacher is not None, "distillation losses need a teacher"
-        with torch.no_grad():
-            return self._teacher.outputs(images_BCHW, self._teacher_tap)
-
     def _build(self, train: Split) -> nn.ModuleDict:
         sizes = self._sizes(train)
         built = {str(position): loss.build(sizes) for position, loss in enumerate(self._losses)}
@@ -152,12 +136,13 @@ class Objective:
     @torch.no_grad()
     def _sizes(self, train: Split) -> Sizes:
         """The shapes of both networks' feature maps, from two images; eval mode, so that nothing is changed by it."""
-        images_BCHW = train.images_NCHW[:2]
+        assert self._teacher is not None, "losses on feature maps need a teacher"
+        batch = Batch(train.images_NCHW[:2], train.labels_N[:2], torch.arange(2, device=train.labels_N.device))
         was_training = self._network.module.training
         self._network.module.eval()
-        student = self._network.outputs(images_BCHW, self._tap)
+        student = self._network.outputs(batch.images_BCHW, self._tap)
         self._network.module.train(was_training)
-        teacher = self._teach(images_BCHW)
+        teacher = self._teacher.answers(batch)
         return Sizes(
             student=_shapes(student), teacher=_shapes(teacher), labels_N=train.labels_N,
             num_classes=student.logits_BK.shape[1],
@@ -167,9 +152,8 @@ class Objective:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for tap in (self._tap, self._teacher_tap):
-            if tap is not None:
-                tap.__exit__(kind, error, at)
+        if self._tap is not None:
+            self._tap.__exit__(kind, error, at)
 
 
 def _share_of_mean(mean: Tensor, batch: Batch) -> Tensor:
@@ -181,7 +165,7 @@ def _share_of_mean(mean: Tensor, batch: Batch) -> Tensor:
     return mean * (images / batch.images) if images else mean.nan_to_num(0.0) * 0.0
 
 
-def _check(losses: tuple[Loss, ...], student: Network, teacher: Network) -> None:
+def _check(losses: tuple[Loss, ...], student: Network, teacher: Teacher) -> None:
     """Again here: the spec could not know the stages of a teacher that comes from another job."""
     for loss in losses:
         problem = loss.misfit(student.stages, teacher.stages)

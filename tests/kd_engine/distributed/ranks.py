@@ -18,8 +18,10 @@ from kd_engine.distributed.joined import joined
 from kd_engine.distributed.world import Seat, World
 from kd_engine.images.augmentations import Augmentation, Crop, Flip
 from kd_engine.images.augmentations.mixing import CutMix
-from kd_engine.losses import LOSSES
+from kd_engine.losses import LOSSES, Loss
 from kd_engine.networks.network import Architecture, Network, build
+from kd_engine.teachers.live import LiveTeacher
+from kd_engine.teachers.network import TeacherNetwork
 from kd_engine.training.objective import Objective
 from kd_engine.training.rng import generator, seeded
 
@@ -67,7 +69,7 @@ def _two_steps(case: Case, world: World) -> Numbers:
     found: Numbers = {}
     with seeded(3):
         losses = tuple(LOSSES[kind].model_validate(values) for kind, values in case.losses.items())
-        objective = Objective(student, losses=losses, teacher=teacher if losses else None, train=train, world=world)
+        objective = Objective(student, losses=losses, teacher=_live(teacher, losses), train=train, world=world)
     student.module.train()
     parameters = [*student.module.parameters(), *objective.parameters()]
     with objective:
@@ -85,6 +87,10 @@ def _two_steps(case: Case, world: World) -> Numbers:
                         parameter.grad = None
         state = {name: value for name, value in objective.state().items() if isinstance(value, Tensor)}
     return found | student.module.state_dict() | state
+
+
+def _live(teacher: Network, losses: tuple[Loss, ...]) -> LiveTeacher:
+    return LiveTeacher(TeacherNetwork(teacher), features=any(loss.uses_features for loss in losses))
 
 
 def _network(seed: int, dtype: torch.dtype) -> Network:

@@ -11,6 +11,8 @@ from kd_engine.data.loader import Batch
 from kd_engine.jobspec import DatasetSpec, JobSpec
 from kd_engine.networks.network import Network, load_network
 from kd_engine.platform.files import sha256_of
+from kd_engine.teachers.live import LiveTeacher
+from kd_engine.teachers.network import TeacherNetwork
 from kd_engine.training.objective import Objective
 from tests.kd_engine.small_runs import DIGITS, LONG, Recorder, run_spec
 
@@ -83,14 +85,14 @@ def test_teaching_changes_no_bit_of_the_teacher(tmp_path: Path) -> None:
     assert all(taught[name].equal(was[name]) for name in was)
 
 
-def test_the_objective_freezes_its_teacher(tmp_path: Path) -> None:
+def test_what_teaches_is_frozen(tmp_path: Path) -> None:
     assert run_spec(DIGITS, tmp_path).reason == "completed"
     teacher = load_network(tmp_path / "teacher.safetensors")
     student = load_network(tmp_path / "student.safetensors")
     teacher.module.train()
     data = load(DatasetSpec(name="digits").resolved(), tmp_path, download=False)
     losses = JobSpec.model_validate(DIGITS).objective()[0]
-    with Objective(student, losses=losses, teacher=teacher) as objective:
+    with Objective(student, losses=losses, teacher=LiveTeacher(TeacherNetwork(teacher))) as objective:
         terms = objective.terms(Batch(data.train.images_NCHW[:32], data.train.labels_N[:32], torch.arange(32)), 0.0)
     torch.stack(list(terms.values())).sum().backward()
     assert not teacher.module.training

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kd_engine.jobspec import JobSpec, TrainingSpec
+from kd_engine.networks.network import Network
 from kd_engine.runs.plan import LABELS_ALONE, Train, groups, plan_of
 from kd_engine.schema.phases import NodeName
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
@@ -96,3 +97,21 @@ def test_a_teacher_found_in_the_cache_says_the_seed_that_it_was_trained_with(tmp
     assert next(event for event in recorder.of("phase_ended")).source == "cache"
     assert b'"seed": 9' in files[0].replace(b'\\"', b'"')
     assert files[0] == files[1]
+
+
+def test_a_teacher_is_folded_once_however_many_students_learn_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folds: list[str] = []
+    folded = Network.folded
+
+    def counted(self: Network) -> Network:
+        folds.append(self.architecture.model)
+        return folded(self)
+
+    monkeypatch.setattr(Network, "folded", counted)
+    body = DIGITS | {"repeats": 3, "baseline": False, "training": {"epochs": 1, "batch_size": 512}}
+    for cache in ("auto", "off"):
+        assert run_spec(body | {"teacher_cache": cache}, tmp_path / cache).reason == "completed"
+
+    assert folds == ["mnist_cnn", "mnist_cnn"]

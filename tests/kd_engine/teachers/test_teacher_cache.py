@@ -109,10 +109,10 @@ def test_logits_do_not_depend_on_place_or_company(tmp_path: Path, data: Dataset)
         teacher.dtype = precision
         first, second = (_cached(tmp_path / f"{n}{precision}", data, teacher, 18, "float32") for n in range(2))
         for epoch in (0, 1):
-            first.logits(_epoch(data, epoch)[0])
+            first.answers(_epoch(data, epoch)[0])
         batch = _epoch(data, 1)[0]
         alone = Batch(*(None if part is None else part[37:41] for part in batch[:4]), None)  # type: ignore[misc, arg-type]
-        assert second.logits(alone).equal(first.logits(batch)[37:41])
+        assert second.answers(alone).logits_BK.equal(first.answers(batch).logits_BK[37:41])
 
 
 def test_rows_belong_to_samples_and_views_not_to_places(tmp_path: Path, data: Dataset) -> None:
@@ -123,7 +123,7 @@ def test_rows_belong_to_samples_and_views_not_to_places(tmp_path: Path, data: Da
         for batch in _epoch(data, epoch):
             with torch.no_grad():
                 torch.testing.assert_close(
-                    cached.logits(batch), teacher.logits(batch.images_BCHW), rtol=1e-5, atol=1e-5
+                    cached.answers(batch).logits_BK, teacher.logits(batch.images_BCHW), rtol=1e-5, atol=1e-5
                 )
     assert 0 < (cached.stats().hit_rate or 0) < 1
 
@@ -132,12 +132,14 @@ def test_rows_of_another_teacher_are_noticed_and_dropped(tmp_path: Path, data: D
     """As if a file had been copied over, or a disk had gone bad."""
     wrong = _cached(tmp_path, data, _teacher(data, seed=1), 18)
     batch = _epoch(data, 0)[0]
-    wrong.logits(batch)
+    wrong.answers(batch)
     wrong.flush()
     teacher = _teacher(data)
     right = _cached(tmp_path, data, teacher, 18)
     with torch.no_grad():
-        torch.testing.assert_close(right.logits(batch), teacher.logits(batch.images_BCHW), rtol=2e-3, atol=2e-3)
+        torch.testing.assert_close(
+            right.answers(batch).logits_BK, teacher.logits(batch.images_BCHW), rtol=2e-3, atol=2e-3
+        )
     assert right.stats().rows == len(batch.labels_B)
 
 
@@ -147,7 +149,7 @@ def test_logits_beyond_the_storage_are_used_but_not_kept(tmp_path: Path, data: D
         list(teacher.module.parameters())[-1].fill_(1e6)  # the last layer's bias: float16 ends at 65,504
     cached = _cached(tmp_path, data, teacher, 18)
     batch = _epoch(data, 0)[0]
-    found = cached.logits(batch)
+    found = cached.answers(batch).logits_BK
     assert found.isfinite().all()
     with torch.no_grad():
         torch.testing.assert_close(found, teacher.logits(batch.images_BCHW))

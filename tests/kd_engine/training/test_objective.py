@@ -12,6 +12,8 @@ from kd_engine.data.loader import Batch
 from kd_engine.losses import LOSSES, Loss
 from kd_engine.networks.network import Architecture, Network, build
 from kd_engine.schema.errors import InvalidSpecError
+from kd_engine.teachers.live import LiveTeacher
+from kd_engine.teachers.network import TeacherNetwork
 from kd_engine.training.objective import Objective
 
 B = 8
@@ -34,7 +36,8 @@ def objective(
 ) -> Objective:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return Objective(student or network(1), losses=losses, teacher=teacher or network(2), train=TRAIN)
+        live = LiveTeacher(TeacherNetwork(teacher or network(2)), features=any(loss.uses_features for loss in losses))
+        return Objective(student or network(1), losses=losses, teacher=live, train=TRAIN)
 
 
 def loss(kind: str, **values: Any) -> Loss:
