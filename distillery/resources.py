@@ -6,9 +6,17 @@ Times are UTC (RFC 3339), sizes are bytes, accuracies and fractions lie between 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from distillery.quota import Quota
 from distillery.states import DeliveryState, EndReason, JobState
@@ -19,6 +27,19 @@ from kd_engine.schema.warnings import SpecWarning
 
 class _View(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _later(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """A client passes on what a later service says for a reason; the service itself says what stands here."""
+    try:
+        return handler(value)
+    except ValidationError:
+        if isinstance(value, str) and info.context is not None and info.context.get("of_a_later_service"):
+            return value
+        raise
+
+
+_Later = WrapValidator(_later)
 
 
 class Progress(BaseModel):
@@ -93,7 +114,7 @@ class JobSummary(_View):
     stalled_since: datetime | None = Field(
         description="While it runs: since when its trainer has shown no progress; null while it does."
     )
-    reason: EndReason | None = Field(description="Why it ended.")
+    reason: Annotated[EndReason, _Later] | None = Field(description="Why it ended.")
     detail: str | None = Field(description="More on that, for a person.")
     times: Times
     labels: dict[str, str]
@@ -109,7 +130,7 @@ class WaitingFor(_View):
     owner's `quota`, or it is not yet its `turn`.
     """
 
-    code: Literal["no_worker", "no_room", "quota", "turn"]
+    code: Annotated[Literal["no_worker", "no_room", "quota", "turn"], _Later]
     detail: str
 
 

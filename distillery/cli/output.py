@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from distillery.errors import (
 from distillery.states import JobState
 
 DONE, FAILED, WRONG, CANCELLED, NOT_ALLOWED, NOT_FOUND, NOT_FINISHED = range(7)
+_NARROWEST = 8  # characters of a column
 # A terminal would obey what a name or a log line says to it, so control characters are spelled out.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 
@@ -29,6 +31,11 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0
 def safe(text: object) -> str:
     """Text that somebody else wrote, on one line."""
     return str(text).translate(_CONTROLS)
+
+
+def safe_lines(text: str) -> str:
+    """The same of a text of several lines."""
+    return "\n".join(safe(one) for one in text.split("\n"))
 
 
 def line(text: str = "") -> None:
@@ -43,7 +50,8 @@ def tell(text: str) -> None:
 
 def json_line(value: BaseModel | dict[str, Any]) -> None:
     """An object on a line of its own."""
-    line(value.model_dump_json() if isinstance(value, BaseModel) else json.dumps(value))
+    # no warning of a value that only a later service knows
+    line(value.model_dump_json(warnings=False) if isinstance(value, BaseModel) else json.dumps(value))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -55,8 +63,16 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         return
     whole = [tuple(header), *cells]
     widths = [max(len(row[column]) for row in whole) for column in range(len(header))]
+    over = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
+    if over > 0:  # the widest column, which is text of somebody's, gives way
+        widest = widths.index(max(widths))
+        widths[widest] = max(_NARROWEST, widths[widest] - over)
     for row in whole:
-        line("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+        line("  ".join(_cut(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cut(cell: str, width: int) -> str:
+    return f"{cell:<{width}}" if len(cell) <= width else cell[: width - 1] + "…"
 
 
 def tell_error(error: DistilleryError) -> int:

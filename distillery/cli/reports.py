@@ -28,10 +28,11 @@ def add_to(commands: Any) -> None:
 
 def as_text(report: AnyReport) -> str:
     """The report for a terminal."""
+    from distillery.cli.output import safe_lines
     from distillery.cli.report_table import report_table
     from kd_engine.schema.report import TrainingReport
 
-    return report_table(report) if isinstance(report, TrainingReport) else report.summary
+    return safe_lines(report_table(report) if isinstance(report, TrainingReport) else report.summary)
 
 
 def show_report(options: argparse.Namespace) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import httpx2
 
 from distillery.client.transport import Transport, path_of
-from distillery.errors import DownloadDamaged, Unavailable
+from distillery.errors import DistilleryError, DownloadDamaged, Unavailable
 from distillery.resources import ArtifactList, ArtifactView
 
 _CHUNK = 2**20  # bytes
@@ -64,8 +64,14 @@ def _fetch(transport: Transport, url: str, wanted: ArtifactView, file: BinaryIO)
 
 
 def _place(target: str | Path, name: str) -> Path:
+    """Where the file goes; below a folder under its whole name, and never out of it, whatever a service lists."""
     path = Path(target)
-    return path / Path(name).name if path.is_dir() or str(target).endswith(("/", os.sep)) else path
+    if not path.is_dir() and not str(target).endswith(("/", os.sep)):
+        return path
+    inside = PurePosixPath(name)
+    if inside.is_absolute() or ".." in inside.parts or "\\" in name:
+        raise DistilleryError(f"the service lists a file '{name}', which would lie outside {path}")
+    return path / inside
 
 
 def _sha256(path: Path) -> str:

@@ -21,6 +21,7 @@ V = TypeVar("V", bound=BaseModel)
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 _NOTHING_WAS_DONE = (429, 503)  # such an answer says so: any request may be sent again
+_OPEN = {"of_a_later_service": True}  # for `distillery.resources`
 _BY_A_PROXY = (502, 504)  # what became of the request is not known
 
 
@@ -63,7 +64,7 @@ class Transport:
             content = self.request("GET", path, params=params).content
             with understood(content):
                 page = json.loads(content)
-                entries = [view.model_validate(entry, extra="ignore") for entry in page[key]]
+                entries = [view.model_validate(entry, extra="ignore", context=_OPEN) for entry in page[key]]
                 params["page_token"] = page["next_page_token"]
             yield from entries
             if params["page_token"] is None:
@@ -158,7 +159,7 @@ def path_of(*parts: str) -> str:
 def read(view: type[V], content: bytes) -> V:
     """An answer as its model; fields that a later version has added are passed over."""
     with understood(content):
-        return view.model_validate_json(content, extra="ignore")
+        return view.model_validate_json(content, extra="ignore", context=_OPEN)
 
 
 @contextmanager

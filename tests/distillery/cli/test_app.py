@@ -11,8 +11,10 @@ import pytest
 
 from distillery.cli.app import main
 from distillery.states import EndReason
+from jobs.auth import Scope, new_key
+from jobs.settings import Settings
 from kd_engine.schema.report import report_text
-from tests.api.conftest import Service
+from tests.api.conftest import Service, serving
 from tests.distillery.cli.test_report_table import REPORT
 from tests.distillery.conftest import SPEC
 
@@ -140,6 +142,19 @@ def test_each_end_has_its_exit_status(
     monkeypatch.setattr("distillery.cli.options.PATIENCE", 0.1)
     assert main(["jobs", "ps"]) == 1
     assert "no answer from http://127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_a_key_is_sent_and_one_that_may_not_is_told(
+    spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, entry = new_key("vision", [Scope.READ])
+    with serving(Settings(home=tmp_path / "home", broker_url="memory://", api_keys=[entry])) as keyed:
+        monkeypatch.setenv("DISTILLERY_URL", f"http://127.0.0.1:{keyed.port}")
+        assert main(["jobs", "ps"]) == 4
+        monkeypatch.setenv("DISTILLERY_API_KEY", key)
+        assert main(["jobs", "ps"]) == 0
+        assert main(["jobs", "run", spec]) == 4
+    assert key not in "".join(capsys.readouterr())
 
 
 def test_ctrl_c_leaves_the_job_and_says_how_to_come_back(

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from api.http.errors import CODES
 from distillery import Distillery
 from distillery.client.transport import read
 from distillery.errors import (
+    DistilleryError,
     DownloadDamaged,
     InvalidSpec,
     JobEnded,
@@ -23,6 +26,7 @@ from distillery.errors import (
 )
 from distillery.resources import JobView, Resolved
 from distillery.states import EndReason, JobState
+from jobs.artifacts import ArtifactInfo
 from tests.api.conftest import Service
 from tests.distillery.breaking_proxy import breaking_proxy
 from tests.distillery.conftest import SPEC
@@ -160,6 +164,36 @@ def test_a_file_that_is_damaged_on_the_way_is_not_kept(
     assert job.download("student.onnx", f"{tmp_path}/new/").read_bytes() == b"weights"
     with pytest.raises(FileNotFoundError, match=r"no file 'x'; it has: student\.onnx"):
         job.download("x", tmp_path)
+
+
+def test_files_keep_their_folders_and_leave_the_target_never(
+    distillery: Distillery, service: Service, tmp_path: Path
+) -> None:
+    job = distillery.jobs.run(SPEC)
+    token = service.start(job.id)
+    for name in ("tensorboard/a/events", "tensorboard/b/events"):
+        service.publish(job.id, token, name, name.encode(), tmp_path)
+    with service.context.database.write() as repository:
+        repository.list_artifact(job.id, token, ArtifactInfo("../over", "result", "text/plain", 1, "0" * 64, "x"))
+
+    files = [job.download(one.name, tmp_path) for one in job.artifacts() if one.name != "../over"]
+
+    assert {path.relative_to(tmp_path).as_posix(): path.read_text() for path in files} == {
+        name: name for name in ("tensorboard/a/events", "tensorboard/b/events")
+    }
+    with pytest.raises(DistilleryError, match="outside"):
+        job.download("../over", tmp_path)
+
+
+def test_a_reason_that_a_later_service_knows_is_passed_on(distillery: Distillery) -> None:
+    content = json.loads(distillery.jobs.run(SPEC).info.model_dump_json())
+    waiting = {"code": "maintenance", "detail": "until noon"}
+
+    info = read(JobView, json.dumps(content | {"reason": "out_of_budget", "waiting_for": waiting}).encode())
+
+    assert (info.reason, info.waiting_for and info.waiting_for.code) == ("out_of_budget", "maintenance")
+    with pytest.raises(ValidationError):
+        JobView.model_validate(content | {"reason": "out_of_budget"})
 
 
 def test_no_service_is_told_with_its_address() -> None:
