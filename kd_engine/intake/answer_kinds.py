@@ -36,7 +36,13 @@ class Answers:
 
 
 def recognised(
-    output_BK: NDArray[Any], *, last: str = "", step: float = 0.0, called: str = "", single: bool = False
+    output_BK: NDArray[Any],
+    *,
+    last: str = "",
+    step: float = 0.0,
+    called: str = "",
+    single: bool = False,
+    several: bool = False,
 ) -> Answers:
     """What the numbers are, told from themselves and from the operation that made them.
 
@@ -45,6 +51,7 @@ def recognised(
         step: between numbers of eight bits; 0 where they are not of eight bits.
         called: the output's name.
         single: there is one column, for two classes.
+        several: an image may have several classes.
 
     Raises:
         DataError: a softmax whose rows do not sum to 1.
@@ -58,6 +65,8 @@ def recognised(
     floor = _floor(numbers_BK, step)
     if single:
         return Answers("sigmoids" if between or last in _SIGMOID else "logits", floor)
+    if several:
+        return _of_several(floor, last, between)
     if last in _SOFTMAX:
         room = _ROUNDED + step * numbers_BK.shape[1] / 2
         if least < 0 or abs(sums_B - 1).max() > room:
@@ -87,6 +96,17 @@ def recognised(
         )
         return Answers("logits", floor, (note,))
     return Answers("logits", floor)
+
+
+def _of_several(floor: float, last: str, between: bool) -> Answers:
+    if last in _SOFTMAX:
+        note = (
+            "the model's last operation is a softmax, by which an image has one class, and here it may have several: "
+            "each number p is taken for the probability of its class by itself. Export the logits, or train it with "
+            "sigmoids."
+        )
+        return Answers("sigmoids", floor, (note,))
+    return Answers("sigmoids" if between or last in _SIGMOID else "logits", floor)
 
 
 def _floor(numbers_BK: NDArray[np.float64], step: float) -> float:

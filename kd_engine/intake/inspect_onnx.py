@@ -27,7 +27,14 @@ _NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")
 
 
 def look(
-    pixels: bytes, *, path: str, shape: list[int], classes: list[str], threads: int, said: bool = False
+    pixels: bytes,
+    *,
+    path: str,
+    shape: list[int],
+    classes: list[str],
+    threads: int,
+    said: bool = False,
+    several: bool = False,
 ) -> Iterator[bytes]:
     """JSON: what the model is, as the fields of `OnnxParams`, and notes; then, of a model that came in a zip with its
     weights, the bytes of both in one.
@@ -35,6 +42,7 @@ def look(
     Args:
         pixels: real images `[B, C, H, W]`, float32 in [0, 1], to find out what it gives.
         said: its sender says that the outputs are of these classes in this order.
+        several: an image may have several of them.
 
     Raises:
         DataError: it is not a model that takes such images and names so many classes; the message says what it is.
@@ -52,7 +60,9 @@ def look(
     _check_input(session)
     layout, batch = _layout(session, tuple(shape[1:]))
     outputs = _tried(session, images_BCHW, layout, batch)
-    output, order, notes = chosen_output(model, session, outputs, batch or len(images_BCHW), tuple(classes), said=said)
+    output, order, notes = chosen_output(
+        model, session, outputs, batch or len(images_BCHW), tuple(classes), said=said, several=several
+    )
     dependent = batch != 1 and _depends_on_company(model, session, images_BCHW, layout, batch, output)
     if dependent:
         notes.append(

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from kd_engine.catalog import TASKS
+from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
 from kd_engine.data.dataset import RawData
 from kd_engine.intake.answer_kinds import recognised
 from kd_engine.intake.arrays import load_arrays
@@ -21,6 +23,8 @@ from kd_engine.models.class_scores import as_logits
 from kd_engine.models.foreign import LogitsParams, RecordedLogits, keys_of
 from kd_engine.schema.errors import DataError
 from kd_engine.statistics.intervals import of_accuracy
+from kd_engine.tasks import load_task
+from kd_engine.tasks.base import Task
 
 _NOT_LOGITS = "the rows are {what}, not logits, by their numbers: their logits are taken. Record logits if you can."
 _WHAT = {"probabilities": "probabilities", "sigmoids": "numbers between 0 and 1"}
@@ -28,12 +32,15 @@ _ENOUGH = 10  # images of a class, for an order of the classes to be told from c
 _HARDLY, _CLEARLY = 0.02, 0.1  # above what naming the largest class alone would come to
 
 
-def recorded_logits(path: Path, raw: RawData, columns: tuple[int, ...]) -> tuple[RecordedLogits, list[str]]:
+def recorded_logits(
+    path: Path, raw: RawData, columns: tuple[int, ...], task: str = IMAGE_CLASSIFICATION
+) -> tuple[RecordedLogits, list[str]]:
     """The arrays of an .npz file, one a split (N x K each), as a network that knows these images; and notes.
 
     Args:
         raw: the data set as it was read, in its publisher's order, or in that of `samples.csv`.
         columns: for each class of the data set, the column that is of it.
+        task: what the labels mean.
 
     Raises:
         DataError: an array is missing, is not of numbers, or does not fit the data set.
@@ -50,11 +57,15 @@ def recorded_logits(path: Path, raw: RawData, columns: tuple[int, ...]) -> tuple
     notes: dict[str, None] = {}
     for name in images:
         numbers_NK = _checked(arrays[name], name, len(images[name]), len(columns))
-        answers = recognised(numbers_NK)
+        answers = recognised(numbers_NK, several=TASKS[task].several)
         if answers.kind != "logits":
             notes |= dict.fromkeys([_NOT_LOGITS.format(what=_WHAT[answers.kind]), *answers.notes])
         parts[name] = as_logits(numbers_NK, answers.kind, answers.floor)[:, list(columns)]
-    notes |= dict.fromkeys(check_rows({name: (parts[name], labels_N.numpy()) for name, _, labels_N in raw.parts()}))
+    answered = {name: (parts[name], labels_N.numpy()) for name, _, labels_N in raw.parts()}
+    if TASKS[task].several:
+        check_rows_of_several(answered, load_task(task))
+    else:
+        notes |= dict.fromkeys(check_rows(answered))
     network = RecordedLogits(LogitsParams(images=sum(map(len, parts.values())), classes=len(columns)))
     keys = [key for name in images for key in keys_of(images[name])]
     network.keys_N2.copy_(torch.tensor(keys, dtype=torch.int64))
@@ -103,6 +114,27 @@ def check_rows(parts: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]) -> list[s
             f"{100 * shares['test'].mean:.2f} % of theirs: are some of 'train' in another order, or of changed images?"
         ]
     return []
+
+
+def check_rows_of_several(parts: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], task: Task) -> None:
+    """Raises as `check_rows`, where an image may have several classes.
+
+    By the task's first metric: of rows in another order it is the share of images that a class has, or less.
+    """
+    main, found = task.metrics[0], dict[str, float]()
+    for name, (logits_NK, labels_NK) in parts.items():
+        evaluator = task.evaluator()
+        evaluator.update(torch.from_numpy(logits_NK), torch.from_numpy(labels_NK))
+        found[name] = evaluator.metrics()[main.name]
+    by_chance = {name: float(labels_NK[:, labels_NK.any(axis=0)].mean()) for name, (_, labels_NK) in parts.items()}
+    good = max(found, key=lambda name: found[name] - by_chance[name])
+    for bad, value in found.items():
+        if value <= by_chance[bad] + _HARDLY and found[good] > max(by_chance[good], value) + _CLEARLY:
+            raise DataError(
+                f"the rows of '{bad}' are in another order than the images: their {main.label} is "
+                f"{main.show(value)}, that of '{good}' {main.show(found[good])}. Expected a row for each image in the "
+                "order of samples.csv (of a data set of the catalogue: of its files); record them without shuffling."
+            )
 
 
 def _checked(array: NDArray[Any], name: str, images: int, num_classes: int) -> NDArray[Any]:

@@ -19,7 +19,13 @@ _SECONDS = 300
 
 
 def onnx_network(
-    path: Path, pixels_BCHW: Tensor, classes: tuple[str, ...], *, said: bool = False, seconds: float = _SECONDS
+    path: Path,
+    pixels_BCHW: Tensor,
+    classes: tuple[str, ...],
+    *,
+    said: bool = False,
+    several: bool = False,
+    seconds: float = _SECONDS,
 ) -> tuple[OnnxNetwork, list[str]]:
     """The model as a network, and notes for its sender.
 
@@ -27,6 +33,7 @@ def onnx_network(
         pixels_BCHW: a few real images, in [0, 1], to find out what it gives.
         classes: of the data set, in order.
         said: the outputs are of these classes in this order, whatever names the model has for them.
+        several: an image may have several of them.
         seconds: that looking at it may take.
 
     Raises:
@@ -36,7 +43,7 @@ def onnx_network(
     rows = torch.arange(AT_ONCE) % len(pixels_BCHW)
     pixels = pixels_BCHW[rows].float().contiguous().numpy()
     request = {
-        "path": str(path.absolute()), "shape": pixels.shape, "classes": classes, "said": said,
+        "path": str(path.absolute()), "shape": pixels.shape, "classes": classes, "said": said, "several": several,
         "threads": torch.get_num_threads(),
     }  # fmt: skip
     confines = Confines(

@@ -32,12 +32,14 @@ def chosen_output(
     classes: tuple[str, ...],
     *,
     said: bool,
+    several: bool = False,
 ) -> tuple[dict[str, Any], tuple[int, ...], list[str]]:
     """The fields of `Output`; for each class the place of its number; and notes.
 
     Args:
         outputs: for so many images.
         said: the classes are in the order of the model's outputs, whatever names it has for them.
+        several: an image may have several of them.
 
     Raises:
         DataError: no output names so many classes; or it names others.
@@ -54,12 +56,12 @@ def chosen_output(
             continue
         numbers_BK = table(found, keys)
         columns = numbers_BK.shape[1]
-        single = columns == 1 and len(classes) == 2
+        single = columns == 1 and len(classes) == 2 and not several
         if len(numbers_BK) != images or (columns != len(classes) and not single):
             continue
         name = described[place].name
         last, step = _made_by(model.graph, name)
-        answers = recognised(numbers_BK, last=last, step=step, called=name, single=single)
+        answers = recognised(numbers_BK, last=last, step=step, called=name, single=single, several=several)
         notes = list(answers.notes)
         if single:
             what = "how likely" if answers.kind == "sigmoids" else "the logit of"

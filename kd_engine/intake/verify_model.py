@@ -25,6 +25,8 @@ from kd_engine.networks.network import Architecture, Network
 from kd_engine.platform.heartbeat import sign
 from kd_engine.schema.errors import DataError
 from kd_engine.schema.evaluation_report import TriedFeed
+from kd_engine.tasks import load_task
+from kd_engine.tasks.base import Task
 
 TRIED_IMAGES = 4000
 _BATCH = 250
@@ -44,15 +46,17 @@ class Tried:
 
     Attributes:
         network: so fed.
+        task: what it is for.
         nll_SN: log loss of each image seen so far, in nats, as it is and sharpened; infinite where an output is not
             finite.
-        predicted_N: the class that each was given.
+        predicted: what it said of each, batch by batch.
     """
 
     way: Way
     network: Network
+    task: Task
     nll_SN: NDArray[np.float64] = field(default_factory=lambda: np.empty((len(_SHARPER), 0)))
-    predicted_N: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
+    predicted: list[Tensor] = field(default_factory=list)
 
     @property
     def losses(self) -> NDArray[np.float64]:
@@ -65,9 +69,14 @@ class Tried:
         """What ways are compared by."""
         return float(self.losses.mean())
 
+    @property
+    def answers(self) -> Tensor:
+        """What it said of each image, in the form of the labels."""
+        return torch.cat(self.predicted)
+
     def accuracy(self, labels_N: Tensor) -> float:
-        """Share of the images seen that it names right."""
-        return float((self.predicted_N == labels_N[: len(self.predicted_N)]).double().mean())
+        """Share of the images seen, or of their labels where each may have several, that it names right."""
+        return float((self.answers == labels_N[: len(self.answers)]).double().mean())
 
 
 @dataclass(frozen=True)
@@ -133,7 +142,8 @@ def choose(network: Network, split: Split, ways: Sequence[Way], try_turned: bool
     drawn_N = torch.from_numpy(np.random.RandomState(_SEED).permutation(len(split))[:TRIED_IMAGES])
     labels_N = split.labels_N[drawn_N].cpu()
     begun = time.monotonic()
-    alive = [Tried(way, fed(network, way)) for way in ways]
+    task = load_task(network.architecture.task)
+    alive = [Tried(way, fed(network, way), task) for way in ways]
     dropped: list[Tried] = []
     for drawn_B in torch.split(drawn_N, _BATCH):
         images = Split(split.images_NCHW[drawn_B], split.labels_N[drawn_B].cpu())
@@ -141,7 +151,7 @@ def choose(network: Network, split: Split, ways: Sequence[Way], try_turned: bool
             _show(one, images)
         if try_turned:
             turned = min(alive, key=lambda one: one.log_loss).way.turned
-            alive.append(Tried(turned, fed(network, turned)))
+            alive.append(Tried(turned, fed(network, turned), task))
             _show(alive[-1], images)
             try_turned = False
         best = _best(alive, labels_N)
@@ -187,11 +197,10 @@ def laid_out_ways(network: Network, ways: Sequence[Way]) -> list[Way]:
 def _show(one: Tried, images: Split) -> None:
     sign("trying how a network takes its pixels")
     logits_BK = one.network.logits(images.images_NCHW).cpu().double()
-    right_B1 = images.labels_N[:, None]
-    nll_SB = torch.stack([-(logits_BK * by).log_softmax(dim=1).gather(1, right_B1)[:, 0] for by in _SHARPER])
+    nll_SB = torch.stack([one.task.example_losses(logits_BK * by, images.labels_N) for by in _SHARPER])
     nll_SB[:, ~logits_BK.isfinite().all(dim=1)] = torch.inf
     one.nll_SN = np.concatenate([one.nll_SN, nll_SB.numpy()], axis=1)
-    one.predicted_N = torch.cat([one.predicted_N, logits_BK.argmax(dim=1)])
+    one.predicted.append(one.task.predicted(logits_BK))
 
 
 def _finite(value: float) -> float | None:
@@ -202,9 +211,9 @@ def _best(alive: Sequence[Tried], labels_N: Tensor) -> Tried:
     """That of the lowest log loss; where the classes are clearly in another order, that which then names the most."""
     lowest = min(alive, key=lambda one: one.log_loss)
     classes = len(lowest.network.architecture.classes)
-    if len(alive) == 1 or classes > MOST_ORDERED:
+    if len(alive) == 1 or classes > MOST_ORDERED or labels_N.ndim > 1:
         return lowest
-    shares = [in_both_orders(labels_N[: len(one.predicted_N)], one.predicted_N, classes) for one in alive]
+    shares = [in_both_orders(labels_N[: len(one.answers)], one.answers, classes) for one in alive]
     named_right, reordered = (max(column) for column in zip(*shares, strict=True))
     mended = reordered > named_right + (1 - named_right) / 2
     return alive[[share for _, share in shares].index(reordered)] if mended else lowest

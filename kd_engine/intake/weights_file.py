@@ -71,6 +71,8 @@ def own_network(path: Path, data: Dataset) -> Network:
             f"the network takes images {found.shape} of the classes {', '.join(map(str, found.classes[:5]))}, ...; the "
             f"data set has images {data.shape} of {', '.join(data.classes[:5])}, ..., in that order."
         )
+    if any(one.task != data.task for one in (found, *members)):
+        raise DataError(f"the network is of the task {found.task}, the data set of {data.task}; take one of its task.")
     _check_size(found, path)
     with _readable("what the network says of itself is damaged"):
         return load_network(path)

@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from torch import nn
 
+from kd_engine.catalog import TASKS
 from kd_engine.data.dataset import Dataset, read_raw
 from kd_engine.evaluation.evaluate_file import FileEvaluation, evaluate_file, publish_evaluation
 from kd_engine.images.normalisation import Normalisation
@@ -49,7 +51,7 @@ def run_register(
     """
     if options.upload_file is None:
         raise InvalidSpecError("a registration is made by POST /models, with the file that it is of.")
-    images = len(data.test)
+    images, several = len(data.test), TASKS[data.task].several
 
     progress = ImageProgress("register", emit, should_stop)
     emit(PhaseStarted(phase="register", repeat=0, epochs=0))
@@ -60,7 +62,8 @@ def run_register(
     network.freeze()
     choice = choose(network, data.train, *_ways(network, spec, data))
     network = choice.best.network
-    check_order(choice.labels_N, choice.best.predicted_N, data.classes, sent.named)
+    if not several:
+        check_order(choice.labels_N, choice.best.answers, data.classes, sent.named)
     path = options.out_dir / network_file(ROLE)
     save_network(network, path, {"upload_sha256": spec.upload_sha256, "dataset": spec.dataset.listed_name})
     called = options.called("dataset", spec.dataset_name)
@@ -76,7 +79,7 @@ def run_register(
         train_accuracy=choice.best.accuracy(choice.labels_N),
         train_log_loss=float(choice.best.nll_SN[0].mean()),
         normalisations_tried=tuple(choice.documented()) if len(choice.tried) > 1 else (),
-        notes=(*sent.notes, *choice.notes(), *_notes(found.report, len(data.classes))),
+        notes=(*sent.notes, *choice.notes(), *_notes(found.report, several)),
     )
     report = found.report.changed(
         kind="register", registered=registered, dataset=spec.dataset_name, names=dict(options.names)
@@ -102,17 +105,17 @@ class _Sent:
 
 def _read(path: Path, spec: RegisterSpec, data: Dataset, options: RunOptions) -> _Sent:
     named = spec.classes or data.classes
-    columns = _columns(spec, data)
+    columns, several = _columns(spec, data), TASKS[data.task].several
     if spec.format == "safetensors":
         return _Sent(_from_weights(path, spec, data), named)
     if spec.format == "onnx":
         pixels_BCHW = data.train.images_NCHW[:AT_ONCE].cpu().float().div(255)
-        module, notes = onnx_network(path, pixels_BCHW, named, said=spec.classes is not None)
+        module, notes = onnx_network(path, pixels_BCHW, named, said=spec.classes is not None, several=several)
         order = tuple(module.params.order[place] for place in columns)
         by_output = tuple(data.classes[order.index(place)] for place in range(len(order)))
         return _Sent(_foreign(ONNX, module.changed(order=order), data), by_output, notes)
     raw = read_raw(spec.dataset, options.data_dir, options.download, options.cache_dir, options.dataset_file)
-    recorded, notes = recorded_logits(path, raw, columns)
+    recorded, notes = recorded_logits(path, raw, columns, data.task)
     return _Sent(_foreign(LOGITS, recorded, data), named, notes)
 
 
@@ -139,7 +142,7 @@ def _columns(spec: RegisterSpec, data: Dataset) -> tuple[int, ...]:
 def _foreign(model: str, module: nn.Module, data: Dataset) -> Network:
     plain = ((0.0,) * data.shape[0], (1.0,) * data.shape[0])
     params = module.params.model_dump(mode="json")  # type: ignore[union-attr, operator]
-    return Network(Architecture(model, params, data.shape, data.classes, *plain), module)
+    return Network(Architecture(model, params, data.shape, data.classes, *plain, data.task), module)
 
 
 def _from_weights(path: Path, spec: RegisterSpec, data: Dataset) -> Network:
@@ -147,7 +150,7 @@ def _from_weights(path: Path, spec: RegisterSpec, data: Dataset) -> Network:
         return own_network(path, data)
     mean, std = (0.0,) * data.shape[0], (1.0,) * data.shape[0]
     params = {key: value for key, value in spec.params.items() if key not in ("pretrained", "weights_file")}
-    network = network_of(path, Architecture(spec.model, params, data.shape, data.classes, mean, std))
+    network = network_of(path, Architecture(spec.model, params, data.shape, data.classes, mean, std, data.task))
     if spec.classes is not None:
         _reorder_head(network.module, _columns(spec, data))
     return network
@@ -183,6 +186,10 @@ def _ways(network: Network, spec: RegisterSpec, data: Dataset) -> tuple[list[Way
     return laid_out_ways(network, ways), channels == 3 and order is None
 
 
-def _notes(report: EvaluationReport, classes: int) -> list[str]:
-    low = report.interval[0]
-    return [] if low > 1 / classes else ["it names no more images right than by chance: look at what it was trained on"]
+def _notes(report: EvaluationReport, several: bool) -> list[str]:
+    images = [row.images for row in report.classes if row.images]
+    # an average precision of chance is the share of the images that have the class
+    chance = fmean(images) / report.test_images if several and images else 1 / len(report.classes)
+    if report.interval[0] > chance:
+        return []
+    return ["it names no more images right than by chance: look at what it was trained on"]

@@ -114,6 +114,9 @@ class Task(Protocol):
     def example_losses(self, logits_BK: Tensor, targets_B: Tensor) -> Tensor:
         """float64 `[B]`: what each image adds to the mean, in nats."""
 
+    def predicted(self, logits_BK: Tensor) -> Tensor:
+        """What the network says, in the form of the targets."""
+
     def rows(self, answers: Outputs, targets_B: Tensor) -> tuple[Outputs, Tensor]:
         """What the losses of logits compare: logits `[R, C]` and, of each row, which of the C numbers is right."""
 

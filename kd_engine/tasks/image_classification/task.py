@@ -44,6 +44,9 @@ class ImageClassification(Task):
     def example_losses(self, logits_BK: Tensor, targets_B: Tensor) -> Tensor:
         return -logits_BK.double().log_softmax(dim=1).gather(1, targets_B[:, None])[:, 0]
 
+    def predicted(self, logits_BK: Tensor) -> Tensor:
+        return logits_BK.argmax(dim=1)
+
     def rows(self, answers: Outputs, targets_B: Tensor) -> tuple[Outputs, Tensor]:
         return answers, targets_B
 

@@ -49,6 +49,9 @@ class ImageMultiLabel(Task):
     def example_losses(self, logits_BK: Tensor, targets_B: Tensor) -> Tensor:
         return losses(logits_BK, targets_B)
 
+    def predicted(self, logits_BK: Tensor) -> Tensor:
+        return (logits_BK > 0).to(torch.uint8)
+
     def rows(self, answers: Outputs, targets_B: Tensor) -> tuple[Outputs, Tensor]:
         yes_R = answers.logits_BK.reshape(-1)
         pairs_R2 = torch.stack([yes_R, torch.zeros_like(yes_R)], dim=1)

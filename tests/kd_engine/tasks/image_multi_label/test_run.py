@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from sklearn.metrics import average_precision_score
 from kd_engine.data.dataset import load
 from kd_engine.evaluation.evaluate_file import evaluate_file
 from kd_engine.jobspec import DatasetSpec, parse_spec
-from kd_engine.networks.network import load_network
+from kd_engine.networks.network import Network, load_network, save_network
+from kd_engine.platform.files import sha256_of
+from kd_engine.schema.evaluation_report import EvaluationReport
+from kd_engine.schema.events import Finished
 from kd_engine.schema.report import TrainingReport
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 from tests.kd_engine.tasks.image_multi_label.digits import CLASSES, TASK, several_digits, spec, write
@@ -125,6 +129,53 @@ def test_a_teacher_of_another_task_is_refused(finished: tuple[Path, Recorder], t
     body = DIGITS | {"teacher": {"job": "job_1", "role": "student"}}
     ended = run_spec(body, tmp_path, teacher_files=(finished[0] / "student.safetensors",))
     assert (ended.reason, TASK in ended.detail) == ("invalid_spec", True)
+
+
+def _register(path: Path, finished: tuple[Path, Recorder], out: Path, form: str) -> Finished:
+    asked = {"kind": "register", "dataset": spec()["dataset"], "upload_sha256": sha256_of(path), "format": form}
+    return run_spec(asked, out, data_dir=finished[0] / "data", upload_file=path)
+
+
+def test_an_onnx_model_that_is_sent_is_measured_by_the_same_metric(
+    finished: tuple[Path, Recorder], report: TrainingReport, tmp_path: Path
+) -> None:
+    ended = _register(finished[0] / "student.onnx", finished, tmp_path, "onnx")
+    assert ended.reason == "completed", ended.detail
+    found = EvaluationReport.read((tmp_path / "report.json").read_text())
+    assert found.scores["test_map"] == pytest.approx(report.row("student").scores["test_map"].mean, abs=0.02)
+    assert load_network(tmp_path / "model.safetensors").architecture.task == TASK
+
+
+def test_recorded_probabilities_teach_and_rows_in_another_order_are_refused(
+    finished: tuple[Path, Recorder], report: TrainingReport, tmp_path: Path
+) -> None:
+    teacher, arrays = load_network(finished[0] / "teacher.safetensors"), several_digits()
+    with torch.no_grad():
+        recorded = {part: teacher.logits(torch.from_numpy(arrays[f"{part}_images"])[:, None]).sigmoid().numpy()
+                    for part in ("train", "test")}  # fmt: skip
+    np.savez(tmp_path / "sent.npz", **recorded)
+    ended = _register(tmp_path / "sent.npz", finished, tmp_path / "sent", "npz")
+    assert ended.reason == "completed", ended.detail
+    body = spec(teacher={"job": "job_1", "role": "model"}, training={"epochs": 1})
+    taught = run_spec(
+        body, tmp_path / "out", data_dir=finished[0] / "data", teacher_files=(tmp_path / "sent" / "model.safetensors",)
+    )
+    assert taught.reason == "completed", taught.detail
+    found = TrainingReport.read((tmp_path / "out" / "report.json").read_text())
+    expected = report.row("teacher").scores["test_map"].mean
+    assert found.row("teacher").scores["test_map"].mean == pytest.approx(expected, abs=1e-3)
+
+    np.savez(tmp_path / "mixed.npz", **recorded | {"train": np.random.RandomState(0).permutation(recorded["train"])})
+    ended = _register(tmp_path / "mixed.npz", finished, tmp_path / "mixed", "npz")
+    assert (ended.reason, "the rows of 'train' are in another order" in ended.detail) == ("data_error", True)
+
+
+def test_a_network_of_another_task_is_no_teacher_to_send(finished: tuple[Path, Recorder], tmp_path: Path) -> None:
+    network = load_network(finished[0] / "student.safetensors")
+    other = replace(network.architecture, task="image_classification")
+    save_network(Network(other, network.module), tmp_path / "other.safetensors", {})
+    ended = _register(tmp_path / "other.safetensors", finished, tmp_path / "out", "safetensors")
+    assert (ended.reason, TASK in ended.detail) == ("data_error", True)
 
 
 @pytest.mark.parametrize(
