@@ -12,6 +12,8 @@ from kd_engine.catalog.dataset_params import ArraysParams, DatasetParams, Facts,
 UPLOADED = "uploaded"
 PREPARED = {"image_folder": "dataset.tar", "arrays": "dataset.npz"}
 """The checked file of a data set that was sent, by its layout."""
+LABEL_SETS = "label_sets.json"
+"""In such a file of pictures of several classes: the classes of the pictures in each folder, by its number."""
 UNPACKED = "datasets"
 """The folder in the cache where such files are unpacked, each under its sha256."""
 

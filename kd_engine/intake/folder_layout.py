@@ -28,12 +28,12 @@ class Placed:
 
     Attributes:
         split: `train`, `validation` or `test`.
-        label: the index of its class.
+        labels: the index of its class; or of its classes, where it may have several.
     """
 
     member: Member
     split: str
-    label: int
+    labels: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Layout:
         notes: what a user should know of how that was decided.
         left_out: files that are no pictures, by what they are.
         test_share: of each class, where the test split was drawn here.
+        several: a picture may have several classes, or none.
     """
 
     classes: tuple[str, ...]
@@ -52,6 +53,7 @@ class Layout:
     notes: tuple[str, ...] = ()
     left_out: dict[str, int] = field(default_factory=dict)
     test_share: float | None = None
+    several: bool = False
 
 
 @dataclass
@@ -111,8 +113,8 @@ def lay_out(members: Sequence[Member], test_share: float, *, keep_going: bool = 
     if not keep_going:
         _check_lost(found, names)
     if any(splits):
-        return by_split(found, splits, names)
-    return by_class(found, names, test_share)
+        return by_split(found, splits, [(name,) for name in names])
+    return by_class(found, [(name,) for name in names], test_share)
 
 
 def find(members: Iterable[Member]) -> Found:
@@ -222,16 +224,17 @@ def _check_split(found: Found, splits: Sequence[Split | None]) -> None:
             )
 
 
-def by_split(found: Found, splits: Sequence[Split | None], names: Sequence[str]) -> Layout:
+def by_split(found: Found, splits: Sequence[Split | None], labels: Sequence[tuple[str, ...]]) -> Layout:
     joined, notes = joined_splits({split for split in splits if split})
-    classes = check_classes({name for split, name in zip(splits, names, strict=True) if split == "train"})
-    strange = in_order(set(names) - set(classes))
+    trained = [own for split, own in zip(splits, labels, strict=True) if split == "train"]
+    classes = check_classes({name for own in trained for name in own})
+    strange = in_order({name for own in labels for name in own} - set(classes))
     if strange:
         raise DataError(f"there are classes to test on that train does not have: {', '.join(strange[:_SHOWN])}.")
     index = {name: label for label, name in enumerate(classes)}
     placed = tuple(
-        Placed(member, joined[split], index[name])
-        for member, split, name in zip(found.pictures, splits, names, strict=True)
+        Placed(member, joined[split], tuple(index[name] for name in own))
+        for member, split, own in zip(found.pictures, splits, labels, strict=True)
         if split
     )
     return Layout(classes, placed, (*notes, *found.notes()), dict(found.left_out))
@@ -256,21 +259,21 @@ def joined_splits(given: set[Split]) -> tuple[dict[Split, str], list[str]]:
     return {"train": "train", "validation": "test"}, [note]
 
 
-def by_class(found: Found, names: Sequence[str], test_share: float) -> Layout:
-    classes = check_classes(set(names), found.seen())
+def by_class(found: Found, labels: Sequence[tuple[str, ...]], test_share: float) -> Layout:
+    classes = check_classes({name for own in labels for name in own}, found.seen())
     index = {name: label for label, name in enumerate(classes)}
-    labels = [index[name] for name in names]
-    tested = draw_test([member.name for member in found.pictures], labels, test_share)
+    numbers = [tuple(index[name] for name in own) for own in labels]
+    tested = draw_test([member.name for member in found.pictures], numbers, test_share)
     placed = tuple(
-        Placed(member, "test" if test else "train", label)
-        for member, label, test in zip(found.pictures, labels, tested, strict=True)
+        Placed(member, "test" if test else "train", own)
+        for member, own, test in zip(found.pictures, numbers, tested, strict=True)
     )
     note = f"the archive has no splits: {sum(tested):,} of its {len(placed):,} pictures, of each class its share, test"
     return Layout(classes, placed, (note, *found.notes()), dict(found.left_out), test_share)
 
 
 def draw_test(
-    names: Sequence[str], labels: Sequence[int], share: float, twins: Mapping[str, int] | None = None
+    names: Sequence[str], labels: Sequence[tuple[int, ...]], share: float, twins: Mapping[str, int] | None = None
 ) -> list[bool]:
     """Drawn in the order of names, so that it does not matter how the archive was packed.
 
@@ -280,11 +283,19 @@ def draw_test(
     order = sorted(range(len(names)), key=names.__getitem__)
     count = max(1, round(share * len(names)))
     groups = None if twins is None else np.array([twins[names[place]] for place in order])
-    drawn = held_out(np.array([labels[place] for place in order]), count, TEST_SEED, groups)
+    strata = _strata(labels)
+    drawn = held_out(np.array([strata[place] for place in order]), count, TEST_SEED, groups)
     mask = [False] * len(names)
     for place, test in zip(order, drawn.tolist(), strict=True):
         mask[place] = test
     return mask
+
+
+def _strata(labels: Sequence[tuple[int, ...]]) -> list[int]:
+    """As `data.splits.strata`, of lists of classes."""
+    images = Counter(label for own in labels for label in own)
+    none = max(images, default=0) + 1
+    return [min(own, key=lambda label: (images[label], label), default=none) for own in labels]
 
 
 def check_classes(names: set[str], seen: str = "") -> tuple[str, ...]:

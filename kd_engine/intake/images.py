@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kd_engine.catalog import PREPARED
+from kd_engine.catalog.datasets import LABEL_SETS
 from kd_engine.images.decode import SUFFIXES
 from kd_engine.intake.archive import Member
 from kd_engine.intake.contact_sheet import draw_sheet, is_shown
@@ -69,6 +71,7 @@ def check_pictures(
         for done, (placed, content, found) in enumerate(checking.surveyed(source), start=1):
             checking.take(placed, content, found, prepared)
             progress(done, len(layout.placed))
+        checking.write_sets(prepared)
         checking.verify(broken)
     checking.tell_apart(out_dir / PREPARED["image_folder"])
     if layout.test_share is not None:
@@ -86,7 +89,8 @@ class _Checking:
         self.findings = Findings(layout.classes, notes=list(layout.notes), left_out=layout.left_out)
         self.thumbnails: dict[int, list[NDArray[np.uint8]]] = defaultdict(list)
         self._places: list[str] = []  # of the findings' images, in the file that is written
-        self._kept: dict[tuple[str, int], list[str]] = defaultdict(list)  # by split and label, the archive's names
+        self._kept: dict[tuple[str, int], list[str]] = defaultdict(list)  # by split and folder, the archive's names
+        self._sets: dict[tuple[int, ...], int] = {}  # where a picture may have several classes: a folder for each set
 
     def surveyed(self, source: Source) -> Iterator[tuple[Placed, bytes, Survey | Broken]]:
         """Every picture in the source's order, with its bytes and what it holds."""
@@ -96,8 +100,10 @@ class _Checking:
         def jobs() -> Iterator[tuple[Placed, bytes, bool]]:
             for member, content in source.contents(by_member):
                 placed = by_member[member]
-                wanted = placed.split == "train" and is_shown(placed.label, asked[placed.label])
-                asked[placed.label] += wanted
+                shown = [label for label in placed.labels if is_shown(label, asked[label])]
+                wanted = placed.split == "train" and bool(shown)
+                for label in shown if wanted else ():
+                    asked[label] += 1
                 yield placed, content, wanted
 
         for (placed, content, _), found in in_threads(lambda job: survey(job[1], job[2]), jobs(), _size):
@@ -109,13 +115,14 @@ class _Checking:
         if isinstance(found, Broken):
             findings.found_broken(name, found.why)
             return
-        findings.images.append(Image(placed.split, (placed.label,), name, found.key))
+        findings.images.append(Image(placed.split, placed.labels, name, found.key))
         findings.heights.append(found.height)
         findings.widths.append(found.width)
         if placed.split == "train":
             findings.count(found.counts)
         if found.thumbnail is not None:
-            self.thumbnails[placed.label].append(found.thumbnail)
+            for label in placed.labels:
+                self.thumbnails[label].append(found.thumbnail)
         self._add(prepared, placed, content)
 
     def _add(self, prepared: tarfile.TarFile, placed: Placed, content: bytes) -> None:
@@ -135,15 +142,16 @@ class _Checking:
                 "Replace them, or send it again with broken=skip to leave them out."
             )
         used = Counter((image.split, label) for image in self.findings.images for label in image.labels)
-        sent = Counter((placed.split, placed.label) for placed in self._layout.placed)
+        sent = Counter((placed.split, label) for placed in self._layout.placed for label in placed.labels)
         lost = [name for label, name in enumerate(self._layout.classes)
                 if 0 < 2 * used["train", label] < sent["train", label]]  # fmt: skip
-        missing = [name for label, name in enumerate(self._layout.classes) if ("train", label) not in used]
+        missing = [name for label, name in enumerate(self._layout.classes)
+                   if ("train", label) not in used and (sent["train", label] or not self._layout.several)]  # fmt: skip
         if missing:
             raise DataError(f"no picture to train on can be used in: {', '.join(missing[:5])}.")
         if lost:
             raise DataError(f"more than half of the pictures to train on cannot be used in: {', '.join(lost[:5])}.")
-        if not any(split == "test" for split, _ in used):
+        if not any(image.split == "test" for image in self.findings.images):
             raise DataError("no picture to test on can be used.")
 
     def tell_apart(self, prepared: Path) -> None:
@@ -164,7 +172,7 @@ class _Checking:
             sides[image.key].add(image.split)
         if all(len(side) == 1 for side in sides.values()):
             return
-        tested = draw_test([image.name for image in images], [image.labels[0] for image in images], share, twins)
+        tested = draw_test([image.name for image in images], [image.labels for image in images], share, twins)
         self._places.clear()
         self._kept.clear()
         with (
@@ -172,13 +180,14 @@ class _Checking:
             atomic_file(prepared) as file,
             tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as new,
         ):
-            for number, (image, test, entry) in enumerate(zip(list(images), tested, old, strict=True)):
+            for number, (image, test, entry) in enumerate(zip(list(images), tested, _pictures(old), strict=True)):
                 content = old.read(entry)
                 split = "test" if test else "train"
                 images[number] = replace(image, split=split)
                 if split != image.split:
                     self._recount(content, split)
-                self._add(new, Placed(Member(image.name, 0), split, image.labels[0]), content)
+                self._add(new, Placed(Member(image.name, 0), split, image.labels), content)
+            self.write_sets(new)
         moved = sum(side == {"train", "test"} for side in sides.values())
         self.findings.notes.append(f"{moved:,} groups of equal pictures were put on one side of the split")
 
@@ -194,19 +203,38 @@ class _Checking:
             lines.writerow(["split", "sample", "class", "file"])
             for split in ("train", "validation", "test"):
                 names = [
-                    (name, file_name)
-                    for label, name in enumerate(self._layout.classes)
-                    for file_name in self._kept[split, label]
+                    (self._called(folder), file_name)
+                    for folder in sorted({folder for own, folder in self._kept if own == split})
+                    for file_name in self._kept[split, folder]
                 ]
                 lines.writerows([split, number, *row] for number, row in enumerate(names))
             text.detach()
 
+    def _called(self, folder: int) -> str:
+        if not self._layout.several:
+            return self._layout.classes[folder]
+        return "|".join(self._layout.classes[label] for label in list(self._sets)[folder])
+
+    def write_sets(self, prepared: tarfile.TarFile) -> None:
+        """Which classes the pictures of each folder have, where these may be several."""
+        if self._layout.several:
+            content = json.dumps(list(self._sets)).encode()
+            entry = tarfile.TarInfo(LABEL_SETS)
+            entry.size = len(content)
+            prepared.addfile(entry, io.BytesIO(content))
+
     def _place(self, placed: Placed) -> str:
         """A name of our own: the archive's may not be one that every file system takes. Its order is kept."""
-        kept = self._kept[placed.split, placed.label]
+        several = self._layout.several
+        folder = self._sets.setdefault(placed.labels, len(self._sets)) if several else placed.labels[0]
+        kept = self._kept[placed.split, folder]
         kept.append(placed.member.name)
         suffix = next((end for end in SUFFIXES if placed.member.name.lower().endswith(end)), ".png")
-        return f"{placed.split}/{placed.label:06}/{len(kept):08}{suffix}"
+        return f"{placed.split}/{folder:06}/{len(kept):08}{suffix}"
+
+
+def _pictures(archive: Tar) -> Iterator[Any]:
+    return (entry for entry in archive if entry.name != LABEL_SETS)
 
 
 def _size(job: Sequence[Any]) -> int:

@@ -1,4 +1,4 @@
-"""The label that each row of a list gives: one, or none."""
+"""The labels that each row of a list gives: one or none; or several, where pictures may have several classes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ from collections.abc import Sequence
 
 from kd_engine.intake.label_list import LabelList, shown
 from kd_engine.intake.list_columns import are_numbers, as_whole
+from kd_engine.intake.list_rows import Value
 from kd_engine.platform.file_names import has_controls, one_spelling
 from kd_engine.schema.errors import DataError
 
 _LONGEST_CLASS = 200
+_MARKS = "|;,"
 _ONE_LABEL = "One label a picture is what is read here: leave out the pictures of several, or send a list of one label."
 
 
 def labels_of(one: LabelList) -> list[str | None]:
-    """A label for each row, None where there is none; raises DataError where a row has several, or they are none."""
+    """A label for each row, None where there is none; raises DataError where a row has several, or they are none.
+
+    `several_of` is for pictures that may have several classes.
+    """
     first = next(iter(one.targets))
     if one.kind in ("one_hot", "several"):
-        rows = [[column for column, value in zip(one.targets, row, strict=True) if as_whole([value]) == ["1"]]
-                for row in zip(*one.targets.values(), strict=True)]  # fmt: skip
+        rows = _ones(one)
         wrong = [(file, row) for file, row in zip(one.file, rows, strict=True) if len(row) != 1]
         if wrong:
             raise DataError(
@@ -41,12 +45,46 @@ def labels_of(one: LabelList) -> list[str | None]:
     return found
 
 
+def several_of(one: LabelList) -> tuple[list[tuple[str, ...]], list[str]]:
+    """The labels of each row, none of them where it names none; and what is to be said of how they were read."""
+    if one.kind in ("one_hot", "several"):
+        return [tuple(row) for row in _ones(one)], []
+    first = next(iter(one.targets))
+    values, notes = as_whole(one.targets[first]), list[str]()
+    texts = [value for value in values if isinstance(value, str)]
+    mark = next((mark for mark in _MARKS if any(mark in text for text in texts)), None)
+    if mark is not None:
+        notes.append(f"the labels in '{first}' of '{one.name}' are divided by '{mark}'")
+    rows = [_divided(value, mark) for value in values]
+    labels = [label for row in rows for label in row]
+    if max(map(len, rows), default=0) < 2:
+        notes.append(
+            f"no row of '{one.name}' has several labels in '{first}'; where it has, divide them by one of "
+            f"{' '.join(_MARKS)}"
+        )
+    _check_names(one, first, labels)
+    return rows, notes
+
+
+def _divided(value: Value, mark: str | None) -> tuple[str, ...]:
+    parts = value if isinstance(value, list) else [] if value is None else value.split(mark) if mark else [value]
+    return tuple(dict.fromkeys(one_spelling(part.strip()) for part in parts if part.strip()))
+
+
+def _ones(one: LabelList) -> list[list[str]]:
+    """The columns that hold 1 in each row."""
+    return [
+        [column for column, value in zip(one.targets, row, strict=True) if as_whole([value]) == ["1"]]
+        for row in zip(*one.targets.values(), strict=True)
+    ]
+
+
 def _joined(files: Sequence[str | None], values: Sequence[object]) -> list[tuple[str | None, list[str]]]:
     """The rows whose text is several labels in one: all of its parts are labels of other rows."""
     texts = {value for value in values if isinstance(value, str)}
     several = {}
     for text in texts:
-        for mark in "|;,":
+        for mark in _MARKS:
             parts = [part.strip() for part in text.split(mark)]
             if len(parts) > 1 and texts.issuperset(parts):
                 several[text] = parts

@@ -14,14 +14,21 @@ from kd_engine.intake.archive import Member
 from kd_engine.intake.folder_layout import Found, Layout, by_class, by_split, find, lay_out
 from kd_engine.intake.label_list import NO_LIST, LabelList, Source, lists_among, read_lists, shown
 from kd_engine.intake.list_columns import Asked, are_numbers
-from kd_engine.intake.list_labels import labels_of
+from kd_engine.intake.list_labels import labels_of, several_of
 from kd_engine.intake.list_match import Pictures
 from kd_engine.intake.split_names import Split, split_of
 from kd_engine.schema.errors import DataError
 
 
 def lay_out_with_lists(
-    source: Source, members: Sequence[Member], test_share: float, *, asked: Asked, packed: int, keep_going: bool = False
+    source: Source,
+    members: Sequence[Member],
+    test_share: float,
+    *,
+    asked: Asked,
+    packed: int,
+    keep_going: bool = False,
+    several: bool = False,
 ) -> Layout:
     """As `lay_out`, and by the lists beside the pictures where there are some.
 
@@ -29,11 +36,14 @@ def lay_out_with_lists(
         asked: which list, and which columns of it.
         packed: bytes of the archive.
         keep_going: although pictures that nothing says the class of are left out.
+        several: a picture may have several classes, or none, which only a list can say.
 
     Raises:
         DataError: neither says where the pictures go, or they say different things.
     """
     found = find(members)
+    if several and found.pictures:
+        return _several(source, members, found, test_share, asked=asked, packed=packed, keep_going=keep_going)
     if asked.label_list == NO_LIST or not found.pictures or not (asked or lists_among(members)):
         return lay_out(members, test_share, keep_going=keep_going)
     try:
@@ -59,6 +69,21 @@ def lay_out_with_lists(
     return replace(folders, notes=(*folders.notes, f"the folders name the classes, and {said.names()} says the same"))
 
 
+def _several(
+    source: Source, members: Sequence[Member], found: Found, test_share: float, *, asked: Asked, packed: int,
+    keep_going: bool,
+) -> Layout:  # fmt: skip
+    try:
+        said = _said(source, members, found.pictures, asked, packed, several=True)
+    except _NoList as error:
+        raise DataError(
+            "no list beside the pictures says their classes, and a folder a class can say one alone: add a csv with a "
+            "column of names of pictures and a column of 0 and 1 for each class, or with their labels divided by '|'. "
+            f"{' '.join(error.notes)}".rstrip()
+        ) from error
+    return replace(said.layout(found, test_share, keep_going=keep_going), several=True)
+
+
 class _NoList(DataError):
     """No list says the classes."""
 
@@ -72,7 +97,7 @@ class _Said:
     """What lists say of pictures, by the pictures' numbers."""
 
     lists: list[LabelList] = field(default_factory=list)
-    labels: dict[int, str] = field(default_factory=dict)
+    labels: dict[int, tuple[str, ...]] = field(default_factory=dict)
     splits: dict[int, Split | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -97,7 +122,15 @@ class _Said:
         return replace(layout, notes=(*notes, *layout.notes))
 
 
-def _said(source: Source, members: Sequence[Member], pictures: Sequence[Member], asked: Asked, packed: int) -> _Said:
+def _said(
+    source: Source,
+    members: Sequence[Member],
+    pictures: Sequence[Member],
+    asked: Asked,
+    packed: int,
+    *,
+    several: bool = False,
+) -> _Said:
     index = Pictures(pictures)
     lists, notes = read_lists(source, members, asked, packed, index.knows)
     said = _Said(notes=notes)
@@ -106,17 +139,25 @@ def _said(source: Source, members: Sequence[Member], pictures: Sequence[Member],
             notes.append(f"left out, as it has no labels: the list '{one.name}'")
             continue
         said.lists.append(one)
-        _add(said, one, index, pictures)
+        _add(said, one, index, pictures, several)
     if not said.labels:
         raise _NoList(notes)
     return said
 
 
-def _add(said: _Said, one: LabelList, index: Pictures, pictures: Sequence[Member]) -> None:
-    """Adds what the rows of one list say; raises DataError where two say different things of a picture."""
-    labels = labels_of(one)
+def _add(said: _Said, one: LabelList, index: Pictures, pictures: Sequence[Member], several: bool) -> None:
+    """Adds what the rows of one list say; raises DataError where two say different things of a picture.
+
+    Where pictures may have several classes, a picture has those of all of its rows.
+    """
+    labels: Sequence[tuple[str, ...] | None]
+    if several:
+        labels, notes = several_of(one)
+        said.notes += notes
+    else:
+        labels = [None if label is None else (label,) for label in labels_of(one)]
     absent, unlabelled = list[str](), list[str]()
-    differing: dict[int, tuple[str, str]] = {}
+    differing: dict[int, tuple[object, object]] = {}
     moved, by_name = 0, index.all_differ
     for file, label, split in zip(one.file, labels, one.splits, strict=True):
         found = [] if file is None else index.find(file, one.folder, split)
@@ -133,10 +174,13 @@ def _add(said: _Said, one: LabelList, index: Pictures, pictures: Sequence[Member
         number = found[0]
         placed = _split(split, pictures[number], one, by_name=by_name)
         moved += placed != split is not None
-        if said.labels.setdefault(number, label) != label:
-            differing.setdefault(number, (said.labels[number], label))
+        before = said.labels.setdefault(number, label)
+        if several:
+            said.labels[number] = tuple(dict.fromkeys((*before, *label)))
+        if before != label and not several:
+            differing.setdefault(number, (before[0], label[0]))
         elif said.splits.setdefault(number, placed) != placed:
-            differing.setdefault(number, (str(said.splits[number]), str(placed)))
+            differing.setdefault(number, (said.splits[number], placed))
     if differing:
         number, (first, second) = next(iter(differing.items()))
         raise DataError(
@@ -150,11 +194,13 @@ def _add(said: _Said, one: LabelList, index: Pictures, pictures: Sequence[Member
         )
 
 
-def _note(said: _Said, one: LabelList, labels: Sequence[str | None], absent: list[str], unlabelled: list[str]) -> None:
-    how = "the columns of 0 and 1" if one.kind == "one_hot" else f"the column {shown(list(one.targets))}"
+def _note(
+    said: _Said, one: LabelList, labels: Sequence[tuple[str, ...] | None], absent: list[str], unlabelled: list[str]
+) -> None:
+    how = "the columns of 0 and 1" if one.kind != "label" else f"the column {shown(list(one.targets))}"
     of = f"of '{one.name}'"
     said.notes += [f"classes are those of {how} {of}; its column '{one.file_column}' names the pictures", *one.notes]
-    if one.kind == "label" and are_numbers(labels):
+    if one.kind == "label" and are_numbers([label for own in labels for label in own or ()]):
         said.notes.append(f"the labels {of} are numbers, and the classes are called so")
     for rows, what in ((absent, "name pictures that are not here"), (unlabelled, "have no label")):
         if rows:
@@ -222,17 +268,17 @@ def _is_test(folder: str) -> bool:
 
 def _check_same(folders: Layout, listed: Layout, said: _Said) -> None:
     """Raises where the classes of the folders are not those of the list under other names."""
-    by_name: Mapping[str, int] = {placed.member.name: placed.label for placed in folders.placed}
+    by_name: Mapping[str, int] = {placed.member.name: placed.labels[0] for placed in folders.placed}
     pairs: dict[int, tuple[int, str]] = {}
     back: dict[int, int] = {}
     for placed in listed.placed:
         label = by_name.get(placed.member.name)
         if label is None:
             continue
-        other, _ = pairs.setdefault(placed.label, (label, placed.member.name))
-        if other != label or back.setdefault(label, placed.label) != placed.label:
+        other, _ = pairs.setdefault(placed.labels[0], (label, placed.member.name))
+        if other != label or back.setdefault(label, placed.labels[0]) != placed.labels[0]:
             raise DataError(
                 f"folders and list differ: '{placed.member.name}' lies in '{folders.classes[label]}', and "
-                f"{said.names()} says '{listed.classes[placed.label]}'. Say which names the classes: label_list=NAME, "
-                "or label_list=none for the folders."
+                f"{said.names()} says '{listed.classes[placed.labels[0]]}'. Say which names the classes: "
+                "label_list=NAME, or label_list=none for the folders."
             )

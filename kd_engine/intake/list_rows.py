@@ -151,10 +151,13 @@ def _of_json(content: Any) -> Iterator[_Row]:
 def _of_coco(content: dict[str, Any]) -> Iterator[_Row]:
     files = {image["id"]: image["file_name"] for image in _objects(content, "images", "id", "file_name")}
     names = {entry["id"]: entry["name"] for entry in _objects(content, "categories", "id", "name")}
+    bare = dict.fromkeys(files)
     for entry in _objects(content, "annotations", "image_id", "category_id"):
+        bare.pop(entry["image_id"], None)
         if entry["image_id"] not in files or entry["category_id"] not in names:
             raise ValueError(f"an annotation of image {str(entry['image_id'])[:50]} is of what is not listed")
         yield {"file": _value(files[entry["image_id"]]), "label": _value(names[entry["category_id"]])}
+    yield from ({"file": _value(files[image]), "label": None} for image in bare)
 
 
 def _objects(content: dict[str, Any], key: str, *needed: str) -> list[dict[str, Any]]:

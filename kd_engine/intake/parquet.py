@@ -26,14 +26,15 @@ class PictureTable:
 
     Args:
         packed: bytes that were sent; its pictures and rows are bounded by them.
+        several: a picture may have several classes: its label is a list, or a single one.
 
     Raises:
         DataError: it is broken, or has no column of pictures or of labels.
     """
 
-    def __init__(self, shards: Sequence[Shard], packed: int) -> None:
-        self._shards, self._packed = shards, packed
-        answers = self._confined("labels", most_rows=most_entries(packed))
+    def __init__(self, shards: Sequence[Shard], packed: int, *, several: bool = False) -> None:
+        self._shards, self._packed, self._several = shards, packed, several
+        answers = self._confined("labels", most_rows=most_entries(packed), several=several)
         self._column, self._names = json.loads(next(answers))
         self._labels: list[Any] = []
         self._rows = [0] * len(shards)
@@ -42,7 +43,11 @@ class PictureTable:
         for answer in answers:
             number, found, split = json.loads(answer)
             self._rows[number] += len(found)
-            self._labels += [kept.setdefault(value, value) for value in found]
+            self._labels += [
+                tuple(kept.setdefault(one, one) for one in value) if isinstance(value, list)
+                else kept.setdefault(value, value)
+                for value in found
+            ]  # fmt: skip
             splits += split or ()
             _check_classes(len(kept))
         if 0 < len(splits) < len(self._labels):
@@ -50,9 +55,9 @@ class PictureTable:
         self._splits = splits or None
 
     @classmethod
-    def alone(cls, path: Path) -> PictureTable:
+    def alone(cls, path: Path, *, several: bool = False) -> PictureTable:
         """Of a single file that was sent."""
-        return cls([Shard(str(path.absolute()))], path.stat().st_size)
+        return cls([Shard(str(path.absolute()))], path.stat().st_size, several=several)
 
     def layout(self, test_share: float) -> Layout:
         """Where each row's picture goes: by its label, and by the column `split` or the file's name where they say it.
@@ -66,8 +71,11 @@ class PictureTable:
         if self._splits is not None:
             joined, notes = joined_splits(set(self._splits))
             splits, share = [joined[split] for split in self._splits], None
-            known = {label for label, split in zip(labels, splits, strict=True) if split == "train"}
-            strange = [name for label, name in enumerate(classes) if label not in known]
+            known, others = set[int](), set[int]()
+            for own, split in zip(labels, splits, strict=True):
+                (known if split == "train" else others).update(own)
+            strange = [name for label, name in enumerate(classes)
+                       if label not in known and (label in others or not self._several)]  # fmt: skip
             if strange:
                 raise DataError(f"there are classes to test on that train does not have: {', '.join(strange[:5])}.")
         else:
@@ -77,7 +85,7 @@ class PictureTable:
         # no file has a name here: its suffix says that it is a picture, and the content says of which kind
         members = [Member(f"{name}.png", 0) for name in names]
         placed = tuple(Placed(*row) for row in zip(members, splits, labels, strict=True))
-        return Layout(classes, placed, tuple(notes), test_share=share)
+        return Layout(classes, placed, tuple(notes), test_share=share, several=self._several)
 
     def contents(self, wanted: Iterable[Member]) -> Iterator[tuple[Member, bytes]]:
         """The pictures of these rows, in the table's order.
@@ -104,24 +112,28 @@ class PictureTable:
         request["shards"] = [asdict(shard) for shard in self._shards]
         return confined(f"{_ROWS}:{what}", request, b"", confines)
 
-    def _classes(self, values: list[Any]) -> tuple[tuple[str, ...], list[int]]:
+    def _classes(self, given: list[Any]) -> tuple[tuple[str, ...], list[tuple[int, ...]]]:
+        """The names of the classes, and those of each row by number."""
+        rows = [value if isinstance(value, tuple) else (value,) for value in given]
+        values = [value for row in rows for value in row]
         missing = sum(value is None for value in values)
         if missing:
             raise DataError(
-                f"{missing:,} of {len(values):,} rows have no '{self._column}'; fill them, or leave them out."
+                f"{missing:,} of {len(rows):,} rows have no '{self._column}'; fill them, or leave them out."
             )
         found = in_order(set(values)) if all(isinstance(value, str) for value in values) else sorted(set(values))
         if len(found) < 2:
-            raise DataError(f"the column '{self._column}' holds one class, {found[0]!r}; expected at least two.")
+            what = f"one class, {found[0]!r}" if found else "no class"
+            raise DataError(f"the column '{self._column}' holds {what}; expected at least two.")
         _check_classes(len(found))
         names = self._names
         if names is not None and all(isinstance(value, int) and 0 <= value < len(names) for value in found):
-            if len(found) < len(names):
+            if len(found) < len(names) and not self._several:
                 absent = next(name for number, name in enumerate(names) if number not in set(found))
                 raise DataError(f"the table names {len(names)} classes, and has no row of '{absent}'.")
-            return tuple(names), values
+            return tuple(names), [tuple(sorted(set(row))) for row in rows]
         index = {value: label for label, value in enumerate(found)}
-        return tuple(map(str, found)), [index[value] for value in values]
+        return tuple(map(str, found)), [tuple(sorted({index[value] for value in row})) for row in rows]
 
 
 def _check_classes(count: int) -> None:

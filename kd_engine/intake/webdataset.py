@@ -40,7 +40,7 @@ def lay_out_samples(archive: Packed, test_share: float) -> Layout | None:
     for member, content in archive.contents(dict.fromkeys(wanted)):
         text = _label(content, member.name)
         texts[member.name] = kept.setdefault(text, text)
-    names = [texts[member.name] for member in wanted]
+    names = [(texts[member.name],) for member in wanted]
     splits = [_split(member.name) for member in pictures]
     left_out = Counter(found.left_out)
     left_out["not pictures by their content"] -= len(wanted)

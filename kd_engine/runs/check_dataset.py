@@ -69,7 +69,7 @@ def _check(
         raise DataError(f"names_encoding is of zip and tar archives, and the file is {what}; leave it out.")
     _check_unasked(_asked(spec), what)
     if found == "parquet":
-        table = PictureTable.alone(path)
+        table = PictureTable.alone(path, several=TASKS[spec.task_name].several)
         return _check_pictures(table, table.layout(spec.test), sent, spec, out_dir, report)
     if found == "npz":
         contents = arrays.check_arrays(path, out_dir, test_share=spec.test, task=spec.task_name, progress=report)
@@ -80,7 +80,7 @@ def _check(
 def _check_archive(
     archive: Packed, sent: SentFile, spec: CheckSpec, out_dir: Path, report: Callable[[int, int], None]
 ) -> tuple[Manifest, tuple[str, ...]]:
-    asked, published = _asked(spec), arrays_of(archive)
+    asked, published, several = _asked(spec), arrays_of(archive), TASKS[spec.task_name].several
     if published is not None:
         _check_unasked(asked, "an archive of arrays")
         contents = arrays.check_named(
@@ -91,12 +91,18 @@ def _check_archive(
     if (tables := tables_of(archive)) is not None:
         _check_unasked(asked, "an archive of tables")
         with tables.unpacked(out_dir) as shards:
-            table = PictureTable(shards, sent.bytes)
+            table = PictureTable(shards, sent.bytes, several=several)
             layout = _noted(table.layout(spec.test), tables.notes)
             return _check_pictures(table, layout, sent, spec, out_dir, report)
-    samples = None if asked else lay_out_samples(archive, spec.test)
+    samples = None if asked or several else lay_out_samples(archive, spec.test)
     layout = samples or lay_out_with_lists(
-        archive, archive.members, spec.test, asked=asked, packed=sent.bytes, keep_going=spec.broken == "skip"
+        archive,
+        archive.members,
+        spec.test,
+        asked=asked,
+        packed=sent.bytes,
+        keep_going=spec.broken == "skip",
+        several=several,
     )
     return _check_pictures(archive, _noted(layout, of_names(archive.guessed)), sent, spec, out_dir, report)
 
@@ -117,14 +123,9 @@ def _check_pictures(
     source: folder.Source, layout: Layout, sent: SentFile, spec: CheckSpec, out_dir: Path,
     report: Callable[[int, int], None],
 ) -> tuple[Manifest, tuple[str, ...]]:  # fmt: skip
-    if TASKS[spec.task_name].several:
-        raise DataError(
-            f"pictures have one class here, and the task is {spec.task_name}: send arrays as .npz, with labels of 0 "
-            "and 1 (N x K)."
-        )
     contents = folder.check_pictures(source, layout, out_dir, broken=spec.broken, progress=report)
     names = (PREPARED["image_folder"], folder.SAMPLES, folder.SHEET)
-    return Manifest.of(sent, "image_folder", contents), names
+    return Manifest.of(sent, "image_folder", contents, spec.task_name), names
 
 
 def _noted(layout: Layout, notes: Iterable[str]) -> Layout:

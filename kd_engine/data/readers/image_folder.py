@@ -25,8 +25,11 @@ logger = logging.getLogger(__name__)
 _Listing = dict[str, list[tuple[Path, str]]]  # by class: the pictures, and what each is called in messages
 
 
-def read(data_dir: Path, params: ImageFolderParams, cache_dir: Path | None) -> RawData:
+def read(data_dir: Path, params: ImageFolderParams, cache_dir: Path | None, *, any_folders: bool = False) -> RawData:
     """All pictures at the size that `params` asks for; classes by name, and the pictures of a class by name.
+
+    Args:
+        any_folders: there may be one alone, and some with nothing in train: they stand for more than a class.
 
     Raises:
         DataError: a folder is missing or empty, a link leads out of it, or a file cannot be used.
@@ -38,8 +41,10 @@ def read(data_dir: Path, params: ImageFolderParams, cache_dir: Path | None) -> R
         raise DataError(absence or f"the folder '{params.folder}' leads out of KD_DATA_DIR.")
     folders = {"train": held_split(root, ("train",)), **held_folders(root)}
     listings = {part: _list(split, root, params.folder) for part, split in folders.items() if split is not None}
-    classes = tuple(in_order(listings["train"]))
-    _check_classes(params.folder, classes, {name for listing in listings.values() for name in listing})
+    names = {name for listing in listings.values() for name in listing}
+    classes = tuple(in_order(names if any_folders else listings["train"]))
+    if not any_folders:
+        _check_classes(params.folder, classes, names)
     parts = {part: _identify(listing) for part, listing in listings.items()}
     images = load_pictures(parts, params.height, params.width, cache_dir, params.channels or 3)
     labels = {part: _labels(listing, classes) for part, listing in listings.items()}

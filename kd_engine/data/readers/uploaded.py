@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -12,8 +13,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from kd_engine.catalog import UNPACKED
+import torch
+
+from kd_engine.catalog import TASKS, UNPACKED
 from kd_engine.catalog.dataset_params import ArraysParams, ImageFolderParams, UploadedParams
+from kd_engine.catalog.datasets import LABEL_SETS
+from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
 from kd_engine.data.dataset import RawData
 from kd_engine.data.readers import arrays, image_folder
 from kd_engine.platform.files import DISK_FULL, sha256_of
@@ -42,12 +47,30 @@ def read(file: Path, params: UploadedParams, cache_dir: Path | None) -> RawData:
     with _unpacked(file, params.sha256, cache_dir) as folder:
         grey = params.channels if params.channels == 1 else None
         shown = ImageFolderParams(folder=folder.name, height=params.height, width=params.width, channels=grey)
-        raw = image_folder.read(folder.parent, shown, cache_dir)
+        raw = image_folder.read(folder.parent, shown, cache_dir, any_folders=True)
+        if TASKS[params.task or IMAGE_CLASSIFICATION].several:
+            raw = _several(raw, folder / LABEL_SETS, len(params.classes))
     # folders are called by label: what users call their classes is no path
     return replace(raw, classes=params.classes)
 
 
 _CHANGED = "the stored file of the data set is damaged: its sha256 is not that of the check. Send the data set again."
+
+
+def _several(raw: RawData, sets: Path, classes: int) -> RawData:
+    """The same with a row of 0 and 1 a picture, from what the folder that it lies in stands for."""
+    assert raw.classes is not None, "these are the folders"
+    listed = json.loads(sets.read_text())
+    rows_FK = torch.zeros(len(raw.classes), classes, dtype=torch.uint8)
+    for row, folder in zip(rows_FK, raw.classes, strict=True):
+        row[listed[int(folder)]] = 1
+    held = raw.validation_labels
+    return replace(
+        raw,
+        train_labels=rows_FK[raw.train_labels],
+        test_labels=rows_FK[raw.test_labels],
+        validation_labels=None if held is None else rows_FK[held],
+    )
 
 
 @contextmanager

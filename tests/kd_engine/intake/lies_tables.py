@@ -49,6 +49,13 @@ def _names(letters: int, times: int) -> bytes:
     return _table(image=pa.nulls(times, pa.binary()), label=label)
 
 
+def _lists(rows: int, labels: int) -> bytes:
+    """So many labels in each of so many rows."""
+    offsets = pa.array(np.arange(0, rows * labels + 1, labels), pa.int32())
+    lists = pa.ListArray.from_arrays(offsets, pa.array(np.zeros(rows * labels, np.int8)))
+    return _table(image=pa.nulls(rows, pa.binary()), label=lists)
+
+
 def _no_footer() -> bytes:
     return b"PAR1" + bytes(1000) + struct.pack("<I", 2**31 - 1) + b"PAR1"
 
@@ -60,5 +67,9 @@ LIES: dict[str, dict[str, tuple[Callable[[], bytes], str]]] = {
         "fewer rows of nothing": (lambda: _names(999, 1_900_000), "rows; at most 200,000"),
         "one picture many times": (lambda: _pictures(4, 80), "unpack to more than"),
         "a class with a name of a book": (lambda: _texts(2**19), "takes more than 512 MiB of memory"),
+    },
+    "parquet, of lists": {
+        "labels of one picture": (lambda: _lists(1, 200_000), "holds a list of 200,000 labels; at most 1,000"),
+        "labels of many pictures": (lambda: _lists(20_000, 1000), "has more than 5,000,000 labels"),
     },
 }

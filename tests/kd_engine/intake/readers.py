@@ -77,6 +77,11 @@ def _table(path: Path, out: Path) -> None:
     check_pictures(table, table.layout(0.2), out, broken="refuse")
 
 
+def _table_of_lists(path: Path, out: Path) -> None:
+    table = PictureTable.alone(path, several=True)
+    check_pictures(table, table.layout(0.2), out, broken="refuse")
+
+
 def _nested(path: Path, out: Path) -> None:
     with opened(path, out, is_tar=False) as archive:
         layout = lay_out_samples(archive, 0.2) or lay_out(archive.members, 0.2)
@@ -92,7 +97,9 @@ def _shards(path: Path, out: Path) -> None:
 
 
 CLASSES = tuple(str(label) for label in range(10))
-DATA: Any = SimpleNamespace(shape=(1, 8, 8), classes=CLASSES)  # what the readers of weights look at
+DATA: Any = SimpleNamespace(
+    shape=(1, 8, 8), classes=CLASSES, task="image_classification"
+)  # what the readers of weights look at
 MLP = Architecture("mlp", {}, (1, 8, 8), CLASSES, (0.0,), (1.0,))
 
 
@@ -123,6 +130,7 @@ READERS = {
     # in a process of its own: beside its limit there are Python and the libraries
     "list": Reader("zip", _listed, (256 + 8 * 64 + 256) * MIB),
     "parquet": Reader("parquet", _table, (512 + 256) * MIB),
+    "parquet, of lists": Reader("parquet", _table_of_lists, (512 + 256) * MIB),
     # with labels beside pictures: objects of JSON take sixty times their text, of which there is 1 MiB
     "archives in an archive": Reader("zip", _nested, 80 * MIB),
     "tables in an archive": Reader("zip", _shards, (512 + 256) * MIB),

@@ -19,7 +19,7 @@ def _of(*names: str, share: float = 0.2) -> Layout:
 def _counts(layout: Layout) -> dict[tuple[str, str], int]:
     counts: dict[tuple[str, str], int] = {}
     for placed in layout.placed:
-        key = placed.split, layout.classes[placed.label]
+        key = placed.split, layout.classes[placed.labels[0]]
         counts[key] = counts.get(key, 0) + 1
     return counts
 

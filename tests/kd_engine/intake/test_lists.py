@@ -34,7 +34,7 @@ def _of(files: Mapping[str, str], *pictures: str, keep_going: bool = False, **as
 
 
 def _where(layout: Layout) -> dict[str, tuple[str, str]]:
-    return {placed.member.name: (placed.split, layout.classes[placed.label]) for placed in layout.placed}
+    return {placed.member.name: (placed.split, layout.classes[placed.labels[0]]) for placed in layout.placed}
 
 
 def _classes(layout: Layout) -> dict[str, str]:

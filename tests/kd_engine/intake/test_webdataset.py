@@ -37,7 +37,9 @@ def test_a_shard(tmp_path: Path, end: str) -> None:
     layout = _layout(path, tmp_path, is_tar=True)
     assert layout is not None
     assert layout.classes == ("0", "1")
-    assert {placed.member.name: placed.label for placed in layout.placed} == {f"00000{n}.jpg": n % 2 for n in range(10)}
+    assert {placed.member.name: placed.labels[0] for placed in layout.placed} == {
+        f"00000{n}.jpg": n % 2 for n in range(10)
+    }
     assert sum(placed.split == "test" for placed in layout.placed) == 2
     assert layout.left_out == {}
 
