@@ -69,8 +69,9 @@ def ship(
     exporter = _Exporter(network, scores, data, out_dir)
     report: dict[str, Exported] = {form: _tried(form, exporter) for form in FILES if form in forms}
     files = [found.file for found in report.values() if found.file is not None]
-    if FILES["onnx"] in files:
-        write_atomically(out_dir / SCRIPT, load_task(data.task).script.read_bytes())
+    script = load_task(data.task).script
+    if FILES["onnx"] in files and script is not None:
+        write_atomically(out_dir / SCRIPT, script.read_bytes())
         files.append(SCRIPT)
     return report, files
 

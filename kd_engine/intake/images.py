@@ -29,6 +29,7 @@ from kd_engine.schema.errors import DataError
 from kd_engine.schema.manifest import Contents
 
 SHEET = "thumbnails.png"
+MOST_TARGETS = 2**31  # pictures times classes, where each may have several: a byte each in memory
 SAMPLES = "samples.csv"
 WhatOfBroken = Literal["refuse", "skip"]
 
@@ -62,6 +63,11 @@ def check_pictures(
         DataError: there are broken pictures that are not to be left out, or nothing is left.
         DiskFullError: no room.
     """
+    if layout.several and len(layout.placed) * len(layout.classes) > MOST_TARGETS:
+        raise DataError(
+            f"{len(layout.placed):,} pictures of {len(layout.classes):,} classes each are more than is taken: at most "
+            f"{MOST_TARGETS:,} of both together."
+        )
     checking = _Checking(layout)
     with (
         atomic_file(out_dir / PREPARED["image_folder"]) as file,

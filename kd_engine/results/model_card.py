@@ -73,6 +73,7 @@ def _files(report: TrainingReport) -> str:
     )
     table = _table(("file", "what it is", "checked"), rows)
     usable = "onnx" in report.export and report.export["onnx"].error is None
+    usable = usable and load_task(report.task).script is not None
     return f"## Files\n\n{table}\n\n{use}" if usable else f"## Files\n\n{table}"
 
 

@@ -2,6 +2,7 @@
 
 base      what every task is
 evaluate  the one loop that measures answers on a split
+means     scores for tasks whose metrics are all means over images
 """
 
 from __future__ import annotations

@@ -94,13 +94,13 @@ class Task(Protocol):
     Attributes:
         metrics: the first picks the epoch and the repeat, and makes the verdict.
         compared: the names of the metrics that reports give differences of, the first metric first.
-        script: a program of its own that uses the exported student; published as `predict.py`.
+        script: a program of its own that uses the exported student, published as `predict.py`; None: there is none.
     """
 
     name: ClassVar[str]
     metrics: ClassVar[tuple[Metric, ...]]
     compared: ClassVar[tuple[str, ...]]
-    script: ClassVar[Path]
+    script: ClassVar[Path | None] = None
 
     def rank(self, metrics: Mapping[str, float]) -> tuple[float, float]:
         """What `val_` metrics are compared by, the higher the better: the first metric, and between equals the loss."""
@@ -136,6 +136,7 @@ class Task(Protocol):
 
     def figures(self, scores: Any, classes: tuple[str, ...], title: str) -> Iterable[tuple[str, Callable[[], bytes]]]:
         """Pictures to publish: their files' names, and what draws them."""
+        return ()
 
     def summary(self, scores: Any, network: str, dataset: str) -> str:
         """How good the network is on the test images, in a sentence."""

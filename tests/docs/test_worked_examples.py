@@ -43,6 +43,7 @@ def apply(block: Block, folder: Path) -> None:
     target = folder / block.title
     if block.language == "python":
         assert not target.exists(), f"{block.title} exists by now: choose another example"
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(block.text)
         return
     lines = block.text.splitlines(keepends=True)
@@ -55,7 +56,8 @@ def apply(block: Block, folder: Path) -> None:
 
 def names_in_catalogue(folder: Path, kind: str) -> list[str]:
     """As a fresh process sees it."""
-    code = f"from kd_engine.catalog import catalog\nfor row in catalog()[{kind!r}]: print(row['name'])"
+    rows = "[one for task in found['tasks'] for one in task['metrics']]" if kind == "metrics" else f"found[{kind!r}]"
+    code = f"from kd_engine.catalog import catalog\nfound = catalog()\nfor row in {rows}: print(row['name'])"
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.split()
 
@@ -63,7 +65,8 @@ def names_in_catalogue(folder: Path, kind: str) -> list[str]:
 @pytest.mark.parametrize(
     ("title", "kind", "name"),
     [("Add a loss", "losses", "reverse_kl"), ("Add a model", "models", "gap_cnn"),
-     ("Add a data set", "datasets", "stripes")],
+     ("Add a data set", "datasets", "stripes"), ("Add a task", "tasks", "image_grades"),
+     ("Add a metric", "metrics", "exact")],
 )  # fmt: skip
 def test_a_worked_example(title: str, kind: str, name: str, copy: Path, plain_env: dict[str, str]) -> None:
     page = section(title, copy)

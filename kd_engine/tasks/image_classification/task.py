@@ -29,7 +29,7 @@ class ImageClassification(Task):
     name: ClassVar[str] = IMAGE_CLASSIFICATION
     metrics: ClassVar[tuple[Metric, ...]] = TASKS[IMAGE_CLASSIFICATION].metrics
     compared: ClassVar[tuple[str, ...]] = ("accuracy", "loss", "ece")
-    script: ClassVar[Path] = Path(__file__).parent / "predict_script.py"
+    script: ClassVar[Path | None] = Path(__file__).parent / "predict_script.py"
 
     def supervised_loss(self, logits_BK: Tensor, batch: Batch, smoothing: float) -> Tensor:
         """Cross-entropy with the labels; of mixed images with both labels, each by its share."""

@@ -63,11 +63,12 @@ class LabelScores:
         return tree if self.agrees_NK is None else tree | {"agrees": self.agrees_NK}
 
     def column(self, name: str) -> Tensor:
-        """float64 `[N]`, its mean is the metric (`map`, `macro_f1`, `micro_f1`, `loss`, `ece`)."""
+        """float64 `[N]`: its mean is the metric of this name."""
         return self._columns[name]()
 
     @cached_property
     def _columns(self) -> dict[str, Callable[[], Tensor]]:
+        # one that is a mean over images is its values; of the others `metrics.column` makes one
         return {
             "map": lambda: column(*self._precision[:2]),
             "macro_f1": lambda: column(*self._f1[0]),
@@ -91,13 +92,7 @@ class LabelScores:
     @property
     def metrics(self) -> dict[str, float]:
         """By name."""
-        return {
-            "map": self._precision[0],
-            "macro_f1": self._f1[0][0],
-            "micro_f1": self._f1[1][0],
-            "loss": float(self.column("loss").mean()),
-            "ece": self._calibration[0],
-        }
+        return {name: float(self.column(name).mean()) for name in self._columns}
 
     def by_class(self, names: Sequence[str]) -> list[ClassRow]:
         """For each class its name, the number of its images, and its metrics (0 to 1).

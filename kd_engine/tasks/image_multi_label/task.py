@@ -32,8 +32,8 @@ class ImageMultiLabel(Task):
 
     name: ClassVar[str] = _ROW.name
     metrics: ClassVar[tuple[Metric, ...]] = _ROW.metrics
-    compared: ClassVar[tuple[str, ...]] = ("map", "macro_f1", "micro_f1", "loss", "ece")
-    script: ClassVar[Path] = Path(__file__).parent / "predict_script.py"
+    compared: ClassVar[tuple[str, ...]] = tuple(one.name for one in _ROW.metrics if not one.name.startswith("teacher_"))
+    script: ClassVar[Path | None] = Path(__file__).parent / "predict_script.py"
 
     def supervised_loss(self, logits_BK: Tensor, batch: Batch, smoothing: float) -> Tensor:
         """Binary cross-entropy, the mean over images and classes; of mixed images with both rows of targets, each by
