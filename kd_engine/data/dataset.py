@@ -158,19 +158,19 @@ def load(
         shape=facts.shape,
         sha256=content_sha256(raw),
         facts=facts,
-        warnings=_warnings(duplicates, len(raw.test_labels)),
+        warnings=_warnings(duplicates, len(raw.test_labels), facts.task_row.main.label),
         duplicates=duplicates,
         divided=divided,
         task=facts.task,
     )
 
 
-def _warnings(duplicates: Duplicates, tested: int) -> tuple[SpecWarning, ...]:
+def _warnings(duplicates: Duplicates, tested: int, score: str) -> tuple[SpecWarning, ...]:
     if duplicates.test_in_train < _MANY_SEEN * tested or not duplicates.test_in_train:
         return ()
     message = (
         f"{duplicates.test_in_train:,} of {tested:,} test images are in train or validation too, pixel for pixel: the "
-        "test accuracy is too high by what was learnt by heart. Leave them out of one of the two."
+        f"test {score} is too high by what was learnt by heart. Leave them out of one of the two."
     )
     return (SpecWarning(code="test_in_train", pointer="/dataset", message=message),)
 

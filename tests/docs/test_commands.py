@@ -77,6 +77,10 @@ def test_the_engine_page(checkout: Path, plain_env: dict[str, str]) -> None:
     check(run(ROOT / "docs" / "engine.md", checkout, plain_env))
 
 
+def test_the_page_on_tasks(checkout: Path, plain_env: dict[str, str]) -> None:
+    check(run(ROOT / "docs" / "tasks.md", checkout, plain_env))
+
+
 @pytest.mark.parametrize(
     ("promised", "printed", "expected"),
     [
