@@ -88,9 +88,10 @@ def test_a_model_is_called_by_its_name_wherever_one_may_stand(service: Service) 
 def test_of_several_of_one_name_the_newest_is_meant_also_when_it_is_sent_again(
     service: Service, tmp_path: Path
 ) -> None:
-    first, second = (_dataset(service, tmp_path, "photos", pictures) for pictures in (3, 4))
+    content = zipped(tmp_path / "first.zip", by_class(3)).read_bytes()  # made once: a zip holds the time
+    first = ready(service, content, tmp_path, name="photos")
+    second = _dataset(service, tmp_path, "photos", 4)
     assert _posted(service, dataset="photos")["names"]["dataset"]["id"] == second
-    content = zipped(tmp_path / "a.zip", by_class(3)).read_bytes()
     again = service.client.post("/datasets", content=content, params={"name": "photos"})
     assert (again.status_code, again.json()["id"]) == (200, first)
     job = _posted(service, dataset="photos")
