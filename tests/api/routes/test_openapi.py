@@ -114,3 +114,22 @@ def test_the_catalog_has_all_that_a_spec_may_name(client: httpx.Client) -> None:
         assert all(row["schema"]["type"] == "object" for row in catalog[kind])
     again = client.get("/catalog", headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_reports_manifests_and_events_have_schemas(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    answers = document["paths"]["/jobs/{job_id}/report"]["get"]["responses"]["200"]["content"]["application/json"]
+    named = [one["$ref"].rpartition("/")[2] for one in answers["schema"]["anyOf"]]
+    assert named == ["TrainingReport", "EvaluationReport"]
+    for name in (*named, "Manifest"):
+        assert {"version", "task"} <= set(schemas[name]["properties"])
+        assert "additionalProperties" not in schemas[name], "a later version may add fields"
+    data = schemas["EventView"]["properties"]["data"]["anyOf"]
+    assert {"$ref": "#/components/schemas/EpochEnd"} in data
+    assert {"version"} <= set(schemas["RunStarted"]["properties"])
+
+
+def test_a_metric_says_what_a_client_needs_to_show_it(service: Any) -> None:
+    for task in service.client.get("/catalog").json()["tasks"]:
+        assert task["metrics"]
+        assert {tuple(metric) for metric in task["metrics"]} == {("name", "label", "unit", "better")}
