@@ -109,7 +109,7 @@ class Stack:
             assert time.monotonic() < deadline, f"waited {seconds:g} s: {what}"
             time.sleep(0.05)
 
-    def wait_ended(self, *job_ids: str, seconds: float = 120.0) -> None:
+    def wait_ended(self, *job_ids: str, seconds: float = 300.0) -> None:
         """Until these jobs (all accepted ones by default) have ended."""
         waited = job_ids or tuple(self.accepted)
         self.until(

@@ -17,7 +17,7 @@ _RUNS: list[tuple[str, DatabaseKind]] = [
 ]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("case", "kind"), _RUNS)
 def test_case(case: str, kind: DatabaseKind, tmp_path: Path) -> None:
     with running_stack(tmp_path / "home", kind, workers=WORKERS.get(case, 1)) as stack:
