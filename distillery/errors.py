@@ -45,7 +45,8 @@ class JobEnded(DistilleryError):
     """The job failed, or was cancelled: it has no report. `job` is as it then was."""
 
     def __init__(self, job: JobView) -> None:
-        super().__init__(f"{job.id} {job.state}: {job.reason or 'no reason'}. {job.detail or ''}".strip())
+        why = "" if str(job.reason) == str(job.state) else f": {job.reason}"
+        super().__init__(f"{job.id} {job.state}{why}" + (f"; {job.detail}" if job.detail else ""))
         self.job = job
 
 

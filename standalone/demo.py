@@ -82,6 +82,7 @@ def _follow(job: Job, console: Console, supervisor: Supervisor, signals: StopSig
             signals.check()
             supervisor.tick()
             ended = job.refresh(wait=_POLL_SECONDS).state.terminal  # before its events, which are all there then
+            lines.moved(job.info.progress)
             for event in job.history(seen):
                 lines.show(event, (job.info.progress or {}).get("seconds_remaining"))
                 seen = event.seq

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -37,7 +38,11 @@ class Console:
 
     def over(self, text: str) -> None:
         """Writes over the present line and stays on it; only where `live`."""
-        self._write(f"\r\x1b[2K{text}")
+        try:
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+        except (OSError, ValueError):  # no terminal after all
+            columns = len(text) + 1
+        self._write(f"\r\x1b[2K{text[: columns - 1]}")  # a line that wraps could not be written over
 
     def child_line(self, name: str, text: str) -> None:
         if self._show_children or (self._show_warnings and _OUR_WARNING.match(text)):

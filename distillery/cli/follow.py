@@ -70,7 +70,10 @@ def _follow(job: Job, options: argparse.Namespace) -> int:
 
     lines = ProgressLines(Console(sys.stderr))
     try:
-        for event in job.events(timeout=options.wait):
+        quiet = options.json or options.quiet
+        for event in job.events(
+            timeout=options.wait, changed=lambda info: None if quiet else lines.moved(info.progress)
+        ):
             if options.json:
                 json_line(event)
             elif not options.quiet:

@@ -11,7 +11,7 @@ from distillery.cli.options import add_json, connect, pair, verb
 
 if TYPE_CHECKING:
     from distillery.client import Job
-    from distillery.resources import JobSummary
+    from distillery.resources import JobSummary, JobView
 
 _FOLLOW_SECONDS = 30
 
@@ -116,10 +116,15 @@ def _each(options: argparse.Namespace, act: Callable[[Job], Job | None]) -> int:
         for job_id in options.ids:
             try:
                 after = act(distillery.jobs.get(job_id))
-                line(f"{after.id}\t{after.state}" if after else job_id)
+                line(f"{after.id}\t{_state(after.info)}" if after else job_id)
             except DistilleryError as error:
                 status = tell_error(error)
     return status
+
+
+def _state(info: JobView) -> str:
+    asked = "cancelled" if info.cancel_requested else "paused" if info.pause_requested else ""
+    return f"{info.state}, to be {asked}" if asked and not info.state.terminal else str(info.state)
 
 
 def cancel(options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from distillery.resources import EventView
 from kd_engine.catalog.tasks import main_metric
 from kd_engine.schema.phases import NETWORKS
 
+_BAR = 16  # characters
 _LINES_A_PHASE = 4  # where a line cannot be written over
 
 
@@ -20,6 +21,17 @@ class ProgressLines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._open = False
+        self._score = ""  # of the last epoch of this phase
+
+    def moved(self, progress: Mapping[str, Any] | None) -> None:
+        """Shows where the job is between events, as `JobView.progress` has it; only where lines are written over."""
+        if progress is None or not self._console.live:
+            return
+        fraction = min(1.0, max(0.0, progress["fraction"]))
+        filled = round(_BAR * fraction)
+        bar = "#" * filled + "." * (_BAR - filled)
+        left = _left(progress.get("seconds_remaining"))
+        self._over(f"{_label(progress)}  epoch {progress['epoch']:>3}  [{bar}] {fraction:4.0%}{self._score}{left}")
 
     def show(self, event: EventView, seconds_left: float | None) -> None:
         """Shows what an event says; `seconds_left` is for the whole job, None while unknown."""
@@ -28,6 +40,7 @@ class ProgressLines:
             self._epoch(data, seconds_left)
         elif event.type == "phase_ended":
             how = {"cache": ", found in the cache", "given": ", given"}.get(data["source"], "")
+            self._score = ""
             self._over(f"{_label(data)}  test {_score(data['metrics'], 'test')}{how}")
             self.finish_line()
         elif event.type == "requeued":
@@ -42,9 +55,8 @@ class ProgressLines:
 
     def _epoch(self, data: dict[str, Any], seconds_left: float | None) -> None:
         epoch, epochs = data["epoch"], data["epochs"]
-        left = "" if seconds_left is None else f"  job done in about {max(1, round(seconds_left))} s"
-        score = _score(data["metrics"], "val")
-        text = f"{_label(data)}  epoch {epoch:>3}/{epochs}  validation {score}{left}"
+        self._score = f"  validation {_score(data['metrics'], 'val')}"
+        text = f"{_label(data)}  epoch {epoch:>3}/{epochs}{self._score}{_left(seconds_left)}"
         if self._console.live:
             self._over(text)
         elif epoch == epochs or epoch % math.ceil(epochs / _LINES_A_PHASE) == 0:
@@ -58,7 +70,11 @@ class ProgressLines:
             self._console.line(text)
 
 
-def _label(data: dict[str, Any]) -> str:
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None else f"  job done in about {max(1, round(seconds))} s"
+
+
+def _label(data: Mapping[str, Any]) -> str:
     name = NETWORKS.get(data["phase"], data["phase"])
     repeat = f" (repeat {data['repeat'] + 1})" if data["repeat"] else ""
     return f"  {name + repeat:<13}"

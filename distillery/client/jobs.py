@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -77,11 +77,16 @@ class Job:
             raise JobEnded(self.info)
         return self
 
-    def events(self, after: int = 0, timeout: float | None = None) -> Iterator[EventView]:
+    def events(
+        self,
+        after: int = 0,
+        timeout: float | None = None,
+        changed: Callable[[JobView], None] = lambda info: None,
+    ) -> Iterator[EventView]:
         """All events above number `after`, each as it happens, until the job has ended.
 
         A connection that breaks, and a service that starts again, cost nothing but time. Between events `info` is kept
-        up to date.
+        up to date; `changed` is called with it whenever the job has changed, as its progress does.
 
         Raises:
             NotFinishedInTime: `timeout` seconds are over; the job goes on.
@@ -99,6 +104,7 @@ class Job:
             if left <= 0:
                 raise NotFinishedInTime(f"{self.id} is {self.state} after {timeout:g} seconds, and goes on")
             self.refresh(wait=left)
+            changed(self.info)
 
     def history(self, after: int = 0) -> Iterator[EventView]:
         """The events above number `after` that there are by now."""

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import os
+import pty
+import struct
+import termios
 
 from distillery.cli.console import Console
 
@@ -41,3 +45,12 @@ def test_a_terminal_that_went_away_is_no_error() -> None:
     assert not console.live
     with contextlib.suppress(BrokenPipeError):
         stream.close()
+
+
+def test_a_line_that_is_written_over_is_no_wider_than_the_terminal() -> None:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 20, 0, 0))
+    with os.fdopen(slave, "w") as stream:
+        Console(stream).over("teacher  epoch 12/200  validation accuracy")
+        assert os.read(master, 1000) == b"\r\x1b[2Kteacher  epoch 12/2"
+    os.close(master)

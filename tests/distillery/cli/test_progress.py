@@ -49,6 +49,19 @@ def test_a_terminal_gets_one_line_a_phase_that_is_written_over() -> None:
     assert screen.getvalue().rpartition("\r\x1b[2K")[2] == "  distilled      test accuracy  95.83 %\n"
 
 
+def test_a_terminal_gets_a_bar_between_the_epochs() -> None:
+    screen = Terminal()
+    lines = ProgressLines(Console(screen))
+    progress = {"phase": "student", "repeat": 0, "epoch": 3, "step": 1, "steps": 9, "fraction": 0.5}
+    lines.show(epoch(2, phase="student"), None)
+    lines.moved(progress | {"seconds_remaining": 41.2})
+    shown = "  distilled      epoch   3  [########........]  50%  validation accuracy   2.00 %  job done in about 41 s"
+    assert screen.getvalue().rpartition("\r\x1b[2K")[2] == shown
+    file = io.StringIO()
+    ProgressLines(Console(file)).moved(progress)
+    assert file.getvalue() == ""
+
+
 def test_where_a_teacher_came_from_and_which_repeat_it_is_are_said() -> None:
     screen = io.StringIO()
     lines = ProgressLines(Console(screen))
