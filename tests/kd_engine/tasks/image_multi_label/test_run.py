@@ -116,10 +116,10 @@ def test_a_network_measured_again_has_the_same_numbers(finished: tuple[Path, Rec
 
 
 def test_a_job_that_was_stopped_gives_the_same_student(finished: tuple[Path, Recorder], tmp_path: Path) -> None:
-    write(tmp_path / "data")
-    stopped = run_spec(spec(export=[]), tmp_path, Recorder(stop_after=100), checkpoint_seconds=0.0)
+    shared = {"data_dir": finished[0] / "data", "cache_dir": finished[0] / "cache"}
+    stopped = run_spec(spec(), tmp_path, Recorder(stop_after=40), **shared)
     assert stopped.reason == "interrupted"
-    resumed = run_spec(spec(export=[]), tmp_path, resume_from=tmp_path / "checkpoint.safetensors")
+    resumed = run_spec(spec(), tmp_path, resume_from=tmp_path / "checkpoint.safetensors", **shared)
     assert resumed.reason == "completed"
     tensors = [load_network(out / "student.safetensors").module.state_dict() for out in (finished[0], tmp_path)]
     assert all(tensors[0][name].equal(tensors[1][name]) for name in tensors[0])
