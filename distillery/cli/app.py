@@ -7,6 +7,7 @@ to standard error.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 
@@ -26,6 +27,7 @@ Exit status: 0 done, 1 failed, 2 wrong input, 3 cancelled, 4 not allowed, 5 not 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit status. argparse ends with 2 by itself where the command line is wrong."""
     options = _parser().parse_args(arguments)
+    logging.basicConfig(format="distillery: %(message)s")
     try:
         status: int = options.run(options)
         sys.stdout.flush()

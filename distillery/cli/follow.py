@@ -36,7 +36,7 @@ def run_job(options: argparse.Namespace) -> int:
     spec = _read(options.spec)
     for path, value in options.changes:
         change(spec, path, value)
-    with connect(options, _PATIENCE) as distillery:
+    with connect(options) as distillery:
         if options.dry_run:
             resolved = distillery.jobs.validate(spec)
             for warning in resolved.warnings:
@@ -54,15 +54,19 @@ def run_job(options: argparse.Namespace) -> int:
             line(job.id)
         elif not options.json:
             tell(job.id)
-        return _follow(job, options)
+    return _follow(job.id, options)
 
 
 def watch_job(options: argparse.Namespace) -> int:
+    return _follow(options.id, options)
+
+
+def _follow(job_id: str, options: argparse.Namespace) -> int:
     with connect(options, _PATIENCE) as distillery:
-        return _follow(distillery.jobs.get(options.id), options)
+        return _to_its_end(distillery.jobs.get(job_id), options)
 
 
-def _follow(job: Job, options: argparse.Namespace) -> int:
+def _to_its_end(job: Job, options: argparse.Namespace) -> int:
     from distillery.cli.console import Console
     from distillery.cli.output import json_line, tell
     from distillery.cli.progress import ProgressLines

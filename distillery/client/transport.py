@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,10 +17,13 @@ from pydantic import BaseModel
 
 from distillery.errors import NoAnswer, Problem, UnknownAnswer
 
+log = logging.getLogger(__name__)
+
 V = TypeVar("V", bound=BaseModel)
 
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
+_TOLD_SECONDS = 1.0  # a shorter pause is nobody's business
 _NOTHING_WAS_DONE = (429, 503)  # such an answer says so: any request may be sent again
 _OPEN = {"of_a_later_service": True}  # for `distillery.resources`
 _BY_A_PROXY = (502, 504)  # what became of the request is not known
@@ -143,6 +147,8 @@ class Retry:
             if isinstance(error, Problem):
                 raise error
             raise NoAnswer(f"{self._what}: no answer from {self._url} ({error or type(error).__name__})") from error
+        if pause >= _TOLD_SECONDS:
+            log.warning("%s: %s; trying again in %.0f s", self._what, error or type(error).__name__, pause)
         time.sleep(pause)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 

@@ -30,5 +30,5 @@ def url(service: Service) -> str:
 @pytest.fixture
 def distillery(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Distillery]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with Distillery(url, patience=10) as client:
+    with Distillery(url, patience=30) as client:
         yield client

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,9 +50,16 @@ def finished(service: Service, job_id: str, folder: Path) -> None:
 def test_a_job_is_followed_to_its_verdict(
     spec: str, service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    worker = threading.Timer(0.2, lambda: finished(service, newest(service), tmp_path))
+    def work() -> None:
+        jobs: list[dict[str, Any]] = []
+        while not jobs:
+            time.sleep(0.05)
+            jobs = service.client.get("/jobs?name=followed").json()["jobs"]
+        finished(service, jobs[0]["id"], tmp_path)
+
+    worker = threading.Thread(target=work, daemon=True)
     worker.start()
-    status = main(["jobs", "run", spec, "--set", "name=followed"])
+    status = main(["jobs", "run", spec, "--set", "name=followed", "--wait", "100s"])
     worker.join()
     shown = capsys.readouterr()
 
@@ -59,11 +68,6 @@ def test_a_job_is_followed_to_its_verdict(
     assert shown.err.startswith("job_")
     assert "teacher" in shown.err
     assert "epoch   1/2" in shown.err
-
-
-def newest(service: Service) -> str:
-    job_id: str = service.client.get("/jobs?page_size=1").json()["jobs"][0]["id"]
-    return job_id
 
 
 def test_what_is_printed_for_programs_is_one_object_or_id_a_line(

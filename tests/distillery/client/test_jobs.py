@@ -126,7 +126,7 @@ def test_waiting_has_an_end_and_the_job_goes_on(distillery: Distillery) -> None:
 
 def test_an_answer_that_was_lost_makes_no_second_job(service: Service) -> None:
     """The request arrives; the connection breaks before a byte of the answer has come back."""
-    with breaking_proxy(service.port) as proxy, Distillery(proxy.url, patience=10) as through:
+    with breaking_proxy(service.port) as proxy, Distillery(proxy.url, patience=30) as through:
         proxy.budgets = [(1 << 60, 1)]
         job = through.jobs.run(SPEC, labels={"series": "lost"})
 
@@ -136,11 +136,11 @@ def test_an_answer_that_was_lost_makes_no_second_job(service: Service) -> None:
 
 def test_a_download_goes_on_where_the_connection_broke(service: Service, tmp_path: Path) -> None:
     content = bytes(range(256)) * 8192
-    with breaking_proxy(service.port) as proxy, Distillery(proxy.url, patience=10) as through:
+    with breaking_proxy(service.port) as proxy, Distillery(proxy.url, patience=30) as through:
         job = through.jobs.run(SPEC)
         service.publish(job.id, service.start(job.id), "student.onnx", content, tmp_path)
         through.close()
-    with breaking_proxy(service.port) as proxy, Distillery(proxy.url, patience=10) as through:
+    with breaking_proxy(service.port) as proxy, Distillery(proxy.url, patience=30) as through:
         proxy.budgets = [(1 << 60, 1_000_000), (1 << 60, 600_000)]
         path = through.jobs.get(job.id).download("student.onnx", tmp_path / "out")
 

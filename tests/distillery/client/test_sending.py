@@ -57,7 +57,7 @@ def test_a_folder_is_sent_in_parts_over_connections_that_break(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(uploads, "_PART", 1500)
     seen: list[tuple[int, int]] = []
-    with breaking_proxy(service.port) as proxy, Distillery(proxy.url, patience=10) as through:
+    with breaking_proxy(service.port) as proxy, Distillery(proxy.url, patience=30) as through:
         # within a part, and after one whose answer does not come back
         proxy.budgets = [(3000, 1 << 60), (1 << 60, 1000)]
         sent = through.datasets.push(photos, wait=False, progress=lambda arrived, size: seen.append((arrived, size)))
