@@ -17,7 +17,7 @@ from kd_engine.images.augmentations import augment
 
 
 class BareLoop:
-    """One epoch each time it is called; tells its seconds. No trainer, no objective, no watcher, no check of a loss."""
+    """One epoch each time it is called; tells its seconds. No trainer, no objective, no callbacks, no check of it."""
 
     def __init__(self, work: Work, precision: str, train: Split) -> None:
         self.student, teacher = networks(work, precision)

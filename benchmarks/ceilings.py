@@ -59,7 +59,7 @@ def questions(crowd: Crowd, rounds: int) -> None:
             "look for lost jobs": asked(lambda repository: repository.expire_leases(3)),
             "look for work": asked(lambda repository: repository.claim_next("w", "cpu", 60)),
             "changes of all running jobs": asked(lambda repository: repository.versions(watched)),
-            "census (metrics)": asked(lambda repository: repository.census()),
+            "counts (metrics)": asked(lambda repository: repository.counts()),
         },
         rounds * 5,
     )

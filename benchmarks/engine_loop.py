@@ -17,8 +17,8 @@ from kd_engine.teachers.cached import CachedTeacher
 from kd_engine.teachers.factory import Lesson, teacher_for
 from kd_engine.teachers.live import LiveTeacher
 from kd_engine.teachers.network import TeacherNetwork
-from kd_engine.training.callbacks import Watch
-from kd_engine.training.eta import Pace
+from kd_engine.training.callbacks import Callbacks
+from kd_engine.training.eta import EtaEstimator
 from kd_engine.training.objective import Objective
 from kd_engine.training.trainer import Trainer
 
@@ -38,7 +38,7 @@ def networks(work: Work, precision: str) -> tuple[Network, Network]:
 class EngineLoop:
     """The same epoch, views and all, each time it is called; tells the seconds of its steps.
 
-    All that a job has around its steps is there: the watcher reports each second and each epoch to `events`, asks
+    All that a job has around its steps is there: the callbacks reports each second and each epoch to `events`, asks
     whether to stop, and knows when the next checkpoint is due (none is, within a benchmark). With `cache_folder` the
     teacher answers from its cache, which the warm-up round filled. Validation is on two images, and not in the seconds.
     """
@@ -58,15 +58,15 @@ class EngineLoop:
             assert isinstance(answering, CachedTeacher), "these views are finite"
         objective = Objective(self.student, ce_weight=ce_weight, losses=losses, teacher=answering)
         self._events = events
-        watch = Watch(
+        callbacks = Callbacks(
             STUDENT,
-            pace=Pace({STUDENT: spec.training.epochs}),
+            eta=EtaEstimator({STUDENT: spec.training.epochs}),
             emit=self._write,
             save=lambda trainer: None,
             should_stop=lambda: False,
             checkpoint_seconds=3600,
         )
-        self._trainer = Trainer(self.student, data, spec.training, objective, 0, "student", watch)
+        self._trainer = Trainer(self.student, data, spec.training, objective, 0, "student", callbacks)
 
     def _write(self, event: Event) -> None:
         with self._events.open("a") as lines:

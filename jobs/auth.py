@@ -45,14 +45,14 @@ class Caller:
 
     Attributes:
         owner: of the jobs that are made now.
-        sees: the owner whose jobs are shown; None: all.
+        owner_filter: the owner whose jobs are shown; None: all.
     """
 
     owner: str
     scopes: frozenset[Scope]
 
     @property
-    def sees(self) -> str | None:
+    def owner_filter(self) -> str | None:
         return None if Scope.ADMIN in self.scopes else self.owner
 
     def may(self, scope: Scope) -> bool:

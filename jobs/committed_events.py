@@ -1,7 +1,7 @@
-"""What a transaction did that operators count, told once it is committed: what was taken back never counts.
+"""After-commit events: what a transaction did that operators count, told once it is committed, never when rolled back.
 
-Every end of a job goes through one function of the repository, whoever brings it about: a worker, the sweeper, a user
-who cancels. So it is told there, and whichever process it happened in counts it.
+Every end of a job goes through one function of the repository, whoever brings it about: a worker, the lease reaper, a
+user who cancels. So it is told there, and whichever process it happened in counts it.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ class FileListed:
     size: int
 
 
-News = JobStarted | JobEnded | AttemptLost | FileListed
+CommittedEvent = JobStarted | JobEnded | AttemptLost | FileListed
 
 
-def tell(session: Session, item: News) -> None:
+def tell(session: Session, item: CommittedEvent) -> None:
     """To be told when the session's transaction is committed."""
     session.info.setdefault(_KEY, []).append(item)
 
 
-def told(session: Session) -> list[News]:
+def told(session: Session) -> list[CommittedEvent]:
     """What was told in a session, in order."""
-    items: list[News] = session.info.get(_KEY, [])
+    items: list[CommittedEvent] = session.info.get(_KEY, [])
     return items

@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from distillery.quota import NO_QUOTA, Quota
 from distillery.states import JobState
 from jobs import committed_events
-from jobs.committed_events import News
+from jobs.committed_events import CommittedEvent
 from jobs.migrations import upgrade as migrations
 from jobs.repository import Repository, Waiting
 from jobs.repository.queries import look
@@ -55,7 +55,7 @@ class Database:
         heard: told what this process's transactions have done, once they are committed. It must not raise.
     """
 
-    heard: Callable[[News], None]
+    heard: Callable[[CommittedEvent], None]
 
     def __init__(self, url: str, name: str = "distillery", kept: int = 20) -> None:
         self.url = _known(url)

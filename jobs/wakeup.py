@@ -1,4 +1,4 @@
-"""What the doorbell is called, on both sides of the broker: the api rings it, a worker answers.
+"""Wake-ups: the names of task and queues on both sides of the broker: the api sends them, a worker answers.
 
 A queue for each device that a job may ask for: a worker hears the rings for its own device and those for any.
 """

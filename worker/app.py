@@ -24,13 +24,13 @@ from jobs.telemetry.spans import open_spans
 from jobs.wakeup import QUEUE, heard_by
 from worker.context import Services
 from worker.device import find_device
-from worker.job_loop import Shift
+from worker.job_loop import JobLoop
 from worker.liveness_file import touch
 from worker.memory_limit import tell_limit
-from worker.periodic.garbage_collector import Janitor
-from worker.periodic.lease_reaper import Sweeper
-from worker.periodic.runner import Rounds, Step
-from worker.periodic.webhook_sender import Courier
+from worker.periodic.garbage_collector import GarbageCollector
+from worker.periodic.lease_reaper import LeaseReaper
+from worker.periodic.runner import PeriodicRunner, Step
+from worker.periodic.webhook_sender import WebhookSender
 from worker.tasks import register
 from worker.wait_for_schema import wait_for_tables
 
@@ -63,7 +63,7 @@ def make_app(settings: Settings) -> Celery:
 
 
 class WorkerProcess:
-    """This process as a worker: what it works with, its shift, its rounds and the task that it answers to.
+    """This process as a worker: its context, its job loop, what it does periodically and the task that it answers to.
 
     Raises:
         jobs.settings.SettingsError: the artifact store cannot be used; or it shall train on a GPU, and there is none;
@@ -82,10 +82,10 @@ class WorkerProcess:
             spans=open_spans("distillery-worker", worker_id),
         )
         self._listener = self.services.metrics.listener()
-        self.shift = Shift(self.services)
-        self.sweeper = Sweeper(self.services, self.shift.wake)
-        self.rounds = make_rounds(self.services, self.sweeper)
-        register(self.app, self.shift.answer)
+        self.job_loop = JobLoop(self.services)
+        self.lease_reaper = LeaseReaper(self.services, self.job_loop.wake)
+        self.runners = make_periodic_runners(self.services, self.lease_reaper)
+        register(self.app, self.job_loop.answer)
 
     def run(self) -> None:
         """Works until SIGTERM or SIGINT; then the job in hand is checkpointed and handed back.
@@ -109,13 +109,13 @@ class WorkerProcess:
             self._close()
 
     def _arrive(self, **_: Any) -> None:
-        for rounds in self.rounds:
-            rounds.start()
-        self.shift.start()
+        for runners in self.runners:
+            runners.start()
+        self.job_loop.start()
 
     def _leave(self, **_: Any) -> None:
         self.services.leaving.set()
-        self.shift.wake()
+        self.job_loop.wake()
         threading.Thread(target=self._end_anyway, name="goodbye", daemon=True).start()
 
     def _end_anyway(self) -> None:
@@ -127,10 +127,10 @@ class WorkerProcess:
 
     def _close(self) -> None:
         """Hands the job in hand back and ends all threads; harmless when it was done before."""
-        self.shift.stop()
-        for rounds in self.rounds:
-            rounds.stop()
-        self.sweeper.forget_if_possible()
+        self.job_loop.stop()
+        for runners in self.runners:
+            runners.stop()
+        self.lease_reaper.forget_if_possible()
         self.services.spans.close()
         if self._listener is not None:
             self._listener.close()
@@ -141,22 +141,22 @@ def _leave_logging_alone(**_: Any) -> None:
     """Who answers this signal keeps Celery from setting up logging in its own way."""
 
 
-def make_rounds(services: Services, sweeper: Sweeper) -> tuple[Rounds, ...]:
+def make_periodic_runners(services: Services, lease_reaper: LeaseReaper) -> tuple[PeriodicRunner, ...]:
     """What a worker does beside its job; what may take long has a thread of its own."""
-    settings, janitor = services.settings, Janitor(services)
-    sweeps = [Step(sweeper.beat, settings.heartbeat_seconds), Step(sweeper.sweep, settings.reap_seconds)]
+    settings, garbage_collector = services.settings, GarbageCollector(services)
+    sweeps = [Step(lease_reaper.beat, settings.heartbeat_seconds), Step(lease_reaper.reap, settings.reap_seconds)]
     if settings.pulse_file is not None:
         alive = partial(touch, settings.pulse_file, settings.heartbeat_seconds)
         sweeps.append(Step(alive, settings.heartbeat_seconds))
-    rounds = [
-        Rounds("sweeper", *sweeps),
-        Rounds(
-            "janitor",
-            Step(janitor.purge, _PURGE_SECONDS),
-            Step(janitor.forget_workers, _PURGE_SECONDS),
-            Step(janitor.collect, _COLLECT_SECONDS),
+    runners = [
+        PeriodicRunner("lease-reaper", *sweeps),
+        PeriodicRunner(
+            "garbage-collector",
+            Step(garbage_collector.purge, _PURGE_SECONDS),
+            Step(garbage_collector.forget_workers, _PURGE_SECONDS),
+            Step(garbage_collector.collect, _COLLECT_SECONDS),
         ),
     ]
     if settings.webhook_secret is not None:
-        rounds.append(Rounds("courier", Courier(services, settings.webhook_secret).step()))
-    return tuple(rounds)
+        runners.append(PeriodicRunner("webhook-sender", WebhookSender(services, settings.webhook_secret).step()))
+    return tuple(runners)

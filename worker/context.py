@@ -1,4 +1,4 @@
-"""What a worker works with."""
+"""The context of a worker: its settings, database, artifact store, metrics and spans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes jobs, one at a time, as long as there are any: when the broker rings, and from time to time by itself.
+"""The job loop: takes jobs, one at a time, as long as there are any: when the broker rings, and every KD_LOOK_SECONDS.
 
 A ring says only that there may be work. Whose turn it is, the database decides at the moment of the claim. So a ring
 that is lost, doubled or about another job costs nothing, and an idle worker also finds work while the broker is away.
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _HOLD_SECONDS = 600.0
 
 
-class Shift:
+class JobLoop:
     """This worker's time at work: one thread that looks for jobs, and runs them."""
 
     def __init__(self, services: Services) -> None:
@@ -29,7 +29,7 @@ class Shift:
         self._look = threading.Event()
         self._looked = threading.Condition()
         self._looks = 0
-        self._thread = threading.Thread(target=self._keep_looking, name="shift", daemon=True)
+        self._thread = threading.Thread(target=self._keep_looking, name="job-loop", daemon=True)
 
     def start(self) -> None:
         """Begins to look for work every `look_seconds`."""

@@ -1,4 +1,4 @@
-"""Whether a worker is alive, for whoever restarts those that are not: `python -m worker.liveness_file`.
+"""Liveness: whether a worker is alive, for health checks that restart it: `python -m worker.liveness_file`.
 
 A worker touches KD_PULSE_FILE as often as it renews its claims, whether the database answers or not. Nothing but the
 standard library is loaded here, since this is asked every few seconds.

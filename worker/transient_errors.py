@@ -1,4 +1,4 @@
-"""What a worker needs and may have to do without for a while: it waits, and tries again."""
+"""Transient errors: what a worker needs is away for a while; it waits, and tries again."""
 
 from __future__ import annotations
 

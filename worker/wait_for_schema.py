@@ -1,4 +1,4 @@
-"""Waits for tables that this worker can work with: the database may still start, or an upgrade be under way."""
+"""Waits for a database schema that this worker can work with: the database may still start, or be upgraded."""
 
 from __future__ import annotations
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from api.dependencies.change_notifier import Watcher
+from api.dependencies.change_notifier import ChangeNotifier
 from api.dependencies.context import Context
-from api.dependencies.fair_share import Places
-from api.dependencies.wakeup_producer import Doorbell, make_producer
+from api.dependencies.fair_share import FairShare
+from api.dependencies.wakeup_producer import WakeupProducer, make_producer
 from api.http import errors
-from api.http.security_headers import SafeHeaders
-from api.middleware.access_log import Observer, write_down
-from api.middleware.auth import Door
+from api.http.security_headers import SecurityHeaders
+from api.middleware.access_log import AccessLog, write_down
+from api.middleware.auth import Authentication
 from api.middleware.origins import Origins
 from api.middleware.tracing import Tracing
 from api.routes import ROUTERS, openapi
@@ -58,10 +58,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         context: Context = await run_in_threadpool(open_context, chosen)
         app.state.context = context
         if metrics is not None:
-            metrics.open(context.database, lambda: context.watcher.open)
-        context.watcher.start()
+            metrics.open(context.database, lambda: context.change_notifier.open)
+        context.change_notifier.start()
         yield
-        await context.watcher.stop()
+        await context.change_notifier.stop()
         if metrics is not None:
             await run_in_threadpool(metrics.close)
         await run_in_threadpool(close_context, context)
@@ -80,13 +80,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     # the last one added is the first to see a request
     app.add_middleware(Tracing)
-    app.add_middleware(Door, keyring=Keyring(chosen.api_keys))
+    app.add_middleware(Authentication, keyring=Keyring(chosen.api_keys))
     app.add_middleware(Origins, settings=chosen)
-    app.add_middleware(SafeHeaders)
+    app.add_middleware(SecurityHeaders)
     app.state.metrics = metrics
     watching = [*([write_down] if chosen.log_format == "json" else []), *([metrics.answered] if metrics else [])]
     if watching:
-        app.add_middleware(Observer, heard=watching)
+        app.add_middleware(AccessLog, heard=watching)
     errors.install(app)
     openapi.install(app, keys=bool(chosen.api_keys))
     return app
@@ -103,19 +103,21 @@ def open_context(settings: Settings) -> Context:
     store = open_store(settings)
     database = Database(settings.database_url, "distillery-api")
     database.migrate()
-    doorbell = Doorbell(make_producer(settings.broker_url))
-    places = partial(Places, shared=len({key.owner for key in settings.api_keys}) > 1)
+    wakeup_producer = WakeupProducer(make_producer(settings.broker_url))
+    places = partial(FairShare, shared=len({key.owner for key in settings.api_keys}) > 1)
     streams = min(settings.max_streams, most_connections(settings.max_connections) * 3 // 4)
     waiting = places(streams, what="event streams and waiting reads", setting="KD_MAX_STREAMS", code="too_many_streams")
     sent = places(settings.max_uploads, what="files on their way", setting="KD_MAX_UPLOADS", code="too_many_uploads")
     taken = places(settings.max_downloads, what="downloads", setting="KD_MAX_DOWNLOADS", code="too_many_downloads")
-    watcher = Watcher(database, waiting)
-    return Context(settings, database, store, doorbell, watcher, sent, taken, open_spans("distillery-api"))
+    change_notifier = ChangeNotifier(database, waiting)
+    return Context(
+        settings, database, store, wakeup_producer, change_notifier, sent, taken, open_spans("distillery-api")
+    )
 
 
 def close_context(context: Context) -> None:
     """Rings for what was just accepted, then closes the database."""
-    context.doorbell.close()
+    context.wakeup_producer.close()
     context.spans.close()
     context.database.dispose()
 

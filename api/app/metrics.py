@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.middleware.access_log import Answered
 from distillery.states import JobState
 from jobs.database import Database
-from jobs.repository import Census
+from jobs.repository import Counts
 from jobs.settings import Settings
 from jobs.telemetry.metrics import JobMetrics, Listener, new_registry
 from jobs.wakeup import DEVICES
@@ -55,7 +55,7 @@ class ApiMetrics:
         """Begins to count and to serve; raises SettingsError when the port cannot be listened on."""
         database.heard = self.jobs.heard
         self._streams.set_function(streams)
-        self.registry.register(CensusCollector(database))
+        self.registry.register(CountsCollector(database))
         self._listener = Listener(self.registry, self._settings)
 
     @property
@@ -80,13 +80,13 @@ class ApiMetrics:
             self._sent.inc(request.file_bytes)
 
 
-class CensusCollector(Collector):
+class CountsCollector(Collector):
     """Jobs, queues and workers, as the database has them; asked at most once in a few seconds."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._census: Census | None = None
+        self._counts: Counts | None = None
         self._again_at = 0.0
 
     def describe(self) -> Iterable[Metric]:
@@ -95,39 +95,39 @@ class CensusCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         with self._lock:
-            census = self._fresh()
-        up = GaugeMetricFamily("distillery_database_up", "Whether the database answers.", value=census is not None)
-        return (up,) if census is None else (up, *_families(census))
+            counts = self._fresh()
+        up = GaugeMetricFamily("distillery_database_up", "Whether the database answers.", value=counts is not None)
+        return (up,) if counts is None else (up, *_families(counts))
 
-    def _fresh(self) -> Census | None:
+    def _fresh(self) -> Counts | None:
         if time.monotonic() >= self._again_at:
             try:
                 with self._database.read() as repository:
-                    self._census = repository.census()
+                    self._counts = repository.counts()
             except SQLAlchemyError:
-                self._census = None
+                self._counts = None
             self._again_at = time.monotonic() + _CENSUS_SECONDS
-        return self._census
+        return self._counts
 
 
-def _families(census: Census) -> Iterable[Metric]:
+def _families(counts: Counts) -> Iterable[Metric]:
     jobs = GaugeMetricFamily(
         "distillery_jobs", "Jobs that there are, by state and by the device they ask for.", labels=["state", "device"]
     )
     for state in JobState:
         for device in _ASKED_FOR:
-            jobs.add_metric([state.value, device], census.jobs.get((state, device), 0))
+            jobs.add_metric([state.value, device], counts.jobs.get((state, device), 0))
     age = GaugeMetricFamily(
         "distillery_queue_age_seconds",
         "How long the oldest waiting job waits, by the device it asks for; 0 without one.",
         labels=["device"],
     )
     for device in _ASKED_FOR:
-        age.add_metric([device], census.oldest_queued.get(device, 0.0))
+        age.add_metric([device], counts.oldest_queued.get(device, 0.0))
     workers = GaugeMetricFamily("distillery_workers", "Workers heard in the last minute, by device.", labels=["device"])
     for device in DEVICES:
-        workers.add_metric([device], census.workers.get(device, 0))
+        workers.add_metric([device], counts.workers.get(device, 0))
     stalled = GaugeMetricFamily(
-        "distillery_jobs_stalled", "Running jobs whose trainer shows no progress.", value=census.stalled
+        "distillery_jobs_stalled", "Running jobs whose trainer shows no progress.", value=counts.stalled
     )
     return jobs, age, workers, stalled

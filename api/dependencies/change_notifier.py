@@ -1,4 +1,4 @@
-"""Waiting for jobs to change: one query every half a second for all who wait, however many there are.
+"""Tells of jobs that changed: one query every half a second for all event streams and long polls, however many.
 
 Who waits holds neither a thread nor a connection to the database.
 """
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.dependencies.fair_share import Places
+from api.dependencies.fair_share import FairShare
 from jobs.database import Database
 from jobs.tables import Job
 
@@ -36,7 +36,7 @@ class _Waiter:
     heard: asyncio.Future[int | None]
 
 
-class Watcher:
+class ChangeNotifier:
     """Tells those who wait that a job has changed. All methods but `close` are for the event loop's thread.
 
     Args:
@@ -44,7 +44,7 @@ class Watcher:
         tick_seconds: time between two queries.
     """
 
-    def __init__(self, database: Database, places: Places, tick_seconds: float = 0.5) -> None:
+    def __init__(self, database: Database, places: FairShare, tick_seconds: float = 0.5) -> None:
         self.places = places
         self._database, self._tick_seconds = database, tick_seconds
         self._waiters: dict[str, set[_Waiter]] = {}
@@ -155,15 +155,17 @@ class Watcher:
             del self._waiters[job_id]
 
 
-async def wait_for_change(request: Request, watcher: Watcher, job: Job, seconds: float, owner: str) -> None:
+async def wait_for_change(
+    request: Request, change_notifier: ChangeNotifier, job: Job, seconds: float, owner: str
+) -> None:
     """Waits until the job is another than `job`, for so long at most, and no longer than the caller does.
 
     Raises:
         Problem: 503, too many wait already, or too many of this owner.
     """
-    with watcher.places.place(owner):
+    with change_notifier.places.place(owner):
         tasks = [
-            asyncio.ensure_future(watcher.changed(job.id, job.version, seconds)),
+            asyncio.ensure_future(change_notifier.changed(job.id, job.version, seconds)),
             asyncio.ensure_future(_left(request)),
         ]
         try:

@@ -1,4 +1,4 @@
-"""What the routes are handed: the parts of the running service."""
+"""The context of the API, a dependency of its routes: settings, database, artifact store, limits, spans."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Annotated
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
-from api.dependencies.change_notifier import Watcher
-from api.dependencies.fair_share import Places
-from api.dependencies.wakeup_producer import Doorbell
+from api.dependencies.change_notifier import ChangeNotifier
+from api.dependencies.fair_share import FairShare
+from api.dependencies.wakeup_producer import WakeupProducer
 from jobs.artifacts import ArtifactStore
 from jobs.database import Database
 from jobs.errors import StoreUnavailable
@@ -38,10 +38,10 @@ class Context:
     settings: Settings
     database: Database
     store: ArtifactStore
-    doorbell: Doorbell
-    watcher: Watcher
-    uploads: Places
-    downloads: Places
+    wakeup_producer: WakeupProducer
+    change_notifier: ChangeNotifier
+    uploads: FairShare
+    downloads: FairShare
     spans: Spans = field(default_factory=Unsent)
     file_threads: CapacityLimiter = field(default_factory=partial(CapacityLimiter, _FILE_THREADS))
 
@@ -50,7 +50,7 @@ class Context:
         note(JOB_ID, job.id)
         with logs.bound(job_id=job.id):
             log.info("job %s: recorded for %s", job.id, job.owner)
-        self.doorbell.ring(job.id, job.device)
+        self.wakeup_producer.ring(job.id, job.device)
 
     def remove(self, keys: Iterable[str]) -> None:
         """Removes stored files that nothing names any more; one that stays costs only its room."""

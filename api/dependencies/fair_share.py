@@ -1,4 +1,4 @@
-"""Places that callers share: so many at once, and nobody takes all of them from the others."""
+"""Fair shares of streams, uploads and downloads: so many at once, and no owner takes all of them from the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from api.http.errors import Problem
 
 
-class Places:
+class FairShare:
     """For the event loop's thread.
 
     Args:
@@ -54,7 +54,7 @@ class Places:
                 del self._held[owner]
 
 
-class PlacedResponse(StreamingResponse):
+class FairShareResponse(StreamingResponse):
     """What is sent bit by bit, and holds a place of its caller's until all is sent. 503 when there is none.
 
     The place is taken when the answer begins, not in the endpoint, so that it is given back whatever becomes of the
@@ -62,7 +62,7 @@ class PlacedResponse(StreamingResponse):
     """
 
     def __init__(
-        self, pieces: AsyncGenerator[bytes], places: Places, owner: str, status: int = 200,
+        self, pieces: AsyncGenerator[bytes], places: FairShare, owner: str, status: int = 200,
         headers: Mapping[str, str] | None = None, media_type: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(pieces, status, headers, media_type)

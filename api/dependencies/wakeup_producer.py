@@ -1,4 +1,4 @@
-"""The api's only celery: tells a worker that a job waits. A doorbell, never the truth.
+"""Wakes the workers: the api's only celery. A wake-up says that a job waits; the database alone says which.
 
 Ringing costs the caller nothing: a thread of its own publishes, and a broker that is down, frozen or forgetful means
 only that an idle worker finds the job a few seconds later, when it looks by itself.
@@ -34,7 +34,7 @@ def make_producer(broker_url: str, timeout_seconds: float = 0.5) -> Celery:
     return producer
 
 
-class Doorbell:
+class WakeupProducer:
     """Publishes job ids in the background, in the order in which they were rung."""
 
     def __init__(self, producer: Celery) -> None:

@@ -1,4 +1,4 @@
-"""What every answer tells a browser: take it for what it says it is, run nothing in it, show it in nobody's frame."""
+"""Security headers: an answer is what it says it is, runs nothing, and is shown in nobody's frame."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OWN = frozenset(name for name, _ in (_POLICY, *_OTHERS))
 ALWAYS = {name.decode(): value.decode() for name, value in (_POLICY, *_OTHERS)}
 
 
-class SafeHeaders:
+class SecurityHeaders:
     """ASGI middleware; what an answer says itself goes before."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""Sees every request go by, for those who count them or write them down. Not there at all where nobody does."""
+"""Access log: each request, for those who count them or write them down. Not there at all where nobody does."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Answered:
     file_bytes: int = 0
 
 
-class Observer:
+class AccessLog:
     """ASGI middleware.
 
     Args:

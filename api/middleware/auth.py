@@ -1,4 +1,4 @@
-"""The door: finds out who asks, before anything else looks at the request."""
+"""Authentication: which API key a request has, and what its owner may do, before anything else looks at the request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _READING = frozenset({"GET", "HEAD"})
 _CALLER = "distillery.caller"
 
 
-class Door:
+class Authentication:
     """ASGI middleware: lets in whom the keyring knows, and notes who it is; everybody, where there are no keys."""
 
     def __init__(self, app: ASGIApp, keyring: Keyring) -> None:

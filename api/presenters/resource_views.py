@@ -1,4 +1,4 @@
-"""What the database holds, as the answers show it."""
+"""Presenters: rows of the database as the resources of the API."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def _responses(done: str, asked: str) -> dict[int | str, dict[str, Any]]:
 def cancel_job(job_id: str, request: Request, context: ContextDep) -> Response:
     """A job that has succeeded or failed stays as it is: 409, with its state."""
     with context.database.write() as repository:
-        repository.get(job_id, caller_of(request).sees)
+        repository.get(job_id, caller_of(request).owner_filter)
         return _state(repository.request_cancel(job_id), repository, context)
 
 
@@ -49,7 +49,7 @@ def cancel_job(job_id: str, request: Request, context: ContextDep) -> Response:
 def pause_job(job_id: str, request: Request, context: ContextDep) -> Response:
     """It goes on with `resume`, from its last checkpoint. A job that has ended stays as it is: 409, with its state."""
     with context.database.write() as repository:
-        repository.get(job_id, caller_of(request).sees)
+        repository.get(job_id, caller_of(request).owner_filter)
         return _state(repository.request_pause(job_id), repository, context)
 
 
@@ -61,11 +61,11 @@ def pause_job(job_id: str, request: Request, context: ContextDep) -> Response:
 def resume_job(job_id: str, request: Request, context: ContextDep) -> Response:
     """Queues a paused job again. A job that has ended stays as it is: 409, with its state."""
     with context.database.write() as repository:
-        repository.get(job_id, caller_of(request).sees)
+        repository.get(job_id, caller_of(request).owner_filter)
         job = repository.resume(job_id)
         answered = _state(job, repository, context)
     if job.state is JobState.QUEUED:
-        context.doorbell.ring(job.id, job.device)
+        context.wakeup_producer.ring(job.id, job.device)
     return answered
 
 
@@ -86,7 +86,7 @@ def retry_job(job_id: str, request: Request, context: ContextDep) -> Response:
     A job is retried once: asked again, the same new job is the answer. (That one may be retried in turn.)
     """
     with context.database.write() as repository:
-        old = repository.get(job_id, caller_of(request).sees)
+        old = repository.get(job_id, caller_of(request).owner_filter)
         quota = context.settings.quota_of(old.owner)
         waiting = repository.why_waiting(old.device, old.owner, quota, old.priority)
         job, is_new = repository.retry(job_id, quota, note(waiting))

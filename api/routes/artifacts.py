@@ -52,7 +52,7 @@ _DOWNLOAD: dict[int | str, dict[str, Any]] = {
 def read_report(job_id: str, request: Request, context: ContextDep) -> Response:
     """`report.json` of a job that has succeeded; 409 with its state before, 404 when it ended without one."""
     with context.database.read() as repository:
-        job = repository.get(job_id, caller_of(request).sees)
+        job = repository.get(job_id, caller_of(request).owner_filter)
         if not job.state.terminal:
             message = (
                 f"job '{job_id}' is {job.state}; its report is written when it ends. Read /jobs/{job_id} until then."
@@ -70,7 +70,7 @@ def read_report(job_id: str, request: Request, context: ContextDep) -> Response:
 def list_artifacts(job_id: str, request: Request, context: ContextDep) -> Response:
     """By name, each with its size in bytes and its sha256. Empty until the job has written something."""
     with context.database.read() as repository:
-        repository.get(job_id, caller_of(request).sees)
+        repository.get(job_id, caller_of(request).owner_filter)
         return answer(ArtifactList(artifacts=[artifact_view(row) for row in repository.artifacts(job_id)]))
 
 
@@ -92,6 +92,6 @@ def download(job_id: str, name: str, request: Request, context: ContextDep) -> R
     if not name.isprintable() or len(name) > _LONGEST_NAME:
         raise ArtifactNotFound(job_id, name)
     with context.database.read() as repository:
-        repository.get(job_id, caller_of(request).sees)
+        repository.get(job_id, caller_of(request).owner_filter)
         artifact = repository.artifact(job_id, name)
     return send_artifact(request, artifact, context)

@@ -91,7 +91,7 @@ def list_datasets(request: Request, context: ContextDep) -> Response:
     before = None if query.page_token is None else read_token(query.page_token, _LIST)
     size = min(query.page_size, context.settings.page_size_max)
     with context.database.read() as repository:
-        found = repository.list_datasets(caller_of(request).sees, before=before, limit=size + 1)
+        found = repository.list_datasets(caller_of(request).owner_filter, before=before, limit=size + 1)
         shown = [dataset_view(dataset, None) for dataset in found[:size]]
     token = make_token(shown[-1].id, _LIST) if len(found) > size else None
     return answer(DatasetPage(datasets=shown, next_page_token=token))
@@ -101,7 +101,7 @@ def list_datasets(request: Request, context: ContextDep) -> Response:
 def read_dataset(dataset_id: str, request: Request, context: ContextDep) -> Response:
     """What has come of its check; its manifest once it is ready."""
     with context.database.read() as repository:
-        dataset = repository.dataset(dataset_id, caller_of(request).sees)
+        dataset = repository.dataset(dataset_id, caller_of(request).owner_filter)
         manifest = manifest_of(dataset, repository, context.store)
         return answer(dataset_view(dataset, manifest))
 
@@ -115,7 +115,7 @@ def read_dataset(dataset_id: str, request: Request, context: ContextDep) -> Resp
 def delete_dataset(dataset_id: str, request: Request, context: ContextDep) -> Response:
     """Only while no unfinished job is to read it."""
     with context.database.write() as repository:
-        repository.dataset(dataset_id, caller_of(request).sees)
+        repository.dataset(dataset_id, caller_of(request).owner_filter)
         keys = repository.delete_dataset(dataset_id)
     context.remove(keys)
     return Response(status_code=204)

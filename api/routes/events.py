@@ -70,7 +70,7 @@ async def read_events(job_id: str, request: Request, context: ContextDep) -> Res
         return await run_in_threadpool(_page, job_id, request, context, query)
     after = _last_seen(request, query.after)
     caller = caller_of(request)
-    job, _ = await run_in_threadpool(context.database.look, job_id, caller.sees)
+    job, _ = await run_in_threadpool(context.database.look, job_id, caller.owner_filter)
     if job.state.terminal and after >= job.last_event:
         return Response(status_code=204)  # what tells an EventSource not to come again
     return event_stream(context, job, after, caller.owner)
@@ -83,7 +83,7 @@ def _wants_json(request: Request) -> bool:
 def _page(job_id: str, request: Request, context: Context, query: EventsQuery) -> Response:
     size = min(query.page_size, context.settings.page_size_max)
     with context.database.read() as repository:
-        repository.get(job_id, caller_of(request).sees)
+        repository.get(job_id, caller_of(request).owner_filter)
         events = repository.events(job_id, query.after, size + 1)
         shown = [event_view(event) for event in events[:size]]
     page = EventPage(events=shown, next_after=shown[-1].seq if len(events) > size else None)

@@ -33,7 +33,7 @@ async def read_readiness(context: ContextDep) -> Response:
 
     Nobody needs a key for it, so all who ask at the same time share one look.
     """
-    parts = await context.watcher.read("readyz", lambda: _parts(context))
+    parts = await context.change_notifier.read("readyz", lambda: _parts(context))
     missing = [name for name, part in parts.items() if not part.ok]
     if missing:
         raise Problem(
@@ -47,7 +47,7 @@ async def read_readiness(context: ContextDep) -> Response:
 def _parts(context: Context) -> dict[str, Part]:
     return {
         "database": _part(context.database.ping, "the database"),
-        "broker": _part(context.doorbell.ping, "the broker"),
+        "broker": _part(context.wakeup_producer.ping, "the broker"),
         "store": _part(context.store.ping, "the store of files"),
         "workers": _workers(context),
     }

@@ -93,7 +93,7 @@ def _create(body: dict[str, Any], request: Request, context: Context) -> Respons
     spec = _checked_spec(body, context, caller)
     quota = context.settings.quota_of(caller.owner)
     with context.database.write() as repository:
-        check_sources(spec, repository, caller.sees)
+        check_sources(spec, repository, caller.owner_filter)
         waiting = repository.why_waiting(spec.resources.device, caller.owner, quota, spec.priority)
         job = repository.create(
             spec.resolved(), owner=caller.owner, quota=quota, idempotency=idempotency, note=note(waiting)
@@ -123,7 +123,7 @@ def list_jobs(request: Request, context: ContextDep) -> Response:
         dataset=query.dataset,
         student=query.student,
         created_after=query.created_after,
-        owner=caller_of(request).sees,
+        owner=caller_of(request).owner_filter,
     )
     with context.database.read() as repository:
         jobs = repository.list_jobs(wanted, before=before, limit=size + 1)  # one more tells whether a page follows
@@ -150,12 +150,12 @@ async def read_job(job_id: str, request: Request, context: ContextDep) -> Respon
     """
     query = JobQuery.read(request.query_params) if request.scope["query_string"] else _NO_WAIT
     caller = caller_of(request)
-    look = partial(context.database.look, job_id, caller.sees, context.settings.quota_of)
+    look = partial(context.database.look, job_id, caller.owner_filter, context.settings.quota_of)
     job, waiting = await run_in_threadpool(look)
     check_expected(request, _etag(job, waiting), part=_version)
     known = request.headers.get("if-none-match")
     if query.wait and not job.state.terminal and (known is None or unchanged(known, _etag(job, waiting))):
-        await wait_for_change(request, context.watcher, job, query.wait, caller.owner)
+        await wait_for_change(request, context.change_notifier, job, query.wait, caller.owner)
         job, waiting = await run_in_threadpool(look)
     etag = _etag(job, waiting)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
@@ -173,7 +173,7 @@ async def read_job(job_id: str, request: Request, context: ContextDep) -> Respon
 def delete_job(job_id: str, request: Request, context: ContextDep) -> Response:
     """Only a job that has ended; cancel it first."""
     with context.database.write() as repository:
-        repository.get(job_id, caller_of(request).sees)
+        repository.get(job_id, caller_of(request).owner_filter)
         keys = repository.delete(job_id)
     context.remove(keys)
     return Response(status_code=204)
@@ -191,7 +191,7 @@ def _idempotency_key(request: Request) -> str | None:
 def _validate_only(body: dict[str, Any], context: Context, caller: Caller) -> Response:
     spec = _checked_spec(body, context, caller)
     with context.database.read() as repository:
-        check_sources(spec, repository, caller.sees)
+        check_sources(spec, repository, caller.owner_filter)
         spec = spec.resolved()
         return answer(resolved_view(spec, repository.names_of(spec)))
 

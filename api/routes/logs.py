@@ -51,7 +51,7 @@ def read_logs(job_id: str, request: Request, context: ContextDep) -> Response:
     limit = context.settings.page_size_max
     as_text = query.format == "text" if query.format else accepts(request, "text/plain")
     with context.database.read() as repository:
-        repository.get(job_id, caller_of(request).sees)
+        repository.get(job_id, caller_of(request).owner_filter)
         if query.tail is not None:
             lines, more = repository.log_tail(job_id, min(query.tail, limit)), False
         else:

@@ -39,7 +39,7 @@ def read_metrics(job_id: str, request: Request, context: ContextDep) -> Response
     """The whole series; as CSV with `Accept: text/csv` or `?format=csv`."""
     query = MetricsQuery.read(request.query_params)
     with context.database.read() as repository:
-        repository.get(job_id, caller_of(request).sees)
+        repository.get(job_id, caller_of(request).owner_filter)
     wants_csv = query.format == "csv" if query.format else accepts(request, "text/csv")
     series = _csv if wants_csv else _json
     media_type = "text/csv" if wants_csv else "application/json"

@@ -142,7 +142,7 @@ def promote_network(request: Request, raw: RawBody, context: ContextDep) -> Resp
     except ValidationError as error:
         raise invalid_body(error, body) from None
     with context.database.write() as repository:
-        job = repository.get(asked.job, caller_of(request).sees)
+        job = repository.get(asked.job, caller_of(request).owner_filter)
         sent = repository.promote(job, asked.role, name or job.name)
     return answer(model_view(sent), status=201, headers={"Location": f"/models/{sent.row.id}"})
 
@@ -159,7 +159,7 @@ def list_models(request: Request, context: ContextDep) -> Response:
     before = None if query.page_token is None else read_token(query.page_token, _LIST)
     size = min(query.page_size, context.settings.page_size_max)
     with context.database.read() as repository:
-        found = repository.list_models(caller_of(request).sees, before=before, limit=size + 1)
+        found = repository.list_models(caller_of(request).owner_filter, before=before, limit=size + 1)
         shown = [model_view(sent) for sent in found[:size]]
     token = make_token(shown[-1].id, _LIST) if len(found) > size else None
     return answer(ModelPage(models=shown, next_page_token=token))
@@ -169,7 +169,7 @@ def list_models(request: Request, context: ContextDep) -> Response:
 def read_model(model_id: str, request: Request, context: ContextDep) -> Response:
     """What has come of looking at it; `links.report` has what was measured."""
     with context.database.read() as repository:
-        return answer(model_view(repository.model(model_id, caller_of(request).sees)))
+        return answer(model_view(repository.model(model_id, caller_of(request).owner_filter)))
 
 
 @router.delete(
@@ -181,7 +181,7 @@ def read_model(model_id: str, request: Request, context: ContextDep) -> Response
 def delete_model(model_id: str, request: Request, context: ContextDep) -> Response:
     """Jobs that have not begun yet and name it will fail and say so."""
     with context.database.write() as repository:
-        repository.model(model_id, caller_of(request).sees)
+        repository.model(model_id, caller_of(request).owner_filter)
         keys = repository.delete_model(model_id)
     context.remove(keys)
     return Response(status_code=204)

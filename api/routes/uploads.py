@@ -69,7 +69,7 @@ def list_uploads(request: Request, context: ContextDep) -> Response:
     before = None if query.page_token is None else read_token(query.page_token, _LIST)
     size = min(query.page_size, context.settings.page_size_max)
     with context.database.read() as repository:
-        found = repository.list_uploads(caller_of(request).sees, before, size + 1)
+        found = repository.list_uploads(caller_of(request).owner_filter, before, size + 1)
     shown = [
         UploadEntry(id=upload.id, owner=upload.owner, bytes=upload.reserved, created=upload.created_at)
         for upload in found[:size]

@@ -30,6 +30,6 @@ def read_usage(request: Request, context: ContextDep) -> Response:
 def read_deliveries(job_id: str, request: Request, context: ContextDep) -> Response:
     """Each webhook of the spec gets one when the job has ended; how often each was tried, and what went wrong."""
     with context.database.read() as repository:
-        repository.get(job_id, caller_of(request).sees)
+        repository.get(job_id, caller_of(request).owner_filter)
         rows = [delivery_view(delivery) for delivery in repository.deliveries(job_id)]
     return answer(DeliveryList(deliveries=rows))

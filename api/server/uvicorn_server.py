@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         assert isinstance(self.config.app, FastAPI)
-        self.config.app.state.context.watcher.wake_all()
+        self.config.app.state.context.change_notifier.wake_all()
         await super().shutdown(sockets)
 
 

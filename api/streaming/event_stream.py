@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.dependencies.change_notifier import GONE
 from api.dependencies.context import Context
-from api.dependencies.fair_share import PlacedResponse
+from api.dependencies.fair_share import FairShareResponse
 from api.presenters.resource_views import event_view
 from jobs.tables import Job, JobEvent
 
@@ -34,22 +34,24 @@ class _Batch:
     ended: bool
 
 
-def event_stream(context: Context, job: Job, after: int, owner: str) -> PlacedResponse:
+def event_stream(context: Context, job: Job, after: int, owner: str) -> FairShareResponse:
     """All events of `job` above `after`, then each new one, until the one that ends it. 503 when too many are open.
 
     Args:
         owner: who asks.
     """
     pieces = _send(context, job.id, job.version, after)
-    return PlacedResponse(pieces, context.watcher.places, owner, headers=_HEADERS, media_type="text/event-stream")
+    return FairShareResponse(
+        pieces, context.change_notifier.places, owner, headers=_HEADERS, media_type="text/event-stream"
+    )
 
 
 async def _send(context: Context, job_id: str, version: int, after: int) -> AsyncGenerator[bytes]:
-    watcher = context.watcher
+    change_notifier = context.change_notifier
     yield f"retry: {_RETRY_MS}\n\n".encode()
-    while not watcher.closing:
+    while not change_notifier.closing:
         try:
-            batch = await watcher.read((job_id, after), lambda start=after: _read(context, job_id, start))  # type: ignore[misc]
+            batch = await change_notifier.read((job_id, after), lambda start=after: _read(context, job_id, start))  # type: ignore[misc]
         except SQLAlchemyError as error:
             log.warning("cannot read events for a stream: %s", type(error).__name__)
             await asyncio.sleep(_RETRY_MS / 1000)
@@ -62,7 +64,9 @@ async def _send(context: Context, job_id: str, version: int, after: int) -> Asyn
             return
         if batch.more:
             continue
-        while (heard := await watcher.changed(job_id, version, KEEP_ALIVE_SECONDS)) is None and not watcher.closing:
+        while (
+            heard := await change_notifier.changed(job_id, version, KEEP_ALIVE_SECONDS)
+        ) is None and not change_notifier.closing:
             yield b": still here\n\n"
         if heard is None or heard == GONE:
             return

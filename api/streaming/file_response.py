@@ -14,7 +14,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
 
 from api.dependencies.context import Context
-from api.dependencies.fair_share import PlacedResponse
+from api.dependencies.fair_share import FairShareResponse
 from api.http.errors import Problem
 from api.http.etag import check_expected, quoted, unchanged
 from api.http.ranges import parse_ranges
@@ -119,9 +119,9 @@ def _several(artifact: Artifact, store: ArtifactStore, ranges: Ranges, headers: 
 
 def _sent(
     pieces: Generator[bytes], headers: dict[str, str], status: int, context: Context, owner: str
-) -> PlacedResponse:
+) -> FairShareResponse:
     """The pieces of a file, which holds a place of its caller's until all are taken."""
-    return PlacedResponse(_read(pieces, context.file_threads), context.downloads, owner, status, headers)
+    return FairShareResponse(_read(pieces, context.file_threads), context.downloads, owner, status, headers)
 
 
 async def _read(pieces: Generator[bytes], threads: CapacityLimiter) -> AsyncGenerator[bytes]:

@@ -71,8 +71,8 @@ def resolve(body: dict[str, Any], context: Context, caller: Caller) -> dict[str,
     with context.database.read() as repository:
         body = _with_ids(body, repository, caller.owner)
         if (dataset_id := sent_dataset(body)) is not None:
-            body = with_dataset(body, dataset_id, repository, context.store, caller.sees)
-        return with_models(body, lambda model_id: repository.model(model_id, caller.sees))
+            body = with_dataset(body, dataset_id, repository, context.store, caller.owner_filter)
+        return with_models(body, lambda model_id: repository.model(model_id, caller.owner_filter))
 
 
 def refused(error: ValidationError, body: dict[str, Any], context: Context, caller: Caller) -> Problem:

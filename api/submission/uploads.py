@@ -141,7 +141,7 @@ def begin(context: Context, caller: Caller, way: str) -> Upload:
 def find_upload(context: Context, caller: Caller, upload_id: str) -> Upload:
     """A file that comes in parts; raises UploadNotFound."""
     with context.database.read() as repository:
-        return repository.upload(upload_id, caller.sees)
+        return repository.upload(upload_id, caller.owner_filter)
 
 
 def forget(context: Context, upload_id: str) -> None:

@@ -50,7 +50,7 @@ from jobs.repository import (
 )
 from jobs.repository.assets import Sent
 from jobs.repository.attempts import Renewal
-from jobs.repository.counts import Census
+from jobs.repository.counts import Counts
 from jobs.repository.inbox import Inbox
 from jobs.repository.queries import JobFilter
 from jobs.repository.usage import Usage
@@ -59,7 +59,7 @@ from jobs.tables import Artifact, Delivery, Job, JobEvent, LogLine, Metric, Work
 from kd_engine.jobspec import AnySpec
 from kd_engine.schema.events import Event
 
-__all__ = ["Census", "JobFilter", "Renewal", "Repository", "Sent", "Usage", "Waiting"]
+__all__ = ["Counts", "JobFilter", "Renewal", "Repository", "Sent", "Usage", "Waiting"]
 
 
 class Repository(Inbox):
@@ -191,7 +191,7 @@ class Repository(Inbox):
         """The last `count` lines of the job's log, in order."""
         return logs.tail(self._session, job_id, count)
 
-    def census(self) -> Census:
+    def counts(self) -> Counts:
         """How many jobs and workers there are."""
         return counts.take(self._session)
 
@@ -308,7 +308,7 @@ class Repository(Inbox):
         """
         attempts.lose(self._session, job_id, token, max_lost, why, reason)
 
-    # The sweeper, and who is at work
+    # The lease reaper, and who is at work
 
     def expire_leases(self, max_lost: int) -> list[str]:
         """Takes running jobs from workers that let their lease end.

@@ -1,4 +1,4 @@
-"""What a worker does to a job that it holds. Every write names the attempt's token; a late one changes nothing."""
+"""What a worker does to a job that it holds. Stale writes are rejected: each names the attempt's fencing token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many there are of what: for those who watch the service as a whole."""
+"""Counts for metrics: how many jobs wait, run and have ended, and how many workers there are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobs.tables import Job, Worker
 
 
 @dataclass(frozen=True)
-class Census:
+class Counts:
     """Of all owners together.
 
     Attributes:
@@ -46,15 +46,15 @@ _STALLED = select(func.count()).where(Job.state == JobState.RUNNING, Job.stalled
 _WORKERS = select(Worker.device, func.count()).where(Worker.seen_at >= now(-HEARD_SECONDS)).group_by(Worker.device)
 
 
-def take(session: Session) -> Census:
-    """All of `Repository.census`."""
+def take(session: Session) -> Counts:
+    """All of `Repository.counts`."""
     jobs, oldest = dict[tuple[JobState, str], int](), dict[str, float]()
     for state, device, count, waited_ms in session.execute(_JOBS):
         jobs[state, device] = count
         if waited_ms is not None:
             oldest[device] = max(0.0, waited_ms / 1000)
     workers = {device: int(count) for device, count in session.execute(_WORKERS)}
-    return Census(jobs, oldest, workers, stalled(session))
+    return Counts(jobs, oldest, workers, stalled(session))
 
 
 def stalled(session: Session) -> int:

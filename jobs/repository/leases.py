@@ -1,4 +1,4 @@
-"""Lost jobs, jobs that waited too long, and the workers at work. Safe to run in several places at once."""
+"""Leases that ended, jobs that waited too long, and the workers at work. Safe to run in several places at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LACKS_LENGTH = 200
 
 def expire_leases(session: Session, max_lost: int) -> list[str]:
     expired = (Job.state == JobState.RUNNING, Job.lease_expires < now())
-    # What another sweeper is at is skipped, so that two of them never wait for each other.
+    # What another lease reaper is at is skipped, so that two of them never wait for each other.
     statement = select(Job).where(*expired).order_by(Job.lease_expires).with_for_update(skip_locked=True)
     jobs = session.scalars(statement, execution_options={"populate_existing": True}).all()
     return [job.id for job in jobs if _expire(session, job, max_lost)]

@@ -1,4 +1,4 @@
-"""The guarded update that every change of a job goes through, and the events that go with it."""
+"""State transitions: the guarded update (compare-and-set) that every change of a job goes through, with its events."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from distillery.states import EndReason
-from jobs.committed_events import AttemptLost, FileListed, JobEnded, JobStarted, News
+from jobs.committed_events import AttemptLost, CommittedEvent, FileListed, JobEnded, JobStarted
 from jobs.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class JobMetrics:
         for kind in ("result", "checkpoint", "upload"):
             self._stored.labels(kind)
 
-    def heard(self, item: News) -> None:
+    def heard(self, item: CommittedEvent) -> None:
         """Counts what a transaction has done: `jobs.database.Database.heard`."""
         match item:
             case JobStarted():

@@ -12,7 +12,7 @@ from kd_engine.images.augmentations import AUGMENTATIONS
 from kd_engine.losses import LOSSES
 from kd_engine.optim.optimizers import OPTIMIZERS
 from kd_engine.optim.schedules import SCHEDULES
-from kd_engine.schema.strict_model import Strict
+from kd_engine.schema.strict_model import StrictModel
 
 __all__ = [
     "DATASETS",
@@ -45,5 +45,5 @@ def catalog() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _describe(name: str, cls: type[Strict]) -> dict[str, Any]:
+def _describe(name: str, cls: type[StrictModel]) -> dict[str, Any]:
     return {"name": name, "summary": (cls.__doc__ or "").strip(), "schema": cls.model_json_schema()}

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TASKS, TaskName, TaskRow
-from kd_engine.schema.strict_model import Strict
+from kd_engine.schema.strict_model import StrictModel
 
 # each part starts with a letter, a digit or an underscore: no absolute path, no `..`, nothing hidden
 _INSIDE = r"^\w[\w. +-]*(/\w[\w. +-]*)*$"
@@ -76,7 +76,7 @@ class Facts:
         return None if self.shape is None else self.shape[0]
 
 
-class DatasetParams(Strict):
+class DatasetParams(StrictModel):
     """A data set that needs none."""
 
     def facts(self, known: Facts) -> Facts:

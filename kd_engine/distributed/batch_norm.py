@@ -67,7 +67,7 @@ def _statistics(x_PC: Tensor, world: World) -> tuple[Tensor, Tensor, Tensor]:
     if x_PC.numel() > 0:  # with running statistics (not used here) the result is float32 for bf16 maps too
         mean_C, var_C = torch.batch_norm_update_stats(x_PC, mean_C, var_C, 0.0)
     count_1 = mean_C.new_full((1,), x_PC.numel() // channels)
-    all_RS = world.stacked(torch.cat([count_1, mean_C, var_C]))
+    all_RS = world.all_gather(torch.cat([count_1, mean_C, var_C]))
     count_R1, mean_RC, var_RC = torch.split(all_RS, [1, channels, channels], dim=1)
     count = count_R1.sum()
     share_R1 = count_R1 / count
@@ -106,7 +106,7 @@ class _Normed(torch.autograd.Function):
             dx_PC, dweight_C, dbias_C = torch.ops.aten.native_batch_norm_backward(
                 dy_PC, x_PC, weight_C, mean_C, var_C, None, None, False, ctx.eps, [True, True, True]
             )
-        sums_2C = ctx.world.stacked(torch.stack([dbias_C, dweight_C])).sum(dim=0)
+        sums_2C = ctx.world.all_gather(torch.stack([dbias_C, dweight_C])).sum(dim=0)
         if x_PC.numel() > 0:
             scale_C = -weight_C * (var_C + ctx.eps).rsqrt() / count
             dx_PC += batch_norm(x_PC, mean_C, var_C, scale_C * sums_2C[1], scale_C * sums_2C[0], False, 0.0, ctx.eps)

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from kd_engine.distributed.batch_norm import BatchStatistics
-from kd_engine.distributed.world import ALONE, Seat, World
+from kd_engine.distributed.world import ALONE, ProcessInfo, World
 from kd_engine.platform.out_of_memory import shortage_behind
 from kd_engine.schema.errors import ProcessLost
 
@@ -32,8 +32,8 @@ class Joined(World):
     Every method is for all processes to call, in the same order, and raises `ProcessLost` where one of them is gone.
     """
 
-    def __init__(self, seat: Seat) -> None:
-        self.rank, self.size = seat.rank, seat.size
+    def __init__(self, process: ProcessInfo) -> None:
+        self.rank, self.size = process.rank, process.size
         self._hosts = dist.new_group(backend="gloo", timeout=_WAIT_TIMEOUT)
 
     def part(self, images: int) -> slice:
@@ -51,7 +51,7 @@ class Joined(World):
         parts = torch.split(flat, [tensor.numel() for tensor in tensors])
         torch._foreach_copy_(list(tensors), [part.view(one.shape) for part, one in zip(parts, tensors, strict=True)])
 
-    def stacked(self, numbers: Tensor) -> Tensor:
+    def all_gather(self, numbers: Tensor) -> Tensor:
         all_numbers = numbers.new_empty(self.size, *numbers.shape)
         with _in_touch():
             dist.all_gather(list(all_numbers), numbers.contiguous())
@@ -66,25 +66,25 @@ class Joined(World):
         padded = rows.new_zeros(-(-images // self.size), *rows.shape[1:])
         padded[: len(rows)] = rows
         parts = [self._part_of(rank, images) for rank in range(self.size)]
-        stacked = self.stacked(padded)
+        stacked = self.all_gather(padded)
         return torch.cat([rows[: part.stop - part.start] for rows, part in zip(stacked, parts, strict=True)])
 
     def batch_statistics(self) -> AbstractContextManager[object]:
         return BatchStatistics(self)
 
-    def decide(self, numbers: list[int]) -> list[int]:
+    def broadcast(self, numbers: list[int]) -> list[int]:
         decided = torch.tensor(numbers)
         with _in_touch():
             dist.broadcast(decided, src=0, group=self._hosts)
         return [int(number) for number in decided]
 
-    def collect(self, state: Tensor) -> list[Tensor]:
+    def gather(self, state: Tensor) -> list[Tensor]:
         states = [torch.empty_like(state) for _ in range(self.size)]
         with _in_touch():
             dist.all_gather(states, state, group=self._hosts)
         return states
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         with _in_touch():
             dist.barrier(group=self._hosts)
 
@@ -106,13 +106,13 @@ class _Whole(torch.autograd.Function):
 
 
 @contextmanager
-def joined(seat: Seat, device: torch.device) -> Iterator[World]:
+def joined(process: ProcessInfo, device: torch.device) -> Iterator[World]:
     """The world of a process in this seat; `ALONE` for the only one. All processes of a run are on one machine.
 
     Args:
         device: this process's own.
     """
-    if seat.size == 1:
+    if process.size == 1:
         yield ALONE
         return
     loopback = next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
@@ -122,13 +122,13 @@ def joined(seat: Seat, device: torch.device) -> Iterator[World]:
     with _in_touch():
         dist.init_process_group(
             "nccl" if on_gpu else "gloo",
-            init_method=seat.rendezvous,
-            rank=seat.rank,
-            world_size=seat.size,
+            init_method=process.rendezvous,
+            rank=process.rank,
+            world_size=process.size,
             timeout=_STEP_TIMEOUT,
             device_id=device if on_gpu else None,
         )
-        world = Joined(seat)
+        world = Joined(process)
     yield world
     dist.destroy_process_group()  # not after an error: it would wait for the processes that are gone
 

@@ -17,7 +17,7 @@ from kd_engine.schema.errors import InvalidSpecError
 
 
 @dataclass(frozen=True)
-class Seat:
+class ProcessInfo:
     """A process's place among those of a run.
 
     Attributes:
@@ -31,7 +31,7 @@ class Seat:
     rendezvous: str = ""
 
 
-def torchrun_seat() -> Seat | None:
+def torchrun_process() -> ProcessInfo | None:
     """This process's seat where torchrun started it among others, else None.
 
     Raises:
@@ -42,7 +42,7 @@ def torchrun_seat() -> Seat | None:
         return None
     if int(os.environ["LOCAL_WORLD_SIZE"]) != size:
         raise InvalidSpecError("a job runs on one machine: give torchrun --nproc-per-node alone, and one node.")
-    return Seat(int(os.environ["RANK"]), size, "env://")
+    return ProcessInfo(int(os.environ["RANK"]), size, "env://")
 
 
 class World:
@@ -51,7 +51,7 @@ class World:
     rank, size = 0, 1
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process is the one that writes and tells."""
         return self.rank == 0
 
@@ -62,7 +62,7 @@ class World:
     def sum_(self, tensors: Sequence[Tensor]) -> None:
         """Makes each tensor the sum over the processes, in place; equal bits everywhere."""
 
-    def stacked(self, numbers: Tensor) -> Tensor:
+    def all_gather(self, numbers: Tensor) -> Tensor:
         """Every process's `numbers`, `[R, ...]`."""
         return numbers.unsqueeze(0)
 
@@ -78,25 +78,25 @@ class World:
         """Inside, BatchNorm layers in training see the whole batch and not this process's part alone."""
         return nullcontext()
 
-    def decide(self, numbers: list[int]) -> list[int]:
+    def broadcast(self, numbers: list[int]) -> list[int]:
         """The first process's numbers."""
         return numbers
 
-    def collect(self, state: Tensor) -> list[Tensor]:
+    def gather(self, state: Tensor) -> list[Tensor]:
         """Every process's tensor of one shape on the CPU, by rank."""
         return [state]
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Until every process is here."""
 
     @contextmanager
     def first_goes_ahead(self) -> Iterator[None]:
         """The first process does what is inside before the others do it: they find what it has fetched."""
-        if not self.first:
-            self.wait()
+        if not self.is_main:
+            self.barrier()
         yield
-        if self.first:
-            self.wait()
+        if self.is_main:
+            self.barrier()
 
 
 ALONE = World()

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TaskName
-from kd_engine.jobspec.inspection import Untrained
+from kd_engine.jobspec.inspection import InspectionSpec
 
 Encoding = Literal[
     "gbk", "gb18030", "big5", "shift_jis", "cp932", "euc_jp", "euc_kr", "cp949", "cp437", "cp850", "cp852", "cp866",
@@ -21,7 +21,7 @@ TASK = "What the labels mean, as `tasks` of GET /catalog names it. Left out: eac
 LABEL_COLUMN = "Its column that holds the labels. Left out: found out."
 
 
-class CheckSpec(Untrained):
+class CheckSpec(InspectionSpec):
     """One check. Made by `POST /datasets`, never by hand: the file comes with it."""
 
     kind: Literal["check"]

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from kd_engine.catalog import DATASETS, UPLOADED, DatasetParams, DatasetRow, Facts
 from kd_engine.catalog.dataset_params import DATASET_ID
 from kd_engine.schema.spec_error import wrong
-from kd_engine.schema.strict_model import Strict, nearest
+from kd_engine.schema.strict_model import StrictModel, nearest
 
 _SUFFIXES = (".zip", ".npz", ".csv", ".gz", ".tar", ".tgz", ".parquet", ".h5")
 
@@ -31,7 +31,7 @@ def _unknown_dataset(name: str) -> PydanticCustomError:
     return wrong("unknown_name", f"unknown data set '{name}'{hint} {known}")
 
 
-class DatasetSpec(Strict):
+class DatasetSpec(StrictModel):
     """A data set by name, how much of its train split is held out, and how its pixels are normalised."""
 
     shorthand: ClassVar[str | None] = "name"

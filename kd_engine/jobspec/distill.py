@@ -11,13 +11,13 @@ from kd_engine.images.augmentations import misfit
 from kd_engine.jobspec.dataset import DatasetSpec
 from kd_engine.jobspec.networks import Source, StudentSpec, TeacherSpec
 from kd_engine.jobspec.repeats import Repeats, RepeatsUntil
-from kd_engine.jobspec.service_options import Handled
+from kd_engine.jobspec.service_options import ServiceOptions
 from kd_engine.jobspec.training import TrainingSpec
 from kd_engine.losses import LossSpec
 from kd_engine.losses.dist import DIST
 from kd_engine.losses.kl import KL
 from kd_engine.schema.spec_error import as_invalid_spec, wrong
-from kd_engine.schema.strict_model import Strict
+from kd_engine.schema.strict_model import StrictModel
 
 DEFAULT_TEMPERATURE = 4.0
 DEFAULT_ALPHA = 0.9
@@ -32,7 +32,7 @@ def storable(text: str) -> str:
 Text = Annotated[str, Field(max_length=200), AfterValidator(storable)]
 
 
-class Resources(Strict):
+class Resources(StrictModel):
     """Where the job runs."""
 
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto`: a GPU where the worker has one.")
@@ -73,7 +73,7 @@ class ObjectiveSpec(NamedTuple):
     ce_weight: float
 
 
-class JobSpec(Handled):
+class JobSpec(ServiceOptions):
     """One distillation job."""
 
     kind: Literal["distill"] = Field("distill", description="`evaluate` is the other kind, with keys of its own.")

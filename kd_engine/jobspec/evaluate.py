@@ -7,12 +7,12 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from kd_engine.jobspec.dataset import DatasetSpec
-from kd_engine.jobspec.inspection import Untrained
+from kd_engine.jobspec.inspection import InspectionSpec
 from kd_engine.jobspec.networks import NetworkOfJob, Source
 from kd_engine.schema.spec_error import wrong
 
 
-class EvaluateSpec(Untrained):
+class EvaluateSpec(InspectionSpec):
     """One evaluation: all that can be measured of a network on a data set's test images."""
 
     kind: Literal["evaluate"]

@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 
 from kd_engine.jobspec.distill import Labels, Resources, Text
 from kd_engine.jobspec.networks import Source
-from kd_engine.jobspec.service_options import Handled
+from kd_engine.jobspec.service_options import ServiceOptions
 from kd_engine.schema.spec_error import wrong
 
 
-class Untrained(Handled):
+class InspectionSpec(ServiceOptions):
     """A job that looks at something and trains nothing: it takes one device, and leaves nothing to default."""
 
     name: Text = Field("", description="For people; need not be unique.")

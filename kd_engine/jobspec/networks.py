@@ -14,7 +14,7 @@ from kd_engine.catalog.models.timm import PREFIX, timm_facts, timm_row, unknown_
 from kd_engine.jobspec.training import TrainingSpec
 from kd_engine.schema.phases import TrainedPhase
 from kd_engine.schema.spec_error import wrong
-from kd_engine.schema.strict_model import Strict, nearest
+from kd_engine.schema.strict_model import StrictModel, nearest
 
 MOST_WEIGHTS = 500_000_000  # 2 GB in float32: beyond it a typing mistake is likelier than a plan
 JOB_ID = r"^job_[0-9A-Za-z]{1,40}$"
@@ -46,7 +46,7 @@ def network_file(role: str, epoch: int | None = None) -> str:
 _EPOCH = "The weights after this epoch, one of the `snapshots` of its training. Left out: those that count."
 
 
-class NetworkOfJob(Strict):
+class NetworkOfJob(StrictModel):
     """A network that an earlier job published."""
 
     shorthand: ClassVar[str | None] = "job"
@@ -75,7 +75,7 @@ def _unknown_model(name: str, own: str) -> PydanticCustomError:
     return wrong("unknown_name", f"unknown model '{name}'{hint}{timm} Known: {', '.join(sorted(known))}.")
 
 
-class ModelChoice(Strict):
+class ModelChoice(StrictModel):
     """A network by name with its parameters."""
 
     shorthand: ClassVar[str | None] = "model"

@@ -7,12 +7,12 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from kd_engine.jobspec.dataset import DatasetSpec
-from kd_engine.jobspec.inspection import Untrained
+from kd_engine.jobspec.inspection import InspectionSpec
 from kd_engine.jobspec.networks import ModelChoice
 from kd_engine.schema.spec_error import wrong
 
 
-class RegisterSpec(ModelChoice, Untrained):
+class RegisterSpec(ModelChoice, InspectionSpec):
     """One registration. Made by `POST /models`, never by hand: the file comes with it."""
 
     shorthand: ClassVar[str | None] = None

@@ -9,13 +9,13 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from kd_engine.schema.spec_error import wrong
-from kd_engine.schema.strict_model import Strict
+from kd_engine.schema.strict_model import StrictModel
 
 _LOOKS = (3, 5, 7, 10, 15, 20, 30, 50, 70)
 FEWEST, MOST = 3, 100
 
 
-class Until(Strict):
+class Until(StrictModel):
     """What ends the repeats."""
 
     width: float = Field(
@@ -26,7 +26,7 @@ class Until(Strict):
     )
 
 
-class RepeatsUntil(Strict):
+class RepeatsUntil(StrictModel):
     """Repeats until the verdict is `helped` or `hurt`, the interval is narrow, or there were `at_most` of them."""
 
     auto: ClassVar[Literal["auto"]] = "auto"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from kd_engine.schema.spec_error import wrong
-from kd_engine.schema.strict_model import Strict
+from kd_engine.schema.strict_model import StrictModel
 
 
 def _check_url(url: str) -> str:
@@ -28,7 +28,7 @@ def _check_url(url: str) -> str:
     return url
 
 
-class Webhook(Strict):
+class Webhook(StrictModel):
     """Who is told, by a signed POST, that the job has ended."""
 
     url: Annotated[str, Field(max_length=2000), AfterValidator(_check_url)] = Field(
@@ -36,7 +36,7 @@ class Webhook(Strict):
     )
 
 
-class Handled(Strict):
+class ServiceOptions(StrictModel):
     """The keys that every kind of job has."""
 
     priority: int = Field(
@@ -50,5 +50,5 @@ class Handled(Strict):
     def to_json(self) -> dict[str, Any]:
         """The spec as JSON data, keys that say nothing left out, these last; `model_validate` reads it back."""
         data = self.model_dump(mode="json", exclude_none=True)
-        handled = {key: data.pop(key) for key in Handled.model_fields if key in data}
+        handled = {key: data.pop(key) for key in ServiceOptions.model_fields if key in data}
         return data | handled

@@ -10,10 +10,10 @@ from kd_engine.images.augmentations import AugmentationSpec
 from kd_engine.optim.optimizers import Adam, OptimizerSpec
 from kd_engine.optim.schedules import Constant, ScheduleSpec
 from kd_engine.schema.spec_error import wrong
-from kd_engine.schema.strict_model import Strict
+from kd_engine.schema.strict_model import StrictModel
 
 
-class TrainingSpec(Strict):
+class TrainingSpec(StrictModel):
     """How a network is trained."""
 
     epochs: int = Field(12, ge=1, le=10_000)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from pydantic import Field
 
 from kd_engine.schema.errors import InvalidSpecError
-from kd_engine.schema.strict_model import Strict
+from kd_engine.schema.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -47,7 +47,7 @@ class Sizes(NamedTuple):
     num_classes: int
 
 
-class Loss(Strict):
+class Loss(StrictModel):
     """One term of the objective. The trainer adds `weight * loss(student, teacher, labels)`.
 
     A subclass sets `kind: Literal["..."] = "..."`, gives `weight` its published default and writes `__call__`,

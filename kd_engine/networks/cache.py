@@ -1,4 +1,4 @@
-"""Networks trained from labels alone, found again by hash: teachers, and students alone (the control of a sweep)."""
+"""Cache of networks trained from labels alone, found by hash: teachers, and students alone (the control of a sweep)."""
 
 from __future__ import annotations
 

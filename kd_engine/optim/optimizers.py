@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from kd_engine.schema.registry import by_tag, tagged_union
-from kd_engine.schema.strict_model import Strict
+from kd_engine.schema.strict_model import StrictModel
 
 if TYPE_CHECKING:
     import torch
 
 
-class Optimizer(Strict):
+class Optimizer(StrictModel):
     """Base of the optimisers; `lr` is the rate that the schedule scales."""
 
     name: str

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from kd_engine.schema.registry import by_tag, tagged_union
-from kd_engine.schema.strict_model import Strict
+from kd_engine.schema.strict_model import StrictModel
 
 
-class Schedule(Strict):
+class Schedule(StrictModel):
     """Base of the schedules; every one may begin with a linear warm-up."""
 
     name: str

@@ -1,4 +1,4 @@
-"""Signs of life: how a long stretch without events of its own shows that it gets on.
+"""Heartbeats: how a long stretch without events of its own shows that it gets on.
 
 Whoever watches a run from outside takes every event as progress, and a run that reports nothing for long as hung. So
 each loop that may take minutes says at each turn that it gets on, and one call that may take as long and cannot say

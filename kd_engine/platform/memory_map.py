@@ -1,4 +1,4 @@
-"""Arrays in files, as memory that may be written to: torch wants that. The files stay as they are."""
+"""Memory-mapped arrays, as memory that may be written to: torch wants that. The files stay as they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an error is for want of memory: each library says that in its own way."""
+"""Out of memory: whether an error is for want of it; each library says that in its own way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes a finished run's artifacts into its folder and names them."""
+"""Result writer: puts a finished run's artifacts into its folder and names them."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def run_distillation(spec: JobSpec, context: RunContext) -> tuple[str, ...]:
     spec = spec.settled(data.facts)
     if context.checkpoint is not None:
         check_resumable(context.checkpoint, spec, data)
-    if world.first:
+    if world.is_main:
         write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
     check_memory(spec, data, device, world.size, options.memory)
     given = next(iter(options.teacher_files), None) if spec.teacher.job is not None else None
@@ -40,7 +40,7 @@ def run_distillation(spec: JobSpec, context: RunContext) -> tuple[str, ...]:
     if context.checkpoint is not None:
         runner.restore(context.checkpoint)
     results = runner.run()
-    if not world.first:
+    if not world.is_main:
         return ()
     environment = describe(
         device, context.threads, processes=world.size, seed=spec.seed, data_sha256=data.sha256,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kd_engine.distributed.world import Seat, torchrun_seat
+from kd_engine.distributed.world import ProcessInfo, torchrun_process
 from kd_engine.jobspec import AnySpec
 from kd_engine.platform.device import choose_device
 from kd_engine.runs.launcher import launch
@@ -40,9 +40,9 @@ def run(
         The last event: `completed` with the names of the artifacts, or why not.
     """
     options.out_dir.mkdir(parents=True, exist_ok=True)
-    seat = torchrun_seat()
-    if seat is not None and seat.rank > 0:
-        return work(spec, options, seat, should_stop=should_stop)
+    process = torchrun_process()
+    if process is not None and process.rank > 0:
+        return work(spec, options, process, should_stop=should_stop)
     with (options.out_dir / EVENTS_FILE).open("a", buffering=1) as lines:
 
         def tell(event: Event) -> None:
@@ -54,10 +54,10 @@ def run(
             if not isinstance(event, Working):
                 emit(event)
 
-        if seat is None and spec.resources.devices > 1:
+        if process is None and spec.resources.devices > 1:
             finished = guarded(lambda: _launched(spec, options, tell, should_stop))
         else:
-            finished = work(spec, options, seat or Seat(), emit=tell, should_stop=should_stop)
+            finished = work(spec, options, process or ProcessInfo(), emit=tell, should_stop=should_stop)
         tell(finished)
     return finished
 

@@ -14,7 +14,7 @@ from kd_engine.runs.speed_trial import answering_speed, epoch_seconds, learning_
 from kd_engine.schema.errors import EngineError
 from kd_engine.schema.phases import BASELINE, STUDENT, TEACHER, NodeName, Phase
 from kd_engine.teachers.factory import Lesson
-from kd_engine.training.eta import Expected, Pace
+from kd_engine.training.eta import EtaEstimator, Expected
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Forecast:
         spec: resolved.
     """
 
-    def __init__(self, spec: JobSpec, data: Dataset, networks: NodeNetworks, eta: Pace) -> None:
+    def __init__(self, spec: JobSpec, data: Dataset, networks: NodeNetworks, eta: EtaEstimator) -> None:
         self._spec, self._data, self._networks, self._eta = spec, data, networks, eta
         self._told = False
 

@@ -27,8 +27,8 @@ from kd_engine.tasks.evaluate import score, validate
 from kd_engine.teachers.base import Teacher
 from kd_engine.teachers.factory import Lesson, teacher_for
 from kd_engine.teachers.network import TeacherNetwork
-from kd_engine.training.callbacks import Watch
-from kd_engine.training.eta import Pace
+from kd_engine.training.callbacks import Callbacks
+from kd_engine.training.eta import EtaEstimator
 from kd_engine.training.objective import Objective
 from kd_engine.training.rng import seeded
 from kd_engine.training.trainer import Trainer
@@ -68,7 +68,7 @@ class NodeRunner:
         spec: JobSpec,
         data: Dataset,
         context: RunContext,
-        eta: Pace,
+        eta: EtaEstimator,
         results: Mapping[NodeName, PhaseResult],
         save: Save,
     ) -> None:
@@ -176,9 +176,9 @@ class NodeRunner:
     ) -> PhaseResult:
         assert node.recipe is not None, "it is trained here"
         context, options, name = self._context, self._context.options, node.name
-        watch = Watch(
+        callbacks = Callbacks(
             name,
-            pace=self._eta,
+            eta=self._eta,
             emit=context.emit,
             save=save,
             should_stop=context.should_stop,
@@ -186,7 +186,7 @@ class NodeRunner:
             checkpoint_epochs=options.checkpoint_epochs,
             world=context.world,
         )
-        trainer = Trainer(network, self._data, node.recipe, objective, node.seed, node.stream, watch, context.world)
+        trainer = Trainer(network, self._data, node.recipe, objective, node.seed, node.stream, callbacks, context.world)
         if unfinished is not None:
             trainer.restore(unfinished)
         started = PhaseStarted(phase=name.phase, repeat=name.repeat, epochs=node.epochs, first_epoch=trainer.epoch)
@@ -198,7 +198,7 @@ class NodeRunner:
         return self._measured(node, network, _Course("trained", trainer.series, best.epoch, snapshots))
 
     def _look_ahead(self) -> None:
-        if self._context.world.first:
+        if self._context.world.is_main:
             self._forecast.tell(self._results)
 
     def _measured(self, node: Train, network: Network, course: _Course) -> PhaseResult:

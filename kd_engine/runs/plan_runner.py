@@ -15,7 +15,7 @@ from kd_engine.runs.plan import Train
 from kd_engine.schema.events import CheckpointSaved, PhaseEnded
 from kd_engine.schema.phases import NodeName
 from kd_engine.training.checkpoint import save_tree
-from kd_engine.training.eta import Pace
+from kd_engine.training.eta import EtaEstimator
 from kd_engine.training.trainer import Trainer
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -36,7 +36,7 @@ class PlanRunner:
     def __init__(self, spec: JobSpec, plan: Sequence[Train], data: Dataset, context: RunContext) -> None:
         self._spec, self._data, self._context = spec, data, context
         self._plan = {node.name: node for node in plan}
-        self._eta = Pace({node.name: node.epochs for node in plan})
+        self._eta = EtaEstimator({node.name: node.epochs for node in plan})
         self._results: dict[NodeName, PhaseResult] = {}
         self._unfinished: dict[str, Any] | None = None
         self.nodes = NodeRunner(spec, data, context, self._eta, self._results, self._save)
@@ -73,13 +73,13 @@ class PlanRunner:
         if not isinstance(until, RepeatsUntil) or repeats not in until.looks:
             return False
         done = [result for result in self._results.values() if result.repeat < repeats]
-        [enough] = self._context.world.decide([looks_at(done, until)[-1].enough])
+        [enough] = self._context.world.broadcast([looks_at(done, until)[-1].enough])
         return bool(enough)
 
     def _save(self, trainer: Trainer | None) -> None:
         """Writes a checkpoint of the run: the finished nodes, and the training in progress if there is one."""
         state = None if trainer is None else trainer.state_tree()
-        if not self._context.world.first:
+        if not self._context.world.is_main:
             return
         tree = {
             "spec": self._spec.to_json(),

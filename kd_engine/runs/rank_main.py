@@ -35,15 +35,15 @@ def main(folder: Path, rank: int, size: int, reports: int) -> int:
     level = logging.INFO if rank == 0 else logging.WARNING
     logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s %(name)s (process {rank + 1}): %(message)s")
     request = json.loads((folder / REQUEST_FILE).read_text())
-    from kd_engine.distributed.world import Seat
+    from kd_engine.distributed.world import ProcessInfo
     from kd_engine.runs.work import work
 
-    seat = Seat(rank, size, f"file://{folder / 'rendezvous'}")
+    process = ProcessInfo(rank, size, f"file://{folder / 'rendezvous'}")
     with os.fdopen(reports, "w", buffering=1) as lines:
         finished = work(
             parse_spec(request["spec"]),
             RunOptions.from_json(request["options"]),
-            seat,
+            process,
             emit=lambda event: print(event.model_dump_json(), file=lines),
             should_stop=stop.is_set,
         )

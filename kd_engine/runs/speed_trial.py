@@ -37,7 +37,7 @@ class Speed:
 
 
 class _Silent:
-    """A watcher of a training of which nobody hears."""
+    """A callbacks of a training of which nobody hears."""
 
     def after_step(self, trainer: Trainer) -> None: ...
 

@@ -38,8 +38,8 @@ class TrainedNetworks:
             DataError: it went out of the cache in between.
         """
         cache, name = self._place(node)
-        cached = cache.find(name) if self._world.first else None
-        [found] = self._world.decide([cached is not None])
+        cached = cache.find(name) if self._world.is_main else None
+        [found] = self._world.broadcast([cached is not None])
         if found and cached is None:
             cached = cache.find(name)
             if cached is None:
@@ -48,7 +48,7 @@ class TrainedNetworks:
 
     def keep(self, node: Train, result: PhaseResult) -> None:
         """Adds what was trained."""
-        if not self._world.first:
+        if not self._world.is_main:
             return
         cache, name = self._place(node)
         cache.keep(name, Trained(result.network, result.series, int(result.metrics["best_epoch"]), result.snapshots))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 
 from kd_engine.distributed.joined import joined
-from kd_engine.distributed.world import Seat, World
+from kd_engine.distributed.world import ProcessInfo, World
 from kd_engine.jobspec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec
 from kd_engine.platform.device import choose_device, set_up
 from kd_engine.platform.heartbeat import signs_to
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 def work(
     spec: AnySpec,
     options: RunOptions,
-    seat: Seat,
+    process: ProcessInfo,
     *,
     emit: Callable[[Event], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -39,27 +39,29 @@ def work(
     """
 
     def tell(event: Event) -> None:
-        if seat.rank == 0:
+        if process.rank == 0:
             emit(event)
 
     def run_all() -> Finished:
-        return Finished(reason="completed", artifacts=_run(_seated(spec, seat), options, seat, tell, should_stop))
+        return Finished(
+            reason="completed", artifacts=_run(_on_all_devices(spec, process), options, process, tell, should_stop)
+        )
 
     with signs_to(emit):
         return guarded(run_all)
 
 
-def _seated(spec: AnySpec, seat: Seat) -> AnySpec:
+def _on_all_devices(spec: AnySpec, process: ProcessInfo) -> AnySpec:
     """The resolved spec, with as many devices as there are processes."""
     spec = spec.resolved()
-    if spec.resources.devices not in (1, seat.size):
+    if spec.resources.devices not in (1, process.size):
         raise InvalidSpecError(
-            f"resources.devices is {spec.resources.devices}, but torchrun started {seat.size} processes; start as "
+            f"resources.devices is {spec.resources.devices}, but torchrun started {process.size} processes; start as "
             "many, or leave 'devices' out."
         )
-    if seat.size > 1 and not isinstance(spec, JobSpec):
+    if process.size > 1 and not isinstance(spec, JobSpec):
         raise InvalidSpecError("an evaluation takes one device; run it without torchrun.")
-    return spec.model_copy(update={"resources": spec.resources.model_copy(update={"devices": seat.size})})
+    return spec.model_copy(update={"resources": spec.resources.model_copy(update={"devices": process.size})})
 
 
 def requested_device(spec: AnySpec, options: RunOptions) -> str:
@@ -92,13 +94,13 @@ _FEWER = "the device has too little memory for this job; try a smaller batch_siz
 def _run(
     spec: AnySpec,
     options: RunOptions,
-    seat: Seat,
+    process: ProcessInfo,
     emit: Callable[[Event], None],
     should_stop: Callable[[], bool],
 ) -> tuple[str, ...]:
-    device = choose_device(requested_device(spec, options), seat.size, seat.rank)
-    threads = set_up(device, options.threads, seat.size)
-    with joined(seat, device) as world:
+    device = choose_device(requested_device(spec, options), process.size, process.rank)
+    threads = set_up(device, options.threads, process.size)
+    with joined(process, device) as world:
         return _run_in(world, spec, device, threads, options, emit, should_stop)
 
 

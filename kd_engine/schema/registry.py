@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, TypeVar, Union
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from kd_engine.schema.strict_model import Strict, unknown_name
+from kd_engine.schema.strict_model import StrictModel, unknown_name
 
-T = TypeVar("T", bound=Strict)
+T = TypeVar("T", bound=StrictModel)
 
 
 def discover(package: ModuleType, base: type[T], tag: str) -> dict[str, type[T]]:
@@ -50,7 +50,7 @@ def tagged_union(classes: dict[str, type[T]], tag: str, what: str) -> Any:
     def check(value: Any) -> Any:
         if isinstance(value, str):
             value = {tag: value}
-        if isinstance(value, Strict):
+        if isinstance(value, StrictModel):
             return value
         if not isinstance(value, dict) or not isinstance(value.get(tag), str):
             raise PydanticCustomError(

@@ -57,7 +57,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """A frozen pydantic model that refuses unknown keys (naming the nearest known one), NaN and infinities.
 
     A number is a number (5.0 is also an integer), never `"5"` or `true`; a truth value is `true` or `false`.

@@ -59,7 +59,7 @@ class CachedTeacher:
 
         Of all processes of `world`, which have flushed before.
         """
-        states = world.collect(torch.tensor([self._asked, self._found]))  # all are here, so all of them have flushed
+        states = world.gather(torch.tensor([self._asked, self._found]))  # all are here, so all of them have flushed
         asked, found = torch.stack(states).sum(dim=0).tolist()
         if world.size > 1:
             self._store.flush()

@@ -1,4 +1,4 @@
-"""Watches a training: reports progress, writes checkpoints in time, and ends it when asked to."""
+"""The trainer's callbacks: progress, checkpoints in time, and an end when asked to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kd_engine.distributed.world import ALONE, World
 from kd_engine.schema.errors import Interrupted
 from kd_engine.schema.events import EpochEnd, Event, Progress
 from kd_engine.schema.phases import NodeName
-from kd_engine.training.eta import Pace
+from kd_engine.training.eta import EtaEstimator
 from kd_engine.training.trainer import Trainer
 
 _PROGRESS_SECONDS = 1.0
@@ -18,8 +18,8 @@ _LOOK_SECONDS = 0.1
 _MOST_STEPS = 100
 
 
-class Watch:
-    """The trainer's watcher for one node of the plan.
+class Callbacks:
+    """The trainer's callbacks for one node of the plan.
 
     Args:
         save: writes a checkpoint of the run, this trainer's state included.
@@ -34,7 +34,7 @@ class Watch:
         self,
         name: NodeName,
         *,
-        pace: Pace,
+        eta: EtaEstimator,
         emit: Callable[[Event], None],
         save: Callable[[Trainer], None],
         should_stop: Callable[[], bool],
@@ -43,7 +43,7 @@ class Watch:
         world: World = ALONE,
     ) -> None:
         self._name = name
-        self._pace, self._emit, self._save, self._should_stop = pace, emit, save, should_stop
+        self._eta, self._emit, self._save, self._should_stop = eta, emit, save, should_stop
         self._checkpoint_seconds, self._world = checkpoint_seconds, world
         self._checkpoint_epochs = checkpoint_epochs
         self._looked, self._between, self._steps_left = time.monotonic(), 1, 1
@@ -56,7 +56,7 @@ class Watch:
             return
         now = time.monotonic()
         due = now - self._saved >= self._checkpoint_seconds
-        stop, save, self._between = self._world.decide([self._should_stop(), due, self._pause(now)])
+        stop, save, self._between = self._world.broadcast([self._should_stop(), due, self._pause(now)])
         self._looked, self._steps_left = now, self._between
         if stop or save:
             self._save(trainer)
@@ -74,7 +74,7 @@ class Watch:
 
     def after_epoch(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         now = time.monotonic()
-        self._pace.measured(self._name.phase, now - self._epoch_began)
+        self._eta.measured(self._name.phase, now - self._epoch_began)
         self._epoch_began = now
         self._emit(
             EpochEnd(
@@ -93,7 +93,7 @@ class Watch:
 
     def _tell(self, trainer: Trainer) -> None:
         self._told = time.monotonic()
-        self._pace.at(self._name, trainer.epoch + trainer.step / trainer.steps)
+        self._eta.at(self._name, trainer.epoch + trainer.step / trainer.steps)
         self._emit(
             Progress(
                 phase=self._name.phase,
@@ -101,7 +101,7 @@ class Watch:
                 epoch=min(trainer.epoch + 1, trainer.recipe.epochs),
                 step=trainer.step,
                 steps=trainer.steps,
-                fraction=self._pace.fraction,
-                seconds_remaining=self._pace.seconds_remaining,
+                fraction=self._eta.fraction,
+                seconds_remaining=self._eta.seconds_remaining,
             )
         )

@@ -1,4 +1,4 @@
-"""An exponential moving average of a network's weights: Polyak and Juditsky 1992; decay per step.
+"""EMA, an exponential moving average of a network's weights: Polyak and Juditsky 1992; decay per step.
 
 The decay rises with the steps, as in TensorFlow's ExponentialMovingAverage and in timm: a decay of .999 would
 still hold 90 % of the random start after a hundred steps.
@@ -14,7 +14,7 @@ from torch import nn
 from kd_engine.networks.network import Network
 
 
-class Average:
+class EMA:
     """A second network of the same architecture whose weights follow the first one's slowly.
 
     Buffers that are not floating point (counters) are copied. BatchNorm statistics are averaged like weights.

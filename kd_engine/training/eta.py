@@ -1,4 +1,4 @@
-"""How much of a job is done, and how long the rest will take."""
+"""ETA estimator: how much of a job is done, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Expected:
 _ONE = Expected(1.0)
 
 
-class Pace:
+class EtaEstimator:
     """Estimates what is left from the epochs that were measured, and from what epochs are expected to take.
 
     What is expected need only be right in proportion: measured epochs say what is to be multiplied. Without

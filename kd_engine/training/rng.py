@@ -1,4 +1,4 @@
-"""Random streams, each derived from the seed and a name, so that any epoch of any phase can be run again exactly."""
+"""RNG: random streams, each of the seed and a name, so that any epoch of any phase can be run again exactly."""
 
 from __future__ import annotations
 

@@ -23,12 +23,12 @@ from kd_engine.schema.errors import DivergedError
 from kd_engine.tasks import load_task
 from kd_engine.tasks.evaluate import validate
 from kd_engine.training.checkpoint import optimizer_state, restore_optimizer
-from kd_engine.training.ema import Average
+from kd_engine.training.ema import EMA
 from kd_engine.training.objective import Objective
 from kd_engine.training.rng import generator, stream
 
 
-class Watcher(Protocol):
+class TrainerCallbacks(Protocol):
     """Hears of the training's course; may raise `Interrupted` after a step to end it."""
 
     def after_step(self, trainer: Trainer) -> None: ...
@@ -72,7 +72,7 @@ class Trainer:
     objective: Objective
     seed: int
     role: str
-    watcher: Watcher
+    callbacks: TrainerCallbacks
     world: World = ALONE
     epoch: int = 0
     step: int = 0
@@ -83,7 +83,7 @@ class Trainer:
     def __post_init__(self) -> None:
         self._task = load_task(self.network.architecture.task)
         self.optimizer = self.recipe.optimizer.build(self._groups())
-        self._average = Average(self.network, self.recipe.ema) if self.recipe.ema else None
+        self._ema = EMA(self.network, self.recipe.ema) if self.recipe.ema else None
         images, size = len(self.data.train), self.recipe.batch_size
         # BatchNorm cannot take a batch of one image
         self._drop_last = images % size == 1 and images > 1
@@ -100,7 +100,7 @@ class Trainer:
 
         Raises:
             DivergedError: a loss was not finite; the optimiser did not step on it.
-            Interrupted: the watcher asked to stop.
+            Interrupted: the callbacks asked to stop.
         """
         while self.epoch < self.recipe.epochs and not self._out_of_patience():
             self.train_epoch()
@@ -128,7 +128,7 @@ class Trainer:
             self._seen += batch.images
             self.step += 1
             if self.step < self.steps:
-                self.watcher.after_step(self)
+                self.callbacks.after_step(self)
         self._end_epoch(time.perf_counter() - start, self.step - first_step)
 
     def train_step(self, batch: Batch) -> Tensor:
@@ -150,8 +150,8 @@ class Trainer:
         if self.recipe.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.network.module.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
-        if self._average is not None:
-            self._average.update(self.network.module, self.epoch * self.steps + self.step)
+        if self._ema is not None:
+            self._ema.update(self.network.module, self.epoch * self.steps + self.step)
         return loss.detach()
 
     def _summed(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -206,12 +206,12 @@ class Trainer:
         self._keep(looked)
         if self.epoch in self.recipe.snapshots:
             self.snapshots[self.epoch] = self._state()
-        self.watcher.after_epoch(self, metrics)
+        self.callbacks.after_epoch(self, metrics)
 
     @property
     def _counting(self) -> Network:
         """The network whose weights count: the moving average, where there is one."""
-        return self.network if self._average is None else self._average.network
+        return self.network if self._ema is None else self._ema.network
 
     def _keep(self, looked: dict[str, float]) -> None:
         better = self.best is None or self._task.rank(looked) > self._task.rank(self.best.metrics)
@@ -261,8 +261,8 @@ class Trainer:
             "module": dict(self.network.module.state_dict()),
             "optimizer": optimizer_state(self.optimizer),
             "objective": self.objective.state(),
-            "average": None if self._average is None else dict(self._average.network.module.state_dict()),
-            "random": self.world.collect(_random_state(self.data.train.images_NCHW.device)),
+            "average": None if self._ema is None else dict(self._ema.network.module.state_dict()),
+            "random": self.world.gather(_random_state(self.data.train.images_NCHW.device)),
             "best": None if best is None else best.to_tree(),
             "snapshots": {str(epoch): state for epoch, state in self.snapshots.items()},
         }
@@ -275,8 +275,8 @@ class Trainer:
         self.network.module.load_state_dict(tree["module"])
         restore_optimizer(self.optimizer, tree["optimizer"])
         self.objective.restore(tree["objective"])
-        if self._average is not None:
-            self._average.network.module.load_state_dict(tree["average"])
+        if self._ema is not None:
+            self._ema.network.module.load_state_dict(tree["average"])
         self._random_state = tree["random"][self.world.rank] if self.step > 0 else None
         self.best = None if tree["best"] is None else Best.from_tree(tree["best"])
         self.snapshots = {int(epoch): state for epoch, state in tree["snapshots"].items()}

@@ -53,4 +53,4 @@ def until(condition: Callable[[], bool]) -> None:
 
 def waiting(service: Service, job_id: str) -> int:
     """How many wait for a change of this job."""
-    return len(service.context.watcher._waiters.get(job_id, ()))
+    return len(service.context.change_notifier._waiters.get(job_id, ()))

@@ -191,7 +191,7 @@ def _look(stack: Stack, outcome: Outcome) -> None:
     outcome.honest_jobs = sum(stack.job(job_id).name == _HONEST for job_id in stack.accepted)
     outcome.unswept = len(leftovers.before_the_janitor(stack))
     outcome.left = leftovers.after_the_janitor(stack)
-    outcome.verdict = judge(stack)  # with the listed files, after the janitor
+    outcome.verdict = judge(stack)  # with the listed files, after the garbage collector
     deadline = time.monotonic() + _SETTLE_SECONDS
     while outcome.children() and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -42,7 +42,7 @@ _ROWS: dict[str, _Cell] = {
             outcome.verdict.lost, outcome.verdict.doubled, outcome.verdict.orphans, outcome.verdict.damaged,
         )
     ),
-    "files left behind; left to the janitor": lambda outcome: f"{len(outcome.left)}; {outcome.unswept}",
+    "files left behind; left to the garbage collector": lambda outcome: f"{len(outcome.left)}; {outcome.unswept}",
     "kill -9 of a trainer / of a worker": lambda outcome: " / ".join(
         str(outcome.kills[name]) for name in ("trainer", "worker")
     ),

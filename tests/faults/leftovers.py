@@ -10,9 +10,9 @@ from pathlib import Path
 from tests.faults.stack import Stack
 from tests.stores import files_in
 from worker.context import Services
-from worker.periodic.garbage_collector import Janitor
+from worker.periodic.garbage_collector import GarbageCollector
 
-_DAYS = 3 * 86_400.0  # older than whatever the janitor spares
+_DAYS = 3 * 86_400.0  # older than whatever the garbage collector spares
 
 
 def sha256(content: bytes) -> str:
@@ -29,7 +29,7 @@ def before_the_janitor(stack: Stack) -> list[str]:
 def after_the_janitor(stack: Stack) -> list[str]:
     """What it does not remove, as if days had passed; no listed file is among what it removes, or `judge` sees it."""
     _age(stack.settings.home)
-    Janitor(Services(stack.settings, stack.database, stack.store, worker_id="janitor", device="cpu")).collect()
+    GarbageCollector(Services(stack.settings, stack.database, stack.store, worker_id="janitor", device="cpu")).collect()
     scratch = files_in(stack.settings.runs_dir)
     halves = [str(path) for path in stack.settings.home.rglob(".*.part")]
     return [*before_the_janitor(stack), *scratch, *halves]

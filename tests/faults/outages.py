@@ -81,9 +81,9 @@ def repeated_messages(stack: Stack, scale: int = 1) -> None:
 
     Passes when the job has one attempt. Seen red when a running job can be claimed.
     """
-    from api.dependencies.wakeup_producer import Doorbell, make_producer
+    from api.dependencies.wakeup_producer import WakeupProducer, make_producer
 
-    bell = Doorbell(make_producer(stack.settings.broker_url))
+    bell = WakeupProducer(make_producer(stack.settings.broker_url))
     try:
         for _ in range(scale):
             job_id = stack.submit(LONG)

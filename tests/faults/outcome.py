@@ -41,7 +41,7 @@ class Outcome:
 
     Attributes:
         health: seconds of each answer of /healthz.
-        left, unswept: files that are still there after the janitor, and before.
+        left, unswept: files that are still there after the garbage collector, and before.
         seen: processes below a worker that were alive when they were last looked for.
     """
 

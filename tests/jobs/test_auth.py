@@ -23,7 +23,7 @@ def test_a_keyring_knows_its_keys_and_no_others() -> None:
     keyring = Keyring([one, other])
     found = keyring.find(first)
     assert found is not None
-    assert (found.owner, found.sees, found.may(Scope.READ), found.may(Scope.SUBMIT)) == (
+    assert (found.owner, found.owner_filter, found.may(Scope.READ), found.may(Scope.SUBMIT)) == (
         "vision",
         "vision",
         True,
@@ -31,7 +31,7 @@ def test_a_keyring_knows_its_keys_and_no_others() -> None:
     )
     admin = keyring.find(second)
     assert admin is not None
-    assert (admin.owner, admin.sees, admin.may(Scope.SUBMIT)) == ("audio", None, True)
+    assert (admin.owner, admin.owner_filter, admin.may(Scope.SUBMIT)) == ("audio", None, True)
     for wrong in ("", first[:-1], first + "x", first.swapcase(), one.sha256, "\udcff", "é"):
         assert keyring.find(wrong) is None
 

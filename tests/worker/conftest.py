@@ -120,7 +120,7 @@ def _submit(services: Services, body: dict[str, Any]) -> str:
 
 
 def claim(services: Services) -> Job | None:
-    """The job whose turn it is, as a worker's shift claims it."""
+    """The job whose turn it is, as a worker's job loop claims it."""
     with services.database.write() as repository:
         return repository.claim_next(
             services.worker_id, services.device, services.settings.lease_seconds, services.settings.quota_of
@@ -136,7 +136,7 @@ def run_next(services: Services) -> Job:
 
 
 class Running:
-    """One attempt in a thread, as a worker's shift runs it."""
+    """One attempt in a thread, as a worker's job loop runs it."""
 
     def __init__(self, job_id: str, services: Services) -> None:
         self.job_id, self._services = job_id, services

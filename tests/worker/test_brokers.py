@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.dependencies.wakeup_producer import Doorbell, make_producer
+from api.dependencies.wakeup_producer import WakeupProducer, make_producer
 from standalone.errors import CannotStart
 from standalone.redis_server import RedisServer
 from tests.conftest import skip_unless_ci
@@ -103,7 +103,7 @@ def test_a_ring_is_heard_at_once_also_after_a_restart(
     """The worker looks by itself once an hour, so it is the ring that tells it."""
     url, server = broker
     worker = start_worker(url, look_seconds=3600)
-    doorbell = Doorbell(make_producer(url, timeout_seconds=5))  # a busy machine shakes hands slowly
+    doorbell = WakeupProducer(make_producer(url, timeout_seconds=5))  # a busy machine shakes hands slowly
     first = submit(QUICK)
     wait_until(lambda: look(services, first).state.terminal)  # found at the start
     second = submit(QUICK)

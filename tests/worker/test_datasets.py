@@ -24,7 +24,7 @@ from tests.kd_engine.small_runs import DIGITS
 from tests.stores import content, exists
 from tests.worker.conftest import look, run_next
 from worker.context import Services
-from worker.periodic.garbage_collector import Janitor
+from worker.periodic.garbage_collector import GarbageCollector
 
 Submit = Callable[[dict[str, Any]], str]
 
@@ -102,11 +102,11 @@ def test_what_was_unpacked_goes_with_the_data_set(services: Services, submit: Su
     long_ago = time.time() - 1e6
     for _ in range(2):
         os.utime(unpacked, (long_ago, long_ago))
-        Janitor(services).collect()
+        GarbageCollector(services).collect()
         assert unpacked.is_dir(), "the data set is still there"
     with services.database.write() as repository:
         repository.delete_dataset(dataset.row.id)
-    Janitor(services).collect()
+    GarbageCollector(services).collect()
     assert not unpacked.exists()
 
 

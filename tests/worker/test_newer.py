@@ -22,7 +22,7 @@ from jobs.errors import SchemaTooNew
 from jobs.settings import variable
 from tests.worker.conftest import QUICK, ROOT, look, wait_until
 from worker.context import Services
-from worker.job_loop import Shift
+from worker.job_loop import JobLoop
 from worker.wait_for_schema import wait_for_tables
 
 Submit = Callable[[dict[str, Any]], str]
@@ -45,7 +45,7 @@ def test_a_spec_of_a_newer_version_is_left_to_a_newer_worker(
     newer, older = submit(QUICK), submit(QUICK)
     known = look(services, newer).spec
     rewrite(services, "UPDATE jobs SET spec = ? WHERE id = ?", json.dumps(known | change), newer)
-    worker = Shift(services)
+    worker = JobLoop(services)
     for _ in range(2):
         worker.work()
     job = look(services, newer)
@@ -57,7 +57,7 @@ def test_a_spec_of_a_newer_version_is_left_to_a_newer_worker(
 
     # a worker that knows it
     rewrite(services, "UPDATE jobs SET spec = ? WHERE id = ?", json.dumps(known), newer)
-    Shift(replace(services, beyond=set())).work()
+    JobLoop(replace(services, beyond=set())).work()
     assert look(services, newer).state.terminal
 
 

@@ -119,7 +119,7 @@ def test_a_lease_that_is_lost_is_counted_and_its_lines_name_the_job(
         job_id = submit(SLOW)
         running = start(job_id)
         running.wait_for("epoch_end")
-        with services.database.write() as repository:  # as the sweeper does once the lease is over
+        with services.database.write() as repository:  # as the lease reaper does once the lease is over
             repository.lose(job_id, 1, 3, "its worker was silent")
         running.join()
     assert services.metrics.registry.get_sample_value("distillery_lease_losses_total") == 1

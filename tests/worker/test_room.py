@@ -28,8 +28,8 @@ from tests.worker.test_datasets import _send as send_dataset
 from worker.attempt.execute import execute
 from worker.attempt.trainer_main import NO_ROOM_STATUS, write_request
 from worker.context import Services
-from worker.job_loop import Shift
-from worker.periodic.lease_reaper import Sweeper
+from worker.job_loop import JobLoop
+from worker.periodic.lease_reaper import LeaseReaper
 from worker.room import Room
 
 Submit = Callable[[dict[str, Any]], str]
@@ -91,14 +91,14 @@ def test_after_a_full_disk_what_the_system_says_is_not_enough(tmp_path: Path) ->
 def test_a_worker_without_room_takes_no_job_and_says_so(services: Services, submit: Submit) -> None:
     ids = [submit(QUICK) for _ in range(3)]
     full = _wanting(services, MOST)
-    Shift(full).work()
-    Sweeper(full, lambda: None).beat()
+    JobLoop(full).work()
+    LeaseReaper(full, lambda: None).beat()
     assert {look(services, job_id).state for job_id in ids} == {JobState.QUEUED}
     with services.database.read() as repository:
         [worker] = repository.workers_seen(60)
     assert "free for its scratch folder" in (worker.lacks or "")
-    Shift(services).work()
-    Sweeper(services, lambda: None).beat()
+    JobLoop(services).work()
+    LeaseReaper(services, lambda: None).beat()
     assert {look(services, job_id).state for job_id in ids} == {JobState.FAILED}
     with services.database.read() as repository:
         assert [worker.lacks for worker in repository.workers_seen(60)] == [None]

@@ -24,7 +24,7 @@ from tests.stores import content
 from tests.worker.conftest import LONGER, SLOW, Running, claim, run_next, trainers
 from worker.attempt.files import Attempt
 from worker.context import Services
-from worker.periodic.garbage_collector import Janitor
+from worker.periodic.garbage_collector import GarbageCollector
 
 Submit = Callable[[dict[str, Any]], str]
 Start = Callable[[str], Running]
@@ -84,7 +84,7 @@ def test_api_and_worker_share_a_bucket_and_no_folder(services: Services, tmp_pat
     assert not settings.artifacts_dir.exists()
     kept = sorted(path.name for path in (settings.cache_dir / "datasets").glob("*/dataset.*"))
     assert kept == ["dataset.npz"], "pictures are kept as they were unpacked, arrays as they are"
-    Janitor(services).collect()
+    GarbageCollector(services).collect()
     assert all(not key.startswith("up_") for key, _ in services.store.ages()), "what was sent is not needed any more"
 
 

@@ -59,7 +59,7 @@ def test_a_trainer_that_hangs_is_seen_and_ended_and_the_next_job_runs(impatient:
     assert stalled.claimed_at is not None
     assert stalled.stalled >= stalled.claimed_at
     with impatient.database.read() as repository:
-        assert repository.stalled() == repository.census().stalled == 1
+        assert repository.stalled() == repository.counts().stalled == 1
     trainer.send_signal(signal.SIGCONT)
     running.wait_for("recovered")
     assert look(impatient, job_id).stalled is None

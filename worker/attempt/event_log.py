@@ -1,4 +1,4 @@
-"""Says in the trainer's log what happens, for people."""
+"""Writes a run's events into the trainer's log, as sentences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kd_engine.schema.events import (
 log = logging.getLogger("trainer")
 
 
-def narrate(event: Event) -> None:
+def log_event(event: Event) -> None:
     """A line for each event but progress; for warnings, one for each of them."""
     line = _line(event)
     if line is not None:

@@ -24,7 +24,7 @@ from jobs.telemetry.spans import JOB_ID, Attribute, Span, spanning
 from worker.attempt.files import Attempt
 from worker.attempt.lease import Lease
 from worker.attempt.settlement import Settlement
-from worker.attempt.supervisor import Supervision
+from worker.attempt.supervisor import Supervisor
 from worker.context import Services
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def execute(job: Job, services: Services) -> None:
         with Lease(services.database, services.settings, job.id, job.token) as lease:
             settlement = Settlement(attempt, lease, services)
             try:
-                end = settlement.settle(Supervision(attempt, lease, settlement, services).run())
+                end = settlement.settle(Supervisor(attempt, lease, settlement, services).run())
                 span.note(_END, end)
                 log.info("job %s: attempt %d is over: %s", job.id, job.attempt, end)
             except LeaseLost:

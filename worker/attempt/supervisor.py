@@ -34,7 +34,7 @@ _POLL_SECONDS = 0.1
 _NO_ROOM = "no room in the scratch folder of the worker: free some space there."
 
 
-class Supervision:
+class Supervisor:
     """One attempt's trainer, and what is known of it."""
 
     def __init__(self, attempt: Attempt, lease: Lease, settlement: Settlement, services: Services) -> None:

@@ -21,7 +21,7 @@ from kd_engine.jobspec import AnySpec, parse_spec
 from kd_engine.platform.files import DISK_FULL
 from kd_engine.platform.parent_death import die_with_parent
 from kd_engine.schema.run_request import RunOptions
-from worker.attempt.event_log import narrate
+from worker.attempt.event_log import log_event
 
 REQUEST_FILE = "request.json"
 NO_ROOM_STATUS = 28  # any that Python does not use
@@ -51,7 +51,7 @@ def main(folder: Path) -> int:
     from kd_engine.runs.entry import run  # after the signal handlers: importing torch takes a second
 
     try:
-        run(spec, options, emit=narrate, should_stop=stop.is_set)
+        run(spec, options, emit=log_event, should_stop=stop.is_set)
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise

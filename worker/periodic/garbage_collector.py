@@ -1,4 +1,4 @@
-"""Removes what nobody can reach any more: jobs whose time is over, files that no row names, what the killed left.
+"""Garbage collector: removes jobs whose time is over, files that no row names, and what killed processes left.
 
 Only what this service made, and only what has not been touched for long. Safe to run in several places at once.
 """
@@ -31,7 +31,7 @@ _MESSAGES_AT_ONCE = 500
 _KEYS_AT_ONCE = 500
 
 
-class Janitor:
+class GarbageCollector:
     """This worker's part in keeping the place clean."""
 
     def __init__(self, services: Services) -> None:

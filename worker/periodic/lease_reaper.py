@@ -1,4 +1,4 @@
-"""Says that this worker is alive, and looks for jobs that others lost or that waited too long.
+"""Lease reaper: takes back jobs whose lease has ended, ends those that waited too long, says that this worker lives.
 
 Safe to run in several places at once.
 """
@@ -14,10 +14,10 @@ from jobs.telemetry.logs import bound
 from worker.context import Services
 
 log = logging.getLogger(__name__)
-_AT_ONCE = 200  # one transaction, for which all other writers wait; the next sweep takes the rest
+_AT_ONCE = 200  # one transaction, for which all other writers wait; the next time takes the rest
 
 
-class Sweeper:
+class LeaseReaper:
     """
     Args:
         found: called when there is work again.
@@ -26,7 +26,7 @@ class Sweeper:
     def __init__(self, services: Services, found: Callable[[], None]) -> None:
         self._services, self._found = services, found
 
-    def sweep(self) -> None:
+    def reap(self) -> None:
         """Puts the jobs whose worker let its lease end back into the queue, and ends those that waited too long."""
         settings, database = self._services.settings, self._services.database
         with database.write() as repository:

@@ -1,4 +1,4 @@
-"""A thread that does small things again and again, each at its own pace, whatever happens to one of them."""
+"""Periodic runner: a thread that runs small steps, each at its own interval, whatever happens to one of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Step:
     every_seconds: float
 
 
-class Rounds:
+class PeriodicRunner:
     """Does each step at once when it starts, and then at its pace. A step that fails is done again at its next time."""
 
     def __init__(self, name: str, *steps: Step) -> None:

@@ -1,4 +1,4 @@
-"""One POST to an address that a stranger chose: nothing private is reached, and it ends in time, whoever answers.
+"""One HTTP POST of a webhook to an address that a stranger chose: nothing private is reached, and it ends in time.
 
 The address is judged where the connection is made, and the very address that was judged is connected to: a name that
 means something else a moment later (DNS rebinding) gains nothing. No redirect is followed, no proxy is asked, and of

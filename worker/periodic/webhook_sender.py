@@ -1,4 +1,4 @@
-"""Delivers the messages to webhooks, signed after the Standard Webhooks specification, until they are taken.
+"""Webhook sender: delivers messages, signed after the Standard Webhooks specification, until they are taken.
 
 A message waits in the database. It is taken for a minute; whoever delivers it and dies has it delivered again, under
 the same id: at least once. The repository says whose turn it is, so that those who never answer hold up nobody else.
@@ -30,7 +30,7 @@ _GONE = 410
 WAITS = (5.0, 30.0, 120.0, 600.0, 3600.0, 10_800.0, 10_800.0, 10_800.0, 21_600.0)
 
 
-class Courier:
+class WebhookSender:
     """
     Args:
         secret: `whsec_` and base64, which the receiver knows too.

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from kd_engine.schema.strict_model import Strict
+from kd_engine.schema.strict_model import StrictModel
 
 Width = Annotated[int, Field(ge=1, le=16_384)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
-class ModelParams(Strict):
+class ModelParams(StrictModel):
     """Parameters that every network has; both come from the data set, and are given only to have them checked."""
 
     num_classes: int | None = Field(None, ge=2, le=100_000, description="Taken from the data set.")

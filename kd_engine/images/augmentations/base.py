@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from kd_engine.schema.strict_model import Strict
+from kd_engine.schema.strict_model import StrictModel
 
 if TYPE_CHECKING:
     import torch
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Shape = tuple[int, int, int]
 
 
-class Augmentation(Strict):
+class Augmentation(StrictModel):
     """A batch of uint8 images in, a batch of the same shape and type out, each image with a draw of its own.
 
     A subclass sets `name: Literal["..."] = "..."` and writes `draw` and `apply`. Draws are made on the CPU, from the

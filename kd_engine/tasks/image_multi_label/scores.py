@@ -177,7 +177,7 @@ def _divergence(teacher_BK: Tensor, student_BK: Tensor) -> Tensor:
 def _gathered(parts: list[Tensor], world: World, device: torch.device) -> Tensor:
     """float32 rows of all processes, one process after the other; this one may have none."""
     rows = torch.cat(parts).float() if parts else torch.zeros(0, 0, device=device)
-    sizes_R2 = world.stacked(torch.tensor(rows.shape, device=device))
+    sizes_R2 = world.all_gather(torch.tensor(rows.shape, device=device))
     padded = torch.zeros(*sizes_R2.amax(dim=0).tolist(), device=device)
     padded[: rows.shape[0], : rows.shape[1]] = rows
-    return torch.cat([part[:count] for part, count in zip(world.stacked(padded), sizes_R2[:, 0], strict=True)])
+    return torch.cat([part[:count] for part, count in zip(world.all_gather(padded), sizes_R2[:, 0], strict=True)])

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.app.metrics import ApiMetrics, CensusCollector
+from api.app.metrics import ApiMetrics, CountsCollector
 from distillery.states import JobState
 from jobs.database import Database
 from jobs.settings import Settings
@@ -108,7 +108,7 @@ def test_the_service_itself_has_no_such_path_and_no_listener_unless_asked(client
 def test_a_database_that_is_away_is_said_and_the_rest_is_told(tmp_path: Path) -> None:
     database = Database("postgresql://nobody:secret@127.0.0.1:1/nothing")
     metrics = ApiMetrics(Settings(home=tmp_path))
-    metrics.registry.register(CensusCollector(database))
+    metrics.registry.register(CountsCollector(database))
     names = {family.name for family in metrics.registry.collect()}
     assert metrics.registry.get_sample_value("distillery_database_up") == 0
     assert "distillery_jobs" not in names

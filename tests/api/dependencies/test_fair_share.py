@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.dependencies.fair_share import Places
+from api.dependencies.fair_share import FairShare
 from api.http.errors import Problem
 from jobs.auth import Scope, new_key
 from jobs.settings import Settings
@@ -20,7 +20,7 @@ from tests.api.conftest import Service, serving
 from tests.api.following import STREAM, until
 
 
-def take(stack: ExitStack, places: Places, owner: str) -> int:
+def take(stack: ExitStack, places: FairShare, owner: str) -> int:
     """As many as the owner gets."""
     count = 0
     with suppress(Problem):
@@ -30,8 +30,8 @@ def take(stack: ExitStack, places: Places, owner: str) -> int:
     return count
 
 
-def make(most: int, *, shared: bool) -> Places:
-    return Places(most, shared=shared, what="streams", setting="KD_MAX_STREAMS", code="too_many_streams")
+def make(most: int, *, shared: bool) -> FairShare:
+    return FairShare(most, shared=shared, what="streams", setting="KD_MAX_STREAMS", code="too_many_streams")
 
 
 def test_one_who_is_alone_may_have_all() -> None:
@@ -102,7 +102,7 @@ def test_streams(two: Two) -> None:
             assert "for others" in refused.json()["detail"]
         opened = stack.enter_context(two.other.stream("GET", f"/jobs/{theirs}/events", headers=STREAM))
         assert opened.status_code == 200
-    until(lambda: two.service.context.watcher.open == 0)
+    until(lambda: two.service.context.change_notifier.open == 0)
 
 
 def test_uploads(two: Two) -> None:

@@ -11,7 +11,7 @@ import pytest
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from api.dependencies.wakeup_producer import Doorbell, make_producer
+from api.dependencies.wakeup_producer import WakeupProducer, make_producer
 from jobs.settings import Settings
 from jobs.wakeup import QUEUE, TASK
 from tests.api.conftest import SPEC, serving
@@ -52,11 +52,11 @@ def received(prefix: str, count: int) -> list[str]:
 
 
 def test_a_ring_is_one_json_message_with_the_id_alone() -> None:
-    doorbell = Doorbell(make_producer("memory://"))
+    wakeup_producer = WakeupProducer(make_producer("memory://"))
     ids = [f"job_test_{number}" for number in range(250)]
     for job_id in ids:
-        doorbell.ring(job_id)
-    doorbell.close(wait_seconds=30)
+        wakeup_producer.ring(job_id)
+    wakeup_producer.close(wait_seconds=30)
     assert received("job_test_", len(ids)) == ids
 
 
@@ -66,9 +66,9 @@ def test_a_broker_that_cannot_be_reached_is_logged_once(
     kind: Callable[[str], AbstractContextManager[str]], scheme: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with kind(scheme) as url, caplog.at_level(logging.WARNING, "api.dependencies.wakeup_producer"):
-        doorbell = Doorbell(make_producer(url, timeout_seconds=0.1))
-        doorbell.ring("job_1")
-        doorbell.close(wait_seconds=30)
+        wakeup_producer = WakeupProducer(make_producer(url, timeout_seconds=0.1))
+        wakeup_producer.ring("job_1")
+        wakeup_producer.close(wait_seconds=30)
         assert [record.levelname for record in caplog.records] == ["WARNING"]
         assert "looks by itself" in caplog.text
 
@@ -76,10 +76,10 @@ def test_a_broker_that_cannot_be_reached_is_logged_once(
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "amqp", "amqps"])
 def test_the_ping_of_a_frozen_broker_ends(scheme: str) -> None:
     with frozen_broker(scheme) as url:
-        doorbell = Doorbell(make_producer(url, timeout_seconds=0.1))
+        wakeup_producer = WakeupProducer(make_producer(url, timeout_seconds=0.1))
         with pytest.raises(OperationalError):
-            doorbell.ping()
-        doorbell.close()
+            wakeup_producer.ping()
+        wakeup_producer.close()
 
 
 @pytest.mark.parametrize("scheme", ["rediss", "amqps"])
@@ -91,10 +91,10 @@ def test_a_broker_with_a_certificate_of_somebody_else_hears_nothing(
     certificates = make_certificates(tmp_path)
     with tls_door(tmp_path / "nobody", certificates) as port:
         url = f"{scheme}://u:p@{host}:{port}/0?ssl_ca_certs={getattr(certificates, signed_by)}"
-        doorbell = Doorbell(make_producer(url, timeout_seconds=5))
+        wakeup_producer = WakeupProducer(make_producer(url, timeout_seconds=5))
         with pytest.raises(OperationalError, match="certificate"):
-            doorbell.ping()
-        doorbell.close()
+            wakeup_producer.ping()
+        wakeup_producer.close()
         with serving(Settings(home=tmp_path / "home", broker_url=url)) as service:
             assert httpx.post(service.client.base_url.join("/jobs"), json=SPEC, timeout=20).status_code == 201
 
@@ -113,5 +113,5 @@ def test_a_frozen_broker_costs_a_post_nothing(tmp_path: Path, monkeypatch: pytes
 def test_a_new_job_is_rung(tmp_path: Path) -> None:
     with serving(Settings(home=tmp_path, broker_url="memory://")) as service:
         job_id = service.create()
-        service.context.doorbell.close()
+        service.context.wakeup_producer.close()
         assert received(job_id, 1) == [job_id]

@@ -134,14 +134,14 @@ def test_a_stream_ends_when_its_job_is_deleted(service: Service) -> None:
 def test_many_streams_hold_no_thread_and_share_one_query(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """More streams than the api has threads (40) or connections (40), on as many jobs."""
     asked: list[int] = []
-    watcher = service.context.watcher
-    real = watcher._versions
+    change_notifier = service.context.change_notifier
+    real = change_notifier._versions
 
     def versions(job_ids: list[str]) -> dict[str, int]:
         asked.append(len(job_ids))
         return real(job_ids)
 
-    monkeypatch.setattr(watcher, "_versions", versions)
+    monkeypatch.setattr(change_notifier, "_versions", versions)
     jobs = [service.create() for _ in range(60)]
     with ExitStack() as stack, httpx.Client(
         base_url=service.client.base_url, timeout=30, limits=httpx.Limits(max_connections=None)
@@ -189,7 +189,7 @@ def test_too_many_streams(own: Service) -> None:
             assert (refused.status_code, refused.json()["code"]) == (503, "too_many_streams")
             assert int(refused.headers["retry-after"]) > 0
         assert own.client.get(f"/jobs/{job_id}").status_code == 200
-    until(lambda: own.context.watcher.open == 0)
+    until(lambda: own.context.change_notifier.open == 0)
     own.client.post(f"/jobs/{job_id}/cancel")
     assert ids(own, job_id) == [1, 2]
 
@@ -230,7 +230,7 @@ def test_a_stream_outlives_an_outage_of_the_database(
         assert next(found).event == "created"
         with monkeypatch.context() as broken:
             if part == "watching":
-                broken.setattr(service.context.watcher, "_versions", away)
+                broken.setattr(service.context.change_notifier, "_versions", away)
             else:
                 broken.setattr(event_stream, "_read", away)
                 broken.setattr(event_stream, "_RETRY_MS", 10)

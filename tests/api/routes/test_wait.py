@@ -82,4 +82,4 @@ def test_who_leaves_gives_the_place_back(service: Service) -> None:
     with pytest.raises(httpx.ReadTimeout):
         httpx.get(service.client.base_url.join(f"/jobs/{job_id}?wait=60"), timeout=httpx.Timeout(30, read=0.3))
     until(lambda: waiting(service, job_id) == 0)
-    until(lambda: service.context.watcher.open == 0)
+    until(lambda: service.context.change_notifier.open == 0)

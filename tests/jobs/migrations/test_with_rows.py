@@ -59,7 +59,7 @@ def test_rows_go_forward_are_worked_with_and_go_back(empty_database_url: str, re
 
 
 def work_with(database: Database, revision: str) -> None:
-    """Everybody goes on with what was there before: users, workers, the courier."""
+    """Everybody goes on with what was there before: users, workers, the webhook sender."""
     with database.read() as repository:
         for state in STATES:
             job = repository.get(job_id(state))

@@ -77,7 +77,7 @@ def test_a_job_that_ends_away_from_its_worker_leaves_none(database: Database, jo
             repository.lose(job_id, 1, 3, "its trainer died")
         assert repository.artifacts(job_id, kind="checkpoint") == []
         assert repository.usage("local").bytes == 0
-        assert repository.unnamed(["key-1"]) == {"key-1"}, "for the janitor"
+        assert repository.unnamed(["key-1"]) == {"key-1"}, "for the garbage collector"
 
 
 def test_a_job_that_was_lost_too_often_keeps_them_for_its_retry(database: Database, job_id: str) -> None:

@@ -101,7 +101,7 @@ def test_sweepers_at_once_take_a_lost_job_once(database: Database) -> None:
         return repository.expire_leases(3)
 
     taken = [job_id for lost in all_at_once(database, [sweep] * 4) for job_id in lost]
-    # What one sweeper was at, another passed over, and nobody took twice.
+    # What one lease reaper was at, another passed over, and nobody took twice.
     assert sorted(taken) == ids
     assert {read(database, job_id).lost_attempts for job_id in ids} == {1}
 

@@ -38,7 +38,7 @@ def test_a_stall_and_its_end_are_seen(database: Database) -> None:
     event = events_of(database, job_id)[-1]
     assert (event.type, event.data) == ("stalled", {"quiet_seconds": 250, "doing": "decoding pictures"})
     with database.write() as repository:
-        assert repository.stalled() == repository.census().stalled == 1
+        assert repository.stalled() == repository.counts().stalled == 1
         repository.note_progress(job_id, token)
     assert read(database, job_id).stalled is None
     assert events_of(database, job_id)[-1].type == "recovered"

@@ -15,7 +15,7 @@ from torch import Tensor
 from kd_engine.data.dataset import Split
 from kd_engine.data.loader import batches
 from kd_engine.distributed.joined import joined
-from kd_engine.distributed.world import Seat, World
+from kd_engine.distributed.world import ProcessInfo, World
 from kd_engine.images.augmentations import Augmentation, Crop, Flip
 from kd_engine.images.augmentations.mixing import CutMix
 from kd_engine.losses import LOSSES, Loss
@@ -57,7 +57,7 @@ CASES = {kind: Case({kind: {"warmup_epochs": 0} | ({"negatives": 5} if kind == "
 def run_cases(rank: int, size: int, folder: Path) -> None:
     """Leaves what process `rank` of `size` found in each case: terms, gradients, weights, statistics, banks."""
     torch.set_num_threads(1)
-    with joined(Seat(rank, size, f"file://{folder}/rendezvous"), torch.device("cpu")) as world:
+    with joined(ProcessInfo(rank, size, f"file://{folder}/rendezvous"), torch.device("cpu")) as world:
         torch.save({name: _two_steps(case, world) for name, case in CASES.items()}, folder / f"{rank}.pt")
 
 

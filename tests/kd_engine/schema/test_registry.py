@@ -8,10 +8,10 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from kd_engine.schema.registry import by_tag, tagged_union
-from kd_engine.schema.strict_model import Strict, nearest
+from kd_engine.schema.strict_model import StrictModel, nearest
 
 
-class Pet(Strict):
+class Pet(StrictModel):
     shorthand: ClassVar[str | None] = "name"
     name: str
     legs: float = 4

@@ -11,48 +11,48 @@ from kd_engine.runs.speed_trial import Speed
 from kd_engine.schema.events import Event, Progress
 from kd_engine.schema.phases import NodeName
 from kd_engine.training import callbacks
-from kd_engine.training.eta import Expected, Pace
+from kd_engine.training.eta import EtaEstimator, Expected
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
 TEACHER, ALONE, STUDENT, SECOND = NodeName("teacher"), NodeName("baseline"), NodeName("student"), NodeName("student", 1)
 PLAN = {TEACHER: 4, ALONE: 10, STUDENT: 10}
 
 
-def ahead(pace: Pace) -> float:
-    seconds = pace.seconds_remaining
+def ahead(eta: EtaEstimator) -> float:
+    seconds = eta.seconds_remaining
     assert seconds is not None
     return seconds
 
 
 def test_after_one_epoch_of_a_large_teacher_small_students_count_as_what_they_are() -> None:
-    pace = Pace(PLAN)
-    pace.expect({"teacher": Expected(20), "baseline": Expected(1), "student": Expected(2)}, end_seconds=5)
-    assert pace.seconds_remaining is None
+    eta = EtaEstimator(PLAN)
+    eta.expect({"teacher": Expected(20), "baseline": Expected(1), "student": Expected(2)}, end_seconds=5)
+    assert eta.seconds_remaining is None
 
-    pace.measured("teacher", 40)  # twice as long as a trial said: all will be
-    pace.at(TEACHER, 1)
+    eta.measured("teacher", 40)  # twice as long as a trial said: all will be
+    eta.at(TEACHER, 1)
 
-    assert ahead(pace) == pytest.approx(2 * (3 * 20 + 10 * 1 + 10 * 2) + 5)
+    assert ahead(eta) == pytest.approx(2 * (3 * 20 + 10 * 1 + 10 * 2) + 5)
 
 
 def test_what_was_measured_counts_more_than_what_was_expected() -> None:
-    pace = Pace(PLAN)
-    pace.expect({"teacher": Expected(20), "baseline": Expected(1), "student": Expected(2)})
-    pace.skip(TEACHER)
+    eta = EtaEstimator(PLAN)
+    eta.expect({"teacher": Expected(20), "baseline": Expected(1), "student": Expected(2)})
+    eta.skip(TEACHER)
     for epoch in range(1, 6):
-        pace.measured("baseline", 3)
-        pace.at(ALONE, epoch)
+        eta.measured("baseline", 3)
+        eta.at(ALONE, epoch)
 
-    assert ahead(pace) == pytest.approx(5 * 3 + 3 * 10 * 2)
+    assert ahead(eta) == pytest.approx(5 * 3 + 3 * 10 * 2)
 
 
 def test_the_first_epoch_of_a_student_fills_the_cache_of_its_teacher() -> None:
-    pace = Pace({STUDENT: 10, SECOND: 10})
-    pace.expect({"student": Expected(1, more=9)})
-    pace.measured("student", 10)
-    pace.at(STUDENT, 1)
+    eta = EtaEstimator({STUDENT: 10, SECOND: 10})
+    eta.expect({"student": Expected(1, more=9)})
+    eta.measured("student", 10)
+    eta.at(STUDENT, 1)
 
-    assert ahead(pace) == pytest.approx(19)
+    assert ahead(eta) == pytest.approx(19)
 
 
 def test_views_that_are_drawn_are_found_in_the_cache_more_and_more() -> None:
@@ -65,33 +65,33 @@ def test_views_that_are_drawn_are_found_in_the_cache_more_and_more() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_what_an_earlier_job_has_cached_is_not_counted(share: float) -> None:
-    pace = Pace({STUDENT: 10})
-    pace.expect({"student": Expected(1, more=9)})
-    pace.found("student", share)
-    pace.measured("student", 1 + 9 * (1 - share))
-    pace.at(STUDENT, 1)
+    eta = EtaEstimator({STUDENT: 10})
+    eta.expect({"student": Expected(1, more=9)})
+    eta.found("student", share)
+    eta.measured("student", 1 + 9 * (1 - share))
+    eta.at(STUDENT, 1)
 
-    assert ahead(pace) == pytest.approx(9)
+    assert ahead(eta) == pytest.approx(9)
 
 
 def test_without_a_trial_all_epochs_are_alike() -> None:
-    pace = Pace(PLAN)
-    pace.measured("teacher", 2)
-    pace.at(TEACHER, 1)
+    eta = EtaEstimator(PLAN)
+    eta.measured("teacher", 2)
+    eta.at(TEACHER, 1)
 
-    assert ahead(pace) == pytest.approx(2 * 23)
+    assert ahead(eta) == pytest.approx(2 * 23)
 
 
 def test_repeats_that_turn_out_not_to_be_needed_are_not_counted() -> None:
-    pace = Pace(PLAN | {SECOND: 10})
-    pace.measured("teacher", 1)
+    eta = EtaEstimator(PLAN | {SECOND: 10})
+    eta.measured("teacher", 1)
     for name, epochs in PLAN.items():
-        pace.at(name, epochs)
-    assert ahead(pace) == pytest.approx(10)
+        eta.at(name, epochs)
+    assert ahead(eta) == pytest.approx(10)
 
-    pace.end()
+    eta.end()
 
-    assert ahead(pace) == 0
+    assert ahead(eta) == 0
 
 
 class Clock:

@@ -15,7 +15,7 @@ from kd_engine.jobspec import DatasetSpec, TrainingSpec
 from kd_engine.networks.network import Architecture, Network, build
 from kd_engine.runs.plan_runner import CHECKPOINT_FILE
 from kd_engine.schema.errors import DivergedError
-from kd_engine.training.ema import Average
+from kd_engine.training.ema import EMA
 from kd_engine.training.objective import Objective
 from kd_engine.training.rng import generator, seeded
 from kd_engine.training.trainer import Trainer
@@ -49,31 +49,31 @@ def _weights(network: Network) -> dict[str, torch.Tensor]:
 
 def test_average_is_the_formula(data: Dataset) -> None:
     trainer = _trainer(data)
-    average = Average(trainer.network, decay=0.15)
+    ema = EMA(trainer.network, decay=0.15)
     expected = _weights(trainer.network)
     draws = generator(0, "batches")
     for step, batch in enumerate(list(batches(data.train, 200, draws, ()))[:3]):
         trainer.train_step(batch)
-        average.update(trainer.network.module, step)
+        ema.update(trainer.network.module, step)
         now = trainer.network.module.state_dict()
         decay = (1 / 10, 0.15, 0.15)[step]  # of (1 + n) / (10 + n), until that is above .15
         expected = {name: decay * kept + (1 - decay) * now[name] for name, kept in expected.items()}
-    for name, tensor in average.network.module.state_dict().items():
+    for name, tensor in ema.network.module.state_dict().items():
         torch.testing.assert_close(tensor, expected[name])
 
 
 def test_an_average_of_a_short_training_forgets_its_start(data: Dataset) -> None:
     """The weights stand still from the first step on; the average is there long before a decay of .9999 would be."""
     trainer = _trainer(data)
-    average = Average(trainer.network, decay=0.9999)
+    ema = EMA(trainer.network, decay=0.9999)
     still = _trainer(data).network
     for parameter in still.module.parameters():
         parameter.data.add_(1)
 
     for step in range(100):
-        average.update(still.module, step)
+        ema.update(still.module, step)
 
-    for name, tensor in average.network.module.state_dict().items():
+    for name, tensor in ema.network.module.state_dict().items():
         torch.testing.assert_close(tensor, still.module.state_dict()[name], atol=1e-6, rtol=1e-6)
 
 
@@ -92,8 +92,8 @@ def test_the_first_step_of_a_warm_up_changes_the_weights(data: Dataset, size: in
 def test_with_an_average_the_average_counts(data: Dataset) -> None:
     trainer = _trainer(data, ema=0.5, keep="last")
     trainer.fit()
-    assert trainer._average is not None
-    averaged = trainer._average.network.module.state_dict()
+    assert trainer._ema is not None
+    averaged = trainer._ema.network.module.state_dict()
     assert all(tensor.equal(averaged[name]) for name, tensor in trainer.network.module.state_dict().items())
 
 

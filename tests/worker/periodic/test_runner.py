@@ -7,7 +7,7 @@ import threading
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from worker.periodic.runner import Rounds, Step
+from worker.periodic.runner import PeriodicRunner, Step
 
 
 @pytest.mark.parametrize("error", [OperationalError("SELECT 1", {}, Exception("gone")), KeyError("a mistake")])
@@ -21,12 +21,12 @@ def test_a_step_that_fails_is_done_again_and_ends_no_other(error: Exception) -> 
     def succeed() -> None:
         done.release()
 
-    rounds = Rounds("test", Step(fail, 0.01), Step(succeed, 0.01))
-    rounds.start()
+    runners = PeriodicRunner("test", Step(fail, 0.01), Step(succeed, 0.01))
+    runners.start()
     for _ in range(3):
         assert failed.acquire(timeout=30)
         assert done.acquire(timeout=30)
-    rounds.stop()
+    runners.stop()
 
 
 def test_each_step_has_its_own_pace() -> None:
@@ -41,12 +41,12 @@ def test_each_step_has_its_own_pace() -> None:
     def count_seldom() -> None:
         seldom[0] += 1
 
-    rounds = Rounds("test", Step(count, 0.001), Step(count_seldom, 3600))
-    rounds.start()
+    runners = PeriodicRunner("test", Step(count, 0.001), Step(count_seldom, 3600))
+    runners.start()
     assert enough.wait(30)
-    rounds.stop()
+    runners.stop()
     assert seldom == [1]
 
 
 def test_stopping_what_never_started_does_nothing() -> None:
-    Rounds("test", Step(lambda: None, 1)).stop()
+    PeriodicRunner("test", Step(lambda: None, 1)).stop()

@@ -1,4 +1,4 @@
-"""Messages to a real webhook: signed, tried again until taken, and delivered again when the courier dies on the way."""
+"""Messages to a real webhook: signed, tried again until taken, and delivered again when the sender dies on the way."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from kd_engine.jobspec import parse_spec
 from tests.kd_engine.small_runs import DIGITS
 from tests.worker.hooks import Hook, listening, silent, slow_names
 from worker.context import Services
-from worker.periodic.runner import Rounds
-from worker.periodic.webhook_sender import WAITS, Courier
+from worker.periodic.runner import PeriodicRunner
+from worker.periodic.webhook_sender import WAITS, WebhookSender
 
 Submit = Callable[[dict[str, Any]], str]
 # of the specification's own examples
@@ -48,11 +48,11 @@ def _messages(services: Services, job_id: str) -> list[Delivery]:
         return list(repository.deliveries(job_id))
 
 
-def _deliver_until(courier: Courier, condition: Callable[[], bool]) -> None:
+def _deliver_until(webhook_sender: WebhookSender, condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
-        courier.deliver_due()
+        webhook_sender.deliver_due()
         time.sleep(0.01)
 
 
@@ -66,9 +66,9 @@ def test_the_signature_is_that_of_the_specification() -> None:
 def test_a_message_arrives_once_and_can_be_verified(home: Services, submit: Submit) -> None:
     with listening() as hook:
         job_id = _ended(home, submit, hook.url)
-        courier = Courier(home, SECRET)
-        courier.deliver_due()
-        courier.deliver_due()
+        webhook_sender = WebhookSender(home, SECRET)
+        webhook_sender.deliver_due()
+        webhook_sender.deliver_due()
     [(_, headers, body)] = hook.received
     message = Webhook(SECRET).verify(body, headers)
     assert (message["type"], message["data"]["id"], message["data"]["reason"]) == ("job.failed", job_id, "diverged")
@@ -88,8 +88,8 @@ def test_it_is_tried_again_until_it_is_taken(home: Services, submit: Submit) -> 
 
     with listening(answer) as hook:
         job_id = _ended(home, submit, hook.url)
-        courier = Courier(home, SECRET, waits=[0.01] * 9)
-        _deliver_until(courier, lambda: _messages(home, job_id)[0].state is not DeliveryState.DUE)
+        webhook_sender = WebhookSender(home, SECRET, waits=[0.01] * 9)
+        _deliver_until(webhook_sender, lambda: _messages(home, job_id)[0].state is not DeliveryState.DUE)
     [delivery] = _messages(home, job_id)
     assert (delivery.state, delivery.tries, delivery.last_error) == (DeliveryState.DELIVERED, 3, None)
     assert len({headers["webhook-id"] for _, headers, _ in hook.received}) == 1
@@ -99,9 +99,9 @@ def test_it_is_tried_again_until_it_is_taken(home: Services, submit: Submit) -> 
 def test_it_is_not_tried_again_before_its_time(home: Services, submit: Submit) -> None:
     with listening(lambda before: (503, {})) as hook:
         job_id = _ended(home, submit, hook.url)
-        courier = Courier(home, SECRET)
-        courier.deliver_due()
-        courier.deliver_due()
+        webhook_sender = WebhookSender(home, SECRET)
+        webhook_sender.deliver_due()
+        webhook_sender.deliver_due()
     assert len(hook.received) == 1
     [delivery] = _messages(home, job_id)
     assert delivery.state is DeliveryState.DUE
@@ -112,8 +112,8 @@ def test_it_is_given_up_after_ten_tries(home: Services, submit: Submit) -> None:
     assert len(WAITS) == 9
     with listening(lambda before: (500, {})) as hook:
         job_id = _ended(home, submit, hook.url)
-        courier = Courier(home, SECRET, waits=[0.001] * len(WAITS))
-        _deliver_until(courier, lambda: _messages(home, job_id)[0].state is not DeliveryState.DUE)
+        webhook_sender = WebhookSender(home, SECRET, waits=[0.001] * len(WAITS))
+        _deliver_until(webhook_sender, lambda: _messages(home, job_id)[0].state is not DeliveryState.DUE)
     assert len(hook.received) == 10
     assert _messages(home, job_id)[0].state is DeliveryState.GIVEN_UP
 
@@ -121,7 +121,7 @@ def test_it_is_given_up_after_ten_tries(home: Services, submit: Submit) -> None:
 def test_a_webhook_that_is_gone_is_given_up_at_once(home: Services, submit: Submit) -> None:
     with listening(lambda before: (410, {})) as hook:
         job_id = _ended(home, submit, hook.url)
-        Courier(home, SECRET).deliver_due()
+        WebhookSender(home, SECRET).deliver_due()
     [delivery] = _messages(home, job_id)
     assert (delivery.state, len(hook.received)) == (DeliveryState.GIVEN_UP, 1)
 
@@ -129,7 +129,7 @@ def test_a_webhook_that_is_gone_is_given_up_at_once(home: Services, submit: Subm
 def test_a_redirect_is_a_failure_that_says_so(home: Services, submit: Submit) -> None:
     with listening() as target, listening(lambda before: (302, {"location": target.url})) as hook:
         job_id = _ended(home, submit, hook.url)
-        Courier(home, SECRET).deliver_due()
+        WebhookSender(home, SECRET).deliver_due()
     assert target.received == []
     [delivery] = _messages(home, job_id)
     assert delivery.last_error == "the webhook answered with status 302, a redirect"
@@ -138,7 +138,7 @@ def test_a_redirect_is_a_failure_that_says_so(home: Services, submit: Submit) ->
 def test_a_private_address_is_given_up_without_a_call(services: Services, submit: Submit) -> None:
     with listening() as hook:
         job_id = _ended(services, submit, hook.url)
-        Courier(services, SECRET).deliver_due()
+        WebhookSender(services, SECRET).deliver_due()
     assert hook.received == []
     [delivery] = _messages(services, job_id)
     assert delivery.state is DeliveryState.GIVEN_UP
@@ -148,7 +148,7 @@ def test_a_private_address_is_given_up_without_a_call(services: Services, submit
 def test_many_are_told_and_one_that_fails_keeps_no_other_from_it(home: Services, submit: Submit) -> None:
     with listening() as good, listening(lambda before: (500, {})) as bad:
         jobs = [_ended(home, submit, bad.url, good.url) for _ in range(6)]
-        Courier(home, SECRET).deliver_due()
+        WebhookSender(home, SECRET).deliver_due()
     assert len(good.received) == len(bad.received) == len(jobs)
     told = {json.loads(body)["data"]["id"] for _, _, body in good.received}
     assert told == set(jobs)
@@ -161,12 +161,12 @@ def test_one_that_was_taken_but_not_noted_comes_again_under_the_same_id(
     monkeypatch.setattr("jobs.repository.deliveries._CLAIM_SECONDS", 0.3)
     with listening() as hook:
         job_id = _ended(home, submit, hook.url)
-        courier = Courier(home, SECRET)
+        webhook_sender = WebhookSender(home, SECRET)
         with monkeypatch.context() as patch:
             patch.setattr("jobs.repository.deliveries.settle", _away)
-            courier.deliver_due()
+            webhook_sender.deliver_due()
         assert _messages(home, job_id)[0].state is DeliveryState.DUE
-        _deliver_until(courier, lambda: _messages(home, job_id)[0].state is DeliveryState.DELIVERED)
+        _deliver_until(webhook_sender, lambda: _messages(home, job_id)[0].state is DeliveryState.DELIVERED)
     assert _ids(hook) == [_messages(home, job_id)[0].id] * 2
 
 
@@ -182,7 +182,7 @@ def test_a_worker_that_leaves_takes_no_more(home: Services, submit: Submit) -> N
     with listening() as hook:
         _ended(home, submit, hook.url)
         home.leaving.set()
-        Courier(home, SECRET).deliver_due()
+        WebhookSender(home, SECRET).deliver_due()
     assert hook.received == []
 
 
@@ -195,14 +195,14 @@ def _told(services: Services, owner: str, urls: list[str]) -> None:
 
 @contextmanager
 def _delivering(services: Services) -> Iterator[None]:
-    """A courier on its rounds, until the block ends."""
-    rounds = Rounds("courier", Courier(services, SECRET).step())
-    rounds.start()
+    """A webhook sender on its rounds, until the block ends."""
+    runners = PeriodicRunner("webhook-sender", WebhookSender(services, SECRET).step())
+    runners.start()
     try:
         yield
     finally:
         services.leaving.set()
-        rounds.stop()
+        runners.stop()
 
 
 @pytest.mark.parametrize("kind", ["silent", "slow name"])
