@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from distillery.cli.options import add_json, connect, pair, verb
+from distillery.cli.options import add_json, connect, pair, settings, verb
 
 
 def add_to(verbs: Any) -> None:
@@ -32,7 +32,7 @@ def push_dataset(options: argparse.Namespace) -> int:
     with connect(options) as distillery:
         with TransferLine(options.path) as progress:
             dataset = distillery.datasets.push(
-                options.path, options.name, wait=False, progress=progress, **dict(options.options)
+                options.path, options.name, wait=False, progress=progress, **settings(options.options, "name")
             )
         if not options.detach:
             dataset.wait()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import Any
 
-from distillery.cli.options import add_json, connect, pair, verb
+from distillery.cli.options import add_json, connect, pair, settings, verb
 
 
 def add_to(verbs: Any) -> None:
@@ -28,10 +29,13 @@ def push_model(options: argparse.Namespace) -> int:
     from distillery.cli.output import json_line, line
     from distillery.cli.transfer import TransferLine
 
+    query: dict[str, Any] = settings(options.options, "name", "dataset")
+    if "params" in query:
+        query["params"] = json.loads(query["params"])
     with connect(options) as distillery:
         with TransferLine(options.path) as progress:
             model = distillery.models.push(
-                options.path, options.dataset, options.name, wait=False, progress=progress, **dict(options.options)
+                options.path, options.dataset, options.name, wait=False, progress=progress, **query
             )
         if not options.detach:
             model.wait()

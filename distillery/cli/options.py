@@ -56,6 +56,18 @@ def pair(text: str) -> tuple[str, str]:
     return key, value
 
 
+def settings(pairs: list[tuple[str, str]], *elsewhere: str) -> dict[str, str]:
+    """The values of `--set`.
+
+    Raises:
+        ValueError: one is given elsewhere on the command line, or is the client's own business.
+    """
+    for key, _ in pairs:
+        if key in (*elsewhere, "upload", "wait", "progress", "path"):
+            raise ValueError(f"--set {key}: " + (f"use --{key}" if key in elsewhere else "is not yours to set"))
+    return dict(pairs)
+
+
 def change(spec: dict[str, Any], path: str, text: str) -> None:
     """Sets `training.epochs` (or `losses.0.weight`) of a spec; a value that is no JSON is a text.
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from distillery.cli.app import main
@@ -174,6 +175,26 @@ def test_ctrl_c_leaves_the_job_and_says_how_to_come_back(
     assert f"{job_id} goes on. To come back: distillery jobs watch {job_id}" in capsys.readouterr().err
     assert main(["jobs", "ps", "-q", "--state", "queued"]) == 0
     assert job_id in capsys.readouterr().out
+
+
+def test_a_folder_and_a_network_are_sent_with_their_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos" / "cat").mkdir(parents=True)
+    (tmp_path / "photos" / "cat" / "1.png").write_bytes(b"no picture")
+    folder, logits = str(tmp_path / "photos"), str(tmp_path / "logits.npz")
+    np.savez(logits, train=np.zeros((3, 10), np.float32), test=np.zeros((3, 10), np.float32))
+    assert main(["datasets", "push", folder, "--set", "name=x"]) == 2
+    assert "--set name: use --name" in capsys.readouterr().err
+    assert main(["datasets", "push", folder, "--detach", "--name", "cats", "--set", "test=0.5"]) == 0
+    shown = capsys.readouterr()
+    assert main(["datasets", "get", shown.out.strip(), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "cats"
+    assert main(["models", "push", logits, "--dataset", "digits", "--detach", "--set", "channels=xyz"]) == 2
+    assert main(["models", "push", logits, "--dataset", "digits", "--detach", "--json"]) == 0
+    model = json.loads(capsys.readouterr().out)
+    assert (model["name"], model["dataset"]) == ("logits", "digits")
+    assert main(["models", "ls", "-q"]) == 0
+    assert model["id"] in capsys.readouterr().out.split()
+    assert main(["datasets", "rm", shown.out.strip(), "ds_none"]) == 5
 
 
 def test_jobs_are_compared_where_they_differ(
