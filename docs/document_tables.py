@@ -9,11 +9,12 @@ from typing import Any
 from kd_engine.schema.evaluation_report import EvaluationReport
 from kd_engine.schema.manifest import Manifest
 from kd_engine.schema.report import TrainingReport
+from kd_engine.schema.sweep_report import SweepReport
 
 PAGE = Path(__file__).with_name("documents.md")
 BEGIN, END = "<!-- made by docs/document_tables.py -->\n", "<!-- end -->\n"
 _ANY = "JsonValue"
-DOCUMENTS = (TrainingReport, EvaluationReport, Manifest)
+DOCUMENTS = (TrainingReport, SweepReport, EvaluationReport, Manifest)
 
 
 def tables() -> str:

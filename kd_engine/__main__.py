@@ -182,7 +182,7 @@ def _stop_on_signals() -> list[int]:
 def _show(event: Event) -> None:
     if isinstance(event, EpochEnd):
         print(
-            f"{event.phase} {event.repeat}  epoch {event.epoch}/{event.epochs}  "
+            f"{_whose(event)}  epoch {event.epoch}/{event.epochs}  "
             f"loss {event.metrics['train_loss']:.4f}  validation{_main(event, 'val')}  "
             f"{event.metrics['images_per_second']:,.0f} images/s"
         )
@@ -190,7 +190,12 @@ def _show(event: Event) -> None:
         for warning in event.warnings:
             print(f"warning: {warning.pointer}: {warning.message}", file=sys.stderr)
     elif isinstance(event, PhaseEnded):
-        print(f"{event.phase} {event.repeat}  {event.source}  test{_main(event, 'test')}")
+        print(f"{_whose(event)}  {event.source}  test{_main(event, 'test')}")
+
+
+def _whose(event: EpochEnd | PhaseEnded) -> str:
+    """`student 0`; in a sweep with the trial, the first one where several share it."""
+    return f"{event.phase} {event.repeat}" + ("" if event.trial is None else f"  trial {event.trial}")
 
 
 def _main(event: EpochEnd | PhaseEnded, split: Literal["val", "test"]) -> str:

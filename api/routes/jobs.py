@@ -197,6 +197,9 @@ def _validate_only(body: dict[str, Any], context: Context, caller: Caller) -> Re
 
 
 def _checked_spec(body: dict[str, Any], context: Context, caller: Caller) -> AnySpec:
+    if body.get("kind") == "sweep":
+        message = "the service takes no sweeps yet: run this one with `python -m kd_engine run SPEC OUT`."
+        raise invalid_spec([FieldProblem("/kind", message, "not_posted")])
     if (route := _MADE_BY.get(str(body.get("kind")))) is not None:
         message = f"a job of this kind is made by POST {route}, with the file that it is of."
         raise invalid_spec([FieldProblem("/kind", message, "not_posted")])

@@ -10,6 +10,7 @@ from distillery.resources import JobView
 from kd_engine.schema.evaluation_report import AnyReport
 from kd_engine.schema.metrics import Estimate, Metric
 from kd_engine.schema.report import TrainingReport
+from kd_engine.schema.sweep_report import SweepReport
 
 _NO_DIFFERENCE = ("name", "labels")  # what a spec says of itself, and not of the training
 
@@ -44,6 +45,11 @@ def _text(value: Any) -> str:
 
 def _outcome(report: AnyReport) -> dict[str, str]:
     metric = report.metrics[0]
+    if isinstance(report, SweepReport):
+        chosen = report.trials[report.chosen]
+        scores = {f"chosen trial {chosen.number}, test {metric.label}": _estimate(metric, chosen.scores[report.main])}
+        gain = {} if chosen.difference is None else {"distilled less alone": _estimate(metric, chosen.difference)}
+        return scores | gain | {"verdict": report.verdict}
     if not isinstance(report, TrainingReport):
         return {f"test {metric.label}": _interval(metric, report.main, report.interval)}
     scores = {f"{row.network}, test {metric.label}": _estimate(metric, row.scores[report.main]) for row in report.rows}

@@ -28,6 +28,21 @@ class Normalisation:
         return pixels_BCHW.div_(255).sub_(mean_C11).div_(std_C11)
 
 
+class OncePerBatch:
+    """A normalisation that several networks share: each batch is normalised by the first of them."""
+
+    def __init__(self, normalisation: Normalisation) -> None:
+        self._normalisation = normalisation
+        self._images: Tensor | None = None
+        self._pixels: Tensor | None = None
+
+    def __call__(self, images_BCHW: Tensor) -> Tensor:
+        """As `Normalisation`; who gets the pixels does not change them."""
+        if self._pixels is None or self._images is not images_BCHW:
+            self._images, self._pixels = images_BCHW, self._normalisation(images_BCHW)
+        return self._pixels
+
+
 _AT_A_TIME = 256  # images: their pixels are counted as 64-bit numbers
 _DIGITS = 6  # the seventh would change with a handful of pixels, and nobody wants to read it
 

@@ -4,8 +4,8 @@
 form (`temperature`, `alpha`) into `losses` and `ce_weight`, so that nothing a run needs is left implicit. Resolving a
 resolved spec changes nothing.
 
-A body with `"kind": "evaluate"` is an `EvaluateSpec`, one with `"check"` a `CheckSpec`, one with `"register"` a
-`RegisterSpec`; `parse_spec` makes whichever it is.
+A body with `"kind": "sweep"` is a `SweepSpec`, one with `"evaluate"` an `EvaluateSpec`, one with `"check"` a
+`CheckSpec`, one with `"register"` a `RegisterSpec`; `parse_spec` makes whichever it is.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from kd_engine.jobspec.kinds import AnySpec, parse_spec
 from kd_engine.jobspec.networks import NetworkOfJob, Source, StudentSpec, TeacherSpec, network_file
 from kd_engine.jobspec.register_model import RegisterSpec
 from kd_engine.jobspec.repeats import RepeatsUntil
+from kd_engine.jobspec.sweep import SweepSpec
 from kd_engine.jobspec.training import TrainingSpec
 from kd_engine.jobspec.warnings import warnings_of
 
@@ -36,6 +37,7 @@ __all__ = [
     "Resources",
     "Source",
     "StudentSpec",
+    "SweepSpec",
     "TeacherSpec",
     "TrainingSpec",
     "alone_hash",

@@ -10,11 +10,12 @@ from kd_engine.jobspec.check_dataset import CheckSpec
 from kd_engine.jobspec.distill import JobSpec
 from kd_engine.jobspec.evaluate import EvaluateSpec
 from kd_engine.jobspec.register_model import RegisterSpec
+from kd_engine.jobspec.sweep import SweepSpec
 from kd_engine.schema.strict_model import unknown_name
 
-AnySpec = JobSpec | EvaluateSpec | CheckSpec | RegisterSpec
-_KINDS: dict[str, type[JobSpec] | type[EvaluateSpec] | type[CheckSpec] | type[RegisterSpec]] = {
-    "distill": JobSpec, "evaluate": EvaluateSpec, "check": CheckSpec, "register": RegisterSpec,
+AnySpec = JobSpec | SweepSpec | EvaluateSpec | CheckSpec | RegisterSpec
+_KINDS: dict[str, type[JobSpec] | type[SweepSpec] | type[EvaluateSpec] | type[CheckSpec] | type[RegisterSpec]] = {
+    "distill": JobSpec, "sweep": SweepSpec, "evaluate": EvaluateSpec, "check": CheckSpec, "register": RegisterSpec,
 }  # fmt: skip
 
 

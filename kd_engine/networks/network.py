@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from kd_engine.catalog import MODELS
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION
-from kd_engine.images.normalisation import Normalisation
+from kd_engine.images.normalisation import Normalisation, OncePerBatch
 from kd_engine.losses import Outputs
 from kd_engine.models.ensemble import ENSEMBLE, Ensemble, Part
 from kd_engine.models.foreign import LOGITS, ONNX, OnnxNetwork, build_foreign
@@ -87,7 +87,7 @@ class Network:
     architecture: Architecture
     module: nn.Module
     dtype: torch.dtype = torch.float32
-    normalise: Normalisation = field(init=False)
+    normalise: Normalisation | OncePerBatch = field(init=False)
 
     def __post_init__(self) -> None:
         self.normalise = Normalisation(self.architecture.mean, self.architecture.std)

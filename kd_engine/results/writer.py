@@ -19,7 +19,7 @@ from kd_engine.results.report import make_report, published, task_of
 from kd_engine.results.result import PhaseResult
 from kd_engine.results.seed_spread import SeedSpreads
 from kd_engine.schema.phases import BASELINE, NETWORKS, STUDENT, TEACHER, Phase
-from kd_engine.schema.report import Exported, LogitCache, report_text
+from kd_engine.schema.report import Exported, LogitCache, TrainingReport, report_text
 from kd_engine.schema.warnings import SpecWarning
 
 _WEIGHTS: dict[Phase, str] = {phase: network_file(phase) for phase in (STUDENT, TEACHER, BASELINE)}
@@ -44,15 +44,35 @@ def publish(
         warnings: what was said of the spec before anything was trained.
         sent: the names of what was sent, as `RunOptions.names`.
     """
+    report, names = publish_networks(spec, data, results, out_dir, warnings, sent)
+    explanations, next_spec = advice(spec, report, results, spreads, data.sha256)
+    report = report.changed(teacher_cache=cache, explanations=explanations, next_spec=next_spec)
+    write_atomically(out_dir / "MODEL_CARD.md", model_card(spec, data, report))
+    write_atomically(out_dir / "report.json", report_text(report))
+    return (*names, "MODEL_CARD.md", "report.json")
+
+
+def publish_networks(
+    spec: JobSpec,
+    data: Dataset,
+    results: list[PhaseResult],
+    out_dir: Path,
+    warnings: Sequence[SpecWarning],
+    sent: Mapping[str, Mapping[str, str]],
+) -> tuple[TrainingReport, list[str]]:
+    """Writes what is published of the networks: weights, exports, metrics, curves and logs.
+
+    Args:
+        warnings, sent: as for `publish`.
+
+    Returns:
+        The report, without what is made of it, and the names of the artifacts so far.
+    """
     repeat = _best_repeat(results)
     chosen = {phase: published(results, phase, repeat) for phase in _WEIGHTS if _has(results, phase)}
     names = ["spec.json", "environment.json"]
-    for phase, result in chosen.items():
-        save_network(result.network, out_dir / _WEIGHTS[phase], _provenance(spec, data, result))
-        names.append(_WEIGHTS[phase])
-        for epoch, network in result.snapshots.items():
-            names.append(network_file(phase, epoch))
-            save_network(network, out_dir / names[-1], _provenance(spec, data, result) | {"epoch": epoch})
+    for result in chosen.values():
+        names += save_result(result, spec, data, out_dir)
     dataset = sent.get("dataset", {}).get("name", spec.dataset_name)
     title = spec.name or f"{spec.student.model} on {dataset}"
     write_csv(results, out_dir / "metrics.csv")
@@ -70,20 +90,20 @@ def publish(
     }
     until = spec.repeats if isinstance(spec.repeats, RepeatsUntil) else None
     report = make_report(results, data.classes, repeat, costs, until)
-    explanations, next_spec = advice(spec, report, results, spreads, data.sha256)
     exported, shipped = _ship(spec, data, chosen[STUDENT], out_dir)
-    report = report.changed(
-        teacher_cache=cache,
-        explanations=explanations,
-        next_spec=next_spec,
-        warnings=tuple(warnings),
-        names=dict(sent),
-        duplicates=data.duplicates,
-        export=exported,
-    )
-    write_atomically(out_dir / "MODEL_CARD.md", model_card(spec, data, report))
-    write_atomically(out_dir / "report.json", report_text(report))
-    return (*names, *shipped, "MODEL_CARD.md", "report.json")
+    report = report.changed(warnings=tuple(warnings), names=dict(sent), duplicates=data.duplicates, export=exported)
+    return report, [*names, *shipped]
+
+
+def save_result(result: PhaseResult, spec: JobSpec, data: Dataset, folder: Path) -> list[str]:
+    """Writes a network and its snapshots into a folder; the files' names."""
+    provenance = _provenance(spec, data, result)
+    names = [network_file(result.phase)]
+    save_network(result.network, folder / names[0], provenance)
+    for epoch, network in result.snapshots.items():
+        names.append(network_file(result.phase, epoch))
+        save_network(network, folder / names[-1], provenance | {"epoch": epoch})
+    return names
 
 
 def _ship(spec: JobSpec, data: Dataset, student: PhaseResult, out_dir: Path) -> tuple[dict[str, Exported], list[str]]:

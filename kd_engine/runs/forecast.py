@@ -51,7 +51,7 @@ class Forecast:
         alone = epoch_seconds(student, data)
         expected: dict[Phase, Expected] = {BASELINE: Expected(alone)}
         if spec.teacher.model is None:
-            answer = answering_speed(results[NodeName(TEACHER)].network, data)
+            answer = answering_speed(next(one for one in results.values() if one.phase == TEACHER).network, data)
         else:
             recipe = spec.teacher.training or spec.training
             teacher = learning_speed(copy(spec.teacher, recipe), data, recipe)

@@ -13,6 +13,7 @@ Shapes: B images, C channels, H and W pixels.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,3 +136,25 @@ def _bytes(tensors: Any) -> int:
 def _data_bytes(data: Dataset) -> int:
     splits = (data.train, data.validation, data.test)
     return _bytes(tensor for split in splits for tensor in (split.images_NCHW, split.labels_N))
+
+
+_TOGETHER = 0.5  # of the memory: the rest is for data, teachers and what an estimate does not see
+_MOST_TOGETHER = 64  # the checkpoint holds the state of all of them
+
+
+def students_together(specs: Sequence[JobSpec], data: Dataset, device: torch.device, allowed: int | None) -> int:
+    """How many students of a sweep may be in training at once: each keeps its weights twice, and its optimiser's state,
+    while a batch's activations are those of one.
+
+    Args:
+        specs: settled.
+        allowed: as for `check_memory`.
+    """
+    limit = memory_of(device, 1, allowed)
+    distinct = {spec.model_dump_json(include={"student", "training"}): spec for spec in specs}
+    found = [one for spec in distinct.values() if (one := estimate(spec, data, device)) is not None]
+    if limit is None or not found:
+        return _MOST_TOGETHER
+    left = _TOGETHER * limit - max(one.data + one.activations for one in found)
+    each = 1.5 * max(one.student for one in found)
+    return max(1, min(_MOST_TOGETHER, int(left / each)))

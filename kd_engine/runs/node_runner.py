@@ -37,7 +37,7 @@ Save = Callable[[Trainer], None]
 
 
 @dataclass(frozen=True)
-class _Course:
+class Course:
     """How a network came to be what it is."""
 
     source: Source
@@ -55,9 +55,11 @@ class NodeRunner:
         eta: hears how far each node is.
         results: of the nodes that are done, to which the caller adds.
         save: writes a checkpoint of the run, the state of the training in it.
+        forecast: of the run, where several of these share one.
 
     Attributes:
         networks: builds and restores the networks.
+        forecast: of the run.
         compiler: of the teacher, where the recipe asks for it.
         cache_stats: what was asked of the cache of the teacher's logits and found there, by repeat; of this attempt
             alone, as the cache is not the result's.
@@ -71,6 +73,7 @@ class NodeRunner:
         eta: EtaEstimator,
         results: Mapping[NodeName, PhaseResult],
         save: Save,
+        forecast: Forecast | None = None,
     ) -> None:
         self._spec, self._data, self._context = spec, data, context
         self._eta, self._results, self._save = eta, results, save
@@ -79,7 +82,7 @@ class NodeRunner:
         weights = WeightsFolder(options.data_dir, options.download)
         self._trained_networks = TrainedNetworks(spec.dataset, data, context, weights)
         self.networks = NodeNetworks(spec, data, context.device, weights)
-        self._forecast = Forecast(spec, data, self.networks, eta)
+        self.forecast = forecast or Forecast(spec, data, self.networks, eta)
         images = len(range(recipe.batch_size)[context.world.part(recipe.batch_size)])
         self.compiler = Compiler(options.cache_dir / "compiled", images) if recipe.compile else None
         self.cache_stats: dict[str, LogitCache] = {}
@@ -109,20 +112,18 @@ class NodeRunner:
         network = load_given_teacher(self._context.options.teacher_files, len(self._spec.sources()), self._data)
         self.networks.place(network, node.recipe)
         self._skip(node)
-        return self._measured(node, network, _Course("given"))
+        return self.measured(node, network, Course("given"))
 
     def _cached(self, node: Train, cached: Trained) -> PhaseResult:
         for network in (cached.network, *cached.snapshots.values()):
             self.networks.place(network, node.recipe)
         self._skip(node)
-        return self._measured(
-            node, cached.network, _Course("cache", cached.series, cached.best_epoch, cached.snapshots)
-        )
+        return self.measured(node, cached.network, Course("cache", cached.series, cached.best_epoch, cached.snapshots))
 
     def _skip(self, node: Train) -> None:
         """Tells that the node needs no training."""
         self._eta.skip(node.name)
-        self._context.emit(PhaseStarted(phase=node.name.phase, repeat=node.name.repeat, epochs=0))
+        self._context.emit(PhaseStarted(**node.name._asdict(), epochs=0))
 
     def _from_labels(self, node: Train, unfinished: dict[str, Any] | None) -> PhaseResult:
         assert node.recipe is not None, "it is trained here"
@@ -141,7 +142,7 @@ class NodeRunner:
                 teacher.flush()
                 self._save(trainer)
 
-            with self._objective(node, network, teacher) as objective:
+            with self.objective(node, network, teacher) as objective:
                 result = self._trained(node, network, objective, unfinished, flush_and_save)
             teacher.flush()
             stats = teacher.stats(self._context.world)
@@ -158,7 +159,8 @@ class NodeRunner:
         folder = self._context.options.cache_dir
         return teacher_for(lesson, self._data, self._teachers[learns_from], folder, self.compiler)
 
-    def _objective(self, node: Train, network: Network, teacher: Teacher) -> Objective:
+    def objective(self, node: Train, network: Network, teacher: Teacher) -> Objective:
+        """What the node minimises, with what its losses learn."""
         assert node.recipe is not None, "it is trained here"
         with seeded(node.seed, node.stream, "losses"):
             return Objective(
@@ -189,19 +191,19 @@ class NodeRunner:
         trainer = Trainer(network, self._data, node.recipe, objective, node.seed, node.stream, callbacks, context.world)
         if unfinished is not None:
             trainer.restore(unfinished)
-        started = PhaseStarted(phase=name.phase, repeat=name.repeat, epochs=node.epochs, first_epoch=trainer.epoch)
+        started = PhaseStarted(**name._asdict(), epochs=node.epochs, first_epoch=trainer.epoch)
         context.emit(started)
         self._look_ahead()
         best = trainer.fit()
         self._eta.at(name, node.epochs)  # also when it ran out of patience before
         snapshots = {epoch: self.networks.with_state(network, state) for epoch, state in trainer.snapshots.items()}
-        return self._measured(node, network, _Course("trained", trainer.series, best.epoch, snapshots))
+        return self.measured(node, network, Course("trained", trainer.series, best.epoch, snapshots))
 
     def _look_ahead(self) -> None:
         if self._context.world.is_main:
-            self._forecast.tell(self._results)
+            self.forecast.tell(self._results)
 
-    def _measured(self, node: Train, network: Network, course: _Course) -> PhaseResult:
+    def measured(self, node: Train, network: Network, course: Course) -> PhaseResult:
         """Freezes the network and measures it: validation, and the test split this once."""
         trainable = sum(number.numel() for number in network.module.parameters() if number.requires_grad)
         network.freeze()

@@ -50,9 +50,7 @@ class PlanRunner:
             unfinished, self._unfinished = self._unfinished, None
             result = self.nodes.run(node, unfinished)
             self._results[node.name] = result
-            self._context.emit(
-                PhaseEnded(phase=result.phase, repeat=result.repeat, source=result.source, metrics=result.metrics)
-            )
+            self._context.emit(PhaseEnded(**result.name._asdict(), source=result.source, metrics=result.metrics))
             self._save(None)
         return list(self._results.values())
 
@@ -91,5 +89,4 @@ class PlanRunner:
         save_tree(tree, self._context.options.out_dir / CHECKPOINT_FILE)
         node = self._plan[next(reversed(self._results))] if trainer is None else self._left()[0]
         epoch = node.epochs if trainer is None else trainer.epoch
-        name = node.name
-        self._context.emit(CheckpointSaved(path=CHECKPOINT_FILE, phase=name.phase, repeat=name.repeat, epoch=epoch))
+        self._context.emit(CheckpointSaved(path=CHECKPOINT_FILE, **node.name._asdict(), epoch=epoch))

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from kd_engine.data.dataset import Dataset
-from kd_engine.jobspec import AnySpec, JobSpec, parse_spec
+from kd_engine.jobspec import AnySpec, JobSpec, SweepSpec, parse_spec
 from kd_engine.schema.errors import DataError
 from kd_engine.schema.run_request import RunOptions
 from kd_engine.training.checkpoint import load_tree
@@ -34,7 +34,7 @@ def checkpoint_of(spec: AnySpec, options: RunOptions) -> dict[str, Any] | None:
     return tree
 
 
-def check_resumable(tree: dict[str, Any], spec: JobSpec, data: Dataset) -> None:
+def check_resumable(tree: dict[str, Any], spec: JobSpec | SweepSpec, data: Dataset) -> None:
     """Raises where a checkpoint is of another training.
 
     Raises:
@@ -49,7 +49,7 @@ def check_resumable(tree: dict[str, Any], spec: JobSpec, data: Dataset) -> None:
         )
 
 
-def _same_training(written: dict[str, Any], spec: JobSpec) -> bool:
+def _same_training(written: dict[str, Any], spec: JobSpec | SweepSpec) -> bool:
     """Whether a checkpoint's spec asks for the same; an earlier version may have written fewer of the defaults."""
     earlier = parse_spec(written).to_json()
     return {**earlier, **_FREE} == {**spec.to_json(), **_FREE}

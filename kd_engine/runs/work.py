@@ -10,7 +10,7 @@ import torch
 
 from kd_engine.distributed.joined import joined
 from kd_engine.distributed.world import ProcessInfo, World
-from kd_engine.jobspec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec
+from kd_engine.jobspec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, SweepSpec
 from kd_engine.platform.device import choose_device, set_up
 from kd_engine.platform.heartbeat import signs_to
 from kd_engine.platform.out_of_memory import shortage_behind
@@ -60,7 +60,9 @@ def _on_all_devices(spec: AnySpec, process: ProcessInfo) -> AnySpec:
             "many, or leave 'devices' out."
         )
     if process.size > 1 and not isinstance(spec, JobSpec):
-        raise InvalidSpecError("an evaluation takes one device; run it without torchrun.")
+        raise InvalidSpecError("only a distillation takes several devices; run this without torchrun.")
+    if isinstance(spec, SweepSpec):
+        return spec
     return spec.model_copy(update={"resources": spec.resources.model_copy(update={"devices": process.size})})
 
 
@@ -128,4 +130,8 @@ def _run_in(
         from kd_engine.runs.register_model import run_register
 
         return run_register(spec, context.load(spec.dataset), device, options, emit, should_stop)
+    if isinstance(spec, SweepSpec):
+        from kd_engine.runs.sweep import run_sweep
+
+        return run_sweep(spec, context)
     return run_distillation(spec, context)

@@ -11,6 +11,7 @@ from kd_engine.schema.document import Document, Versioned
 from kd_engine.schema.metrics import IMAGE_CLASSIFICATION, Metric
 from kd_engine.schema.model_details import NetworkDetails, from_version_1
 from kd_engine.schema.report import NAMES, REPORT_VERSION, Duplicates, TrainingReport
+from kd_engine.schema.sweep_report import SweepReport
 
 
 class TriedFeed(Document):
@@ -81,7 +82,7 @@ class EvaluationReport(NetworkDetails, _Head):
         }
 
 
-AnyReport = TrainingReport | EvaluationReport
+AnyReport = TrainingReport | SweepReport | EvaluationReport
 
 
 def read_report(text: str | bytes) -> AnyReport:
@@ -90,5 +91,7 @@ def read_report(text: str | bytes) -> AnyReport:
     Raises:
         pydantic.ValidationError: it is none.
     """
-    kind = TrainingReport if "rows" in json.loads(text) else EvaluationReport
-    return kind.read(text)
+    data = json.loads(text)
+    if isinstance(data, dict) and data.get("kind") == "sweep":
+        return SweepReport.read(text)
+    return TrainingReport.read(text) if "rows" in data else EvaluationReport.read(text)

@@ -18,6 +18,11 @@ class _Event(Document):
     model_config = ConfigDict(allow_inf_nan=True)  # what a training that diverges has measured
 
 
+_TRIAL = Field(
+    None, exclude_if=lambda value: value is None, description="Of a sweep; the first one, where several share it."
+)
+
+
 class RunStarted(_Event):
     """The child is up; `resumed` when it goes on from a checkpoint."""
 
@@ -41,6 +46,7 @@ class PhaseStarted(_Event):
     type: Literal["phase_started"] = "phase_started"
     phase: Phase
     repeat: int
+    trial: int | None = _TRIAL
     epochs: int
     first_epoch: int = 0
 
@@ -52,16 +58,20 @@ class Progress(_Event):
         step: optimiser steps done in this epoch, of `steps`.
         fraction: of the whole job, 0 to 1.
         seconds_remaining: of the whole job, as estimated from the epochs so far; None while unknown.
+        trials, trials_done: of a sweep, how many there are and have ended.
     """
 
     type: Literal["progress"] = "progress"
     phase: Phase
     repeat: int
+    trial: int | None = _TRIAL
     epoch: int
     step: int
     steps: int
     fraction: float
     seconds_remaining: float | None
+    trials: int | None = Field(None, exclude_if=lambda value: value is None)
+    trials_done: int | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class Working(_Event):
@@ -88,6 +98,7 @@ class EpochEnd(_Event):
     type: Literal["epoch_end"] = "epoch_end"
     phase: Phase
     repeat: int
+    trial: int | None = _TRIAL
     epoch: int
     epochs: int
     metrics: dict[str, float]
@@ -100,6 +111,7 @@ class CheckpointSaved(_Event):
     path: str
     phase: Phase
     repeat: int
+    trial: int | None = _TRIAL
     epoch: int
 
 
@@ -115,6 +127,7 @@ class PhaseEnded(_Event):
     type: Literal["phase_ended"] = "phase_ended"
     phase: Phase
     repeat: int
+    trial: int | None = _TRIAL
     source: Literal["trained", "cache", "given"]
     metrics: dict[str, float]
 

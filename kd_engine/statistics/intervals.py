@@ -165,12 +165,22 @@ def _over_seeds_and_images(
     """The mean over seeds and images; the images' variance as if there were so many `images` more, with these squares
     around the mean.
     """
+    error = error_of_images(values_RN, images=images, squares=squares)
+    if math.isinf(error):
+        bounds = (-math.inf, math.inf)
+    return _combined(values_RN.mean(dim=1).tolist(), error, confidence, bounds)
+
+
+def error_of_images(values_RN: Tensor, *, images: int = 0, squares: float = 0.0) -> float:
+    """Standard error over images of the mean over seeds and images, as if there were so many `images` more, with these
+    squares around the mean; infinite where one image says nothing of others.
+    """
     mean_N = values_RN.mean(dim=0)
     count = len(mean_N) + images
     if count < 2:
-        return _combined(values_RN.mean(dim=1).tolist(), math.inf, confidence)
+        return math.inf
     variance = (float(((mean_N - mean_N.mean()) ** 2).sum()) + squares) / (count - 1)
-    return _combined(values_RN.mean(dim=1).tolist(), math.sqrt(variance / count), confidence, bounds)
+    return math.sqrt(variance / count)
 
 
 def _combined(

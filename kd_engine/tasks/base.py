@@ -64,7 +64,7 @@ class Scores(Protocol):
         """The metric less that of the other, image by image and seed by seed."""
 
     def error_over_images(self, other: Self) -> float:
-        """Standard error of `less` of the first metric, as one seed shows it."""
+        """Standard error of `less` of the first metric over the images alone; of several seeds, of their mean."""
 
     def to_tree(self) -> dict[str, Any]:
         """As a checkpoint's tree; the targets are the data set's and stay there."""

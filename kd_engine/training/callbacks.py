@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from kd_engine.distributed.world import ALONE, World
+from kd_engine.jobspec import TrainingSpec
 from kd_engine.schema.errors import Interrupted
 from kd_engine.schema.events import EpochEnd, Event, Progress
 from kd_engine.schema.phases import NodeName
 from kd_engine.training.eta import EtaEstimator
+from kd_engine.training.group import Group
 from kd_engine.training.trainer import Trainer
 
 _PROGRESS_SECONDS = 1.0
@@ -18,10 +21,20 @@ _LOOK_SECONDS = 0.1
 _MOST_STEPS = 100
 
 
+class Training(Protocol):
+    """What is watched: a trainer, or a group of them that all stand at the same step."""
+
+    recipe: TrainingSpec
+    epoch: int
+    step: int
+    steps: int
+
+
 class Callbacks:
     """The trainer's callbacks for one node of the plan.
 
     Args:
+        name: of the node.
         save: writes a checkpoint of the run, this trainer's state included.
         should_stop: whether somebody asked the run to end.
         checkpoint_seconds: at most so much work is lost to a crash, give or take a step.
@@ -36,13 +49,13 @@ class Callbacks:
         *,
         eta: EtaEstimator,
         emit: Callable[[Event], None],
-        save: Callable[[Trainer], None],
+        save: Callable[[Any], None],
         should_stop: Callable[[], bool],
         checkpoint_seconds: float,
         checkpoint_epochs: int | None = None,
         world: World = ALONE,
     ) -> None:
-        self._name = name
+        self.names: tuple[NodeName, ...] = (name,)
         self._eta, self._emit, self._save, self._should_stop = eta, emit, save, should_stop
         self._checkpoint_seconds, self._world = checkpoint_seconds, world
         self._checkpoint_epochs = checkpoint_epochs
@@ -50,7 +63,7 @@ class Callbacks:
         self._epoch_began = self._saved = time.monotonic()
         self._told = -math.inf  # the first step is told at once: it shows that the job moves
 
-    def after_step(self, trainer: Trainer) -> None:
+    def after_step(self, trainer: Training) -> None:
         self._steps_left -= 1
         if self._steps_left > 0:
             return
@@ -73,31 +86,32 @@ class Callbacks:
         return round(min(_MOST_STEPS, max(1.0, _LOOK_SECONDS * self._between / max(now - self._looked, 1e-9))))
 
     def after_epoch(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+        self.epoch_ended(trainer, {self.names[0]: metrics})
+
+    def epoch_ended(self, trainer: Training, metrics: Mapping[NodeName, dict[str, float]]) -> None:
+        """An epoch of these nodes has ended."""
         now = time.monotonic()
-        self._eta.measured(self._name.phase, now - self._epoch_began)
+        for name, measured in metrics.items():
+            self._eta.measured(name.phase, (now - self._epoch_began) / len(metrics))
+            self._emit(EpochEnd(**name._asdict(), epoch=trainer.epoch, epochs=trainer.recipe.epochs, metrics=measured))
         self._epoch_began = now
-        self._emit(
-            EpochEnd(
-                phase=self._name.phase,
-                repeat=self._name.repeat,
-                epoch=trainer.epoch,
-                epochs=trainer.recipe.epochs,
-                metrics=metrics,
-            )
-        )
         self._tell(trainer)
         if self._checkpoint_epochs is not None and trainer.epoch % self._checkpoint_epochs == 0:
             self._save(trainer)
             self._saved = time.monotonic()
         self.after_step(trainer)
 
-    def _tell(self, trainer: Trainer) -> None:
+    def done(self, name: NodeName, epochs: int) -> None:
+        """One of the nodes needs no more of its epochs."""
+        self._eta.at(name, epochs)
+
+    def _tell(self, trainer: Training) -> None:
         self._told = time.monotonic()
-        self._eta.at(self._name, trainer.epoch + trainer.step / trainer.steps)
+        for name in self.names:
+            self._eta.at(name, trainer.epoch + trainer.step / trainer.steps)
         self._emit(
             Progress(
-                phase=self._name.phase,
-                repeat=self._name.repeat,
+                **self.names[0]._asdict(),
                 epoch=min(trainer.epoch + 1, trainer.recipe.epochs),
                 step=trainer.step,
                 steps=trainer.steps,
@@ -105,3 +119,26 @@ class Callbacks:
                 seconds_remaining=self._eta.seconds_remaining,
             )
         )
+
+
+class GroupCallbacks:
+    """The callbacks of a group of nodes.
+
+    Args:
+        names: of its trainers, in their order.
+        callbacks: tell of them, as of one.
+    """
+
+    def __init__(self, names: Sequence[NodeName], callbacks: Callbacks) -> None:
+        self._names, self._callbacks = names, callbacks
+
+    def after_step(self, group: Group) -> None:
+        self._callbacks.after_step(group)
+
+    def after_epoch(self, group: Group, metrics: dict[int, dict[str, float]]) -> None:
+        left = group.in_training
+        for place in metrics.keys() - set(left):  # it ran out of patience, perhaps
+            self._callbacks.done(self._names[place], group.recipe.epochs)
+        if left:
+            self._callbacks.names = tuple(self._names[place] for place in left)
+        self._callbacks.epoch_ended(group, {self._names[place]: measured for place, measured in metrics.items()})

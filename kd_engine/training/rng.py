@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 
 def stream(seed: int, *names: str | int) -> int:
@@ -28,3 +29,16 @@ def seeded(seed: int, *names: str | int) -> Iterator[None]:
     with torch.random.fork_rng(devices):
         torch.manual_seed(stream(seed, *names))
         yield
+
+
+def random_state(device: torch.device) -> Tensor:
+    """Of torch's global generator on the device: of dropout, that is, and of losses that draw."""
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def set_random_state(state: Tensor, device: torch.device) -> None:
+    """Puts back what `random_state` gave."""
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    else:
+        torch.set_rng_state(state)

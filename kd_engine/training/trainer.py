@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -25,7 +26,7 @@ from kd_engine.tasks.evaluate import validate
 from kd_engine.training.checkpoint import optimizer_state, restore_optimizer
 from kd_engine.training.ema import EMA
 from kd_engine.training.objective import Objective
-from kd_engine.training.rng import generator, stream
+from kd_engine.training.rng import generator, random_state, set_random_state, stream
 
 
 class TrainerCallbacks(Protocol):
@@ -102,18 +103,37 @@ class Trainer:
             DivergedError: a loss was not finite; the optimiser did not step on it.
             Interrupted: the callbacks asked to stop.
         """
-        while self.epoch < self.recipe.epochs and not self._out_of_patience():
+        while not self.done:
             self.train_epoch()
+        return self.keep_best()
+
+    def keep_best(self) -> Best:
+        """Gives the network the weights to keep."""
         assert self.best is not None, "a recipe has at least one epoch"
         self.network.module.load_state_dict(self.best.state)
         return self.best
 
     def train_epoch(self) -> None:
         """One pass over train, or the rest of it, and a look at the validation split."""
-        self.network.module.train()
+        self.begin_epoch()
         start, first_step = time.perf_counter(), self.step
+        for batch in self.batches_left():
+            self.take(batch)
+        self.end_epoch(time.perf_counter() - start, self.step - first_step)
+
+    @property
+    def done(self) -> bool:
+        """Whether there is no epoch left to train."""
+        return self.epoch >= self.recipe.epochs or self._out_of_patience()
+
+    def begin_epoch(self) -> None:
+        """Starts the epoch, or the rest of one that was interrupted."""
+        self.network.module.train()
         self._seed_epoch()
-        turn = self.recipe.turn(self.epoch)
+
+    def batches_left(self) -> Iterator[Batch]:
+        """The batches of the epoch from its next step on."""
+        turn, first_step = self.recipe.turn(self.epoch), self.step
         draws = generator(self.seed, self.role, turn, "batches")
         epoch_batches = batches(
             self.data.train, self.recipe.batch_size, draws, self.recipe.augmentation,
@@ -123,13 +143,16 @@ class Trainer:
             if position < first_step:
                 sign("finding the place in the epoch")
                 continue  # done before the interruption; drawn again so that the stream goes on where it was
-            loss = self.train_step(batch)
-            self._loss_sum += loss * batch.images
-            self._seen += batch.images
-            self.step += 1
-            if self.step < self.steps:
-                self.callbacks.after_step(self)
-        self._end_epoch(time.perf_counter() - start, self.step - first_step)
+            yield batch
+
+    def take(self, batch: Batch) -> None:
+        """The epoch's next step."""
+        loss = self.train_step(batch)
+        self._loss_sum += loss * batch.images
+        self._seen += batch.images
+        self.step += 1
+        if self.step < self.steps:
+            self.callbacks.after_step(self)
 
     def train_step(self, batch: Batch) -> Tensor:
         """One step of the optimiser on one batch; returns the objective on the whole of it, detached.
@@ -186,7 +209,13 @@ class Trainer:
         patience = self.recipe.patience
         return patience is not None and self.best is not None and self.epoch - self.best.epoch >= patience
 
-    def _end_epoch(self, seconds: float, steps: int) -> None:
+    def end_epoch(self, seconds: float, steps: int) -> None:
+        """A look at the validation split; the epoch's metrics are noted and told.
+
+        Args:
+            seconds: that its steps took.
+            steps: taken since it was begun, or gone on with.
+        """
         if self._not_finite.item():
             raise self._diverged({})
         rate = self.optimizer.param_groups[0]["lr"]
@@ -235,7 +264,7 @@ class Trainer:
         names = (self.world.rank,) if self.world.size > 1 else ()
         torch.manual_seed(stream(self.seed, self.role, self.epoch, "dropout", *names))
         if self._random_state is not None:
-            _set_random_state(self._random_state, self.data.train.images_NCHW.device)
+            set_random_state(self._random_state, self.data.train.images_NCHW.device)
             self._random_state = None
 
     def _diverged(self, terms: dict[str, Tensor]) -> DivergedError:
@@ -262,7 +291,7 @@ class Trainer:
             "optimizer": optimizer_state(self.optimizer),
             "objective": self.objective.state(),
             "average": None if self._ema is None else dict(self._ema.network.module.state_dict()),
-            "random": self.world.gather(_random_state(self.data.train.images_NCHW.device)),
+            "random": self.world.gather(random_state(self.data.train.images_NCHW.device)),
             "best": None if best is None else best.to_tree(),
             "snapshots": {str(epoch): state for epoch, state in self.snapshots.items()},
         }
@@ -280,14 +309,3 @@ class Trainer:
         self._random_state = tree["random"][self.world.rank] if self.step > 0 else None
         self.best = None if tree["best"] is None else Best.from_tree(tree["best"])
         self.snapshots = {int(epoch): state for epoch, state in tree["snapshots"].items()}
-
-
-def _random_state(device: torch.device) -> Tensor:
-    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
-
-
-def _set_random_state(state: Tensor, device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state, device)
-    else:
-        torch.set_rng_state(state)

@@ -73,6 +73,13 @@ def test_the_pages_of_the_command_and_the_client(
     assert len(list((checkout / "out").iterdir())) == 1
 
 
+def test_the_page_on_sweeps(checkout: Path, plain_env: dict[str, str]) -> None:
+    pairs = run(ROOT / "docs" / "sweeps.md", checkout, plain_env)
+
+    check(pairs)
+    assert len(pairs) == 3
+
+
 def test_the_engine_page(checkout: Path, plain_env: dict[str, str]) -> None:
     check(run(ROOT / "docs" / "engine.md", checkout, plain_env))
 

@@ -17,6 +17,7 @@ from kd_engine.statistics.calibration import calibration_error
 from kd_engine.statistics.intervals import (
     CONFIDENCE,
     Estimate,
+    error_of_images,
     of_accuracies,
     of_accuracy_differences,
     of_calibration_differences,
@@ -72,6 +73,8 @@ class ClassScores:
     def error_over_images(self, other: ClassScores) -> float:
         """Of the accuracy."""
         difference_N = self.correct.double() - other.correct.double()
+        if difference_N.ndim > 1:
+            return error_of_images(difference_N, images=2, squares=1.0)
         images = len(difference_N) + 2  # as in statistics.of_paired_difference
         return math.sqrt((float((difference_N**2).sum()) + 1) / images / images)
 

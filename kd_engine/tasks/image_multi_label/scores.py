@@ -52,7 +52,7 @@ class LabelScores:
         return of_mean_differences(self._by_seed(name), other._by_seed(name), confidence)
 
     def error_over_images(self, other: LabelScores) -> float:
-        difference_N = self.column("map") - other.column("map")
+        difference_N = (self._by_seed("map") - other._by_seed("map")).mean(dim=0)
         return float(difference_N.std()) / math.sqrt(len(difference_N))
 
     def _by_seed(self, name: str) -> Tensor:
