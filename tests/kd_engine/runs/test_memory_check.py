@@ -78,7 +78,7 @@ def test_the_estimate_draws_nothing_from_the_runs_random_streams(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_spec(DIGITS, tmp_path / "with")
-    monkeypatch.setattr("kd_engine.runs.work.check_memory", lambda *_: None)
+    monkeypatch.setattr("kd_engine.runs.distill.check_memory", lambda *_: None)
     run_spec(DIGITS, tmp_path / "without")
     with_it, without = (sha256_of(tmp_path / folder / "student.safetensors") for folder in ("with", "without"))
     assert with_it == without
