@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +11,7 @@ from typing import Any, Self
 
 from distillery.client.downloads import download
 from distillery.client.transport import Transport, path_of, read, understood
-from distillery.errors import JobEnded, NotFinishedInTime
+from distillery.errors import JobEnded, NotFinishedInTime, TooManyStreams
 from distillery.resources import (
     ArtifactList,
     ArtifactView,
@@ -27,7 +28,8 @@ from distillery.resources import (
 from distillery.states import JobState
 from kd_engine.schema.evaluation_report import AnyReport, read_report
 
-_WAIT_SECONDS = 30  # of one request; the service answers earlier when the job changes
+_WAIT_SECONDS = 30.0  # of one request; the service answers earlier when the job changes
+_POLL_SECONDS = 3.0  # between requests where it lets nobody wait
 
 
 class Job:
@@ -50,8 +52,9 @@ class Job:
         """Asks again; with `wait` the answer comes as soon as the job has changed, or after so many seconds."""
         headers = {"If-None-Match": self._etag} if self._etag else {}
         answer = self._transport.request(
-            "GET", self._path(), params={"wait": wait} if wait else None, headers=headers, expected=(304,)
-        )
+            "GET", self._path(), params={"wait": wait} if wait else None, headers=headers, expected=(304,),
+            at_once=(TooManyStreams,) if wait else (),
+        )  # fmt: skip
         if answer.status_code != 304:
             self._info, self._etag = read(JobView, answer.content), answer.headers.get("etag", "")
         return self
@@ -66,13 +69,10 @@ class Job:
             JobEnded: it failed, or was cancelled.
             NotFinishedInTime: `timeout` is over; the job goes on.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = time.monotonic() + (math.inf if timeout is None else timeout)
         self.refresh()
         while not self.info.state.terminal:
-            left = _WAIT_SECONDS if deadline is None else min(_WAIT_SECONDS, deadline - time.monotonic())
-            if left <= 0:
-                raise NotFinishedInTime(f"{self.id} is {self.state} after {timeout:g} seconds, and goes on")
-            self.refresh(wait=left)
+            self._change(deadline)
         if self.state is not JobState.SUCCEEDED:
             raise JobEnded(self.info)
         return self
@@ -91,7 +91,7 @@ class Job:
         Raises:
             NotFinishedInTime: `timeout` seconds are over; the job goes on.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = time.monotonic() + (math.inf if timeout is None else timeout)
         self.refresh()
         while True:
             ended = self.info.state.terminal  # seen before its events, which are all there once it has ended
@@ -100,10 +100,7 @@ class Job:
                 after = event.seq
             if ended:
                 return
-            left = _WAIT_SECONDS if deadline is None else min(_WAIT_SECONDS, deadline - time.monotonic())
-            if left <= 0:
-                raise NotFinishedInTime(f"{self.id} is {self.state} after {timeout:g} seconds, and goes on")
-            self.refresh(wait=left)
+            self._change(deadline)
             changed(self.info)
 
     def history(self, after: int = 0) -> Iterator[EventView]:
@@ -184,6 +181,17 @@ class Job:
     def reference(self) -> dict[str, str]:
         """What stands for its student in a spec."""
         return {"job": self.id}
+
+    def _change(self, deadline: float) -> None:
+        """Returns once the job has changed, or after a while."""
+        left = min(_WAIT_SECONDS, deadline - time.monotonic())
+        if left <= 0:
+            raise NotFinishedInTime(f"{self.id} is {self.state}, and goes on after the time to wait for it")
+        try:
+            self.refresh(wait=left)
+        except TooManyStreams:  # all places to wait in are taken: it is asked now and then
+            time.sleep(min(left, _POLL_SECONDS))
+            self.refresh()
 
     def _act(self, verb: str) -> Self:
         answer = self._transport.request("POST", f"{self._path()}/{verb}")

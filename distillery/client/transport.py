@@ -85,12 +85,14 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = True,
         expected: tuple[int, ...] = (),
+        at_once: tuple[type[Problem], ...] = (),
     ) -> httpx2.Response:
         """The answer, read to its end.
 
         Args:
             repeatable: whether the request may reach the service twice; else it is not sent again once it may have.
             expected: statuses that are no error, beside those of success.
+            at_once: refusals after which nothing is tried again.
 
         Raises:
             Problem: the service refused.
@@ -106,6 +108,8 @@ class Transport:
             if answer.is_success or answer.status_code in expected:
                 return answer
             problem = _problem(answer.status_code, answer.content)
+            if isinstance(problem, at_once):
+                raise problem
             again = answer.status_code in _NOTHING_WAS_DONE or (repeatable and answer.status_code in _BY_A_PROXY)
             retry.after(problem, possible=again, seconds=_retry_after(answer))
         raise AssertionError("unreachable: the last retry raises")

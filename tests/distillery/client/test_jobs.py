@@ -21,13 +21,15 @@ from distillery.errors import (
     NotFinishedInTime,
     NotFound,
     Problem,
+    TooManyStreams,
     UnknownAnswer,
     WrongState,
 )
 from distillery.resources import JobView, Resolved
 from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo
-from tests.api.conftest import Service
+from jobs.settings import Settings
+from tests.api.conftest import Service, serving
 from tests.distillery.breaking_proxy import breaking_proxy
 from tests.distillery.conftest import SPEC
 
@@ -116,12 +118,30 @@ def test_events_come_until_the_job_ends_and_its_info_with_them(distillery: Disti
 def test_waiting_has_an_end_and_the_job_goes_on(distillery: Distillery) -> None:
     job = distillery.jobs.run(SPEC)
 
-    with pytest.raises(NotFinishedInTime, match="queued after"):
+    with pytest.raises(NotFinishedInTime, match="queued, and goes on"):
         job.wait(timeout=0.05)
     with pytest.raises(NotFinished):
         job.report()
     with pytest.raises(NotFinishedInTime):
         list(job.events(timeout=0.05))
+
+
+def test_where_nobody_may_wait_any_more_it_is_asked_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distillery.client.jobs._POLL_SECONDS", 0.1)
+    settings = Settings(home=tmp_path / "home", broker_url="memory://", max_streams=1)
+    with serving(settings) as crowded, Distillery(f"http://127.0.0.1:{crowded.port}") as client:
+        job = client.jobs.run(SPEC)
+        other = client.jobs.run(SPEC)
+        with crowded.client.stream("GET", f"/jobs/{other.id}/events"):  # has the one place
+            with pytest.raises(TooManyStreams):
+                job.refresh(wait=5)
+            ends = threading.Timer(0.3, crowded.end, (job.id, EndReason.DIVERGED))
+            ends.start()
+            with pytest.raises(JobEnded):
+                job.wait(60)
+            ends.join()
 
 
 def test_an_answer_that_was_lost_makes_no_second_job(service: Service) -> None:
