@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from distillery.states import EndReason
 
-_KEY = "news"
+_KEY = "committed events"
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class FileListed:
 CommittedEvent = JobStarted | JobEnded | AttemptLost | FileListed
 
 
-def tell(session: Session, item: CommittedEvent) -> None:
-    """To be told when the session's transaction is committed."""
+def after_commit(session: Session, item: CommittedEvent) -> None:
+    """Keeps an event for those who count, until the session's transaction is committed."""
     session.info.setdefault(_KEY, []).append(item)
 
 
-def told(session: Session) -> list[CommittedEvent]:
-    """What was told in a session, in order."""
+def committed(session: Session) -> list[CommittedEvent]:
+    """The events of a session whose transaction was committed, in order."""
     items: list[CommittedEvent] = session.info.get(_KEY, [])
     return items

@@ -23,7 +23,7 @@ from jobs import committed_events
 from jobs.committed_events import CommittedEvent
 from jobs.migrations import upgrade as migrations
 from jobs.repository import Repository, Waiting
-from jobs.repository.queries import look
+from jobs.repository.queries import snapshot
 from jobs.repository.waiting_reason import why
 from jobs.tables import Job
 
@@ -80,7 +80,7 @@ class Database:
         """One transaction that may write; committed at the end, rolled back on an exception."""
         with self._turn(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield Repository(session)
-        for item in committed_events.told(session):
+        for item in committed_events.committed(session):
             self.heard(item)
 
     @contextmanager
@@ -89,7 +89,7 @@ class Database:
         with Session(self._reader, expire_on_commit=False) as session:
             yield Repository(session)
 
-    def look(
+    def snapshot(
         self, job_id: str, owner: str | None = None, quota_of: Callable[[str], Quota] = lambda owner: NO_QUOTA
     ) -> tuple[Job, Waiting | None]:
         """One job as it is now, and why it waits while it is queued: what every poll asks for.
@@ -104,7 +104,7 @@ class Database:
             jobs.errors.JobNotFound: there is no such job of this owner.
         """
         with self._single.connect() as connection:
-            job = look(connection, job_id, owner)
+            job = snapshot(connection, job_id, owner)
             if job.state is not JobState.QUEUED:
                 return job, None
             return job, why(connection, job.device, job.owner, quota_of(job.owner), job.rank, job.id)

@@ -50,7 +50,7 @@ class Context:
         note(JOB_ID, job.id)
         with logs.bound(job_id=job.id):
             log.info("job %s: recorded for %s", job.id, job.owner)
-        self.wakeup_producer.ring(job.id, job.device)
+        self.wakeup_producer.wake(job.id, job.device)
 
     def remove(self, keys: Iterable[str]) -> None:
         """Removes stored files that nothing names any more; one that stays costs only its room."""

@@ -47,7 +47,7 @@ class WakeupProducer:
         self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
         self._thread.start()
 
-    def ring(self, job_id: str, device: str = "auto") -> None:
+    def wake(self, job_id: str, device: str = "auto") -> None:
         """Tells the workers that have what the job asks for (`auto`, `cpu` or `cuda`); returns at once."""
         with self._wake:
             self._waiting.append((job_id, device))

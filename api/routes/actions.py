@@ -65,7 +65,7 @@ def resume_job(job_id: str, request: Request, context: ContextDep) -> Response:
         job = repository.resume(job_id)
         answered = _state(job, repository, context)
     if job.state is JobState.QUEUED:
-        context.wakeup_producer.ring(job.id, job.device)
+        context.wakeup_producer.wake(job.id, job.device)
     return answered
 
 

@@ -70,7 +70,7 @@ async def read_events(job_id: str, request: Request, context: ContextDep) -> Res
         return await run_in_threadpool(_page, job_id, request, context, query)
     after = _last_seen(request, query.after)
     caller = caller_of(request)
-    job, _ = await run_in_threadpool(context.database.look, job_id, caller.owner_filter)
+    job, _ = await run_in_threadpool(context.database.snapshot, job_id, caller.owner_filter)
     if job.state.terminal and after >= job.last_event:
         return Response(status_code=204)  # what tells an EventSource not to come again
     return event_stream(context, job, after, caller.owner)

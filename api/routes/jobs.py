@@ -150,7 +150,7 @@ async def read_job(job_id: str, request: Request, context: ContextDep) -> Respon
     """
     query = JobQuery.read(request.query_params) if request.scope["query_string"] else _NO_WAIT
     caller = caller_of(request)
-    look = partial(context.database.look, job_id, caller.owner_filter, context.settings.quota_of)
+    look = partial(context.database.snapshot, job_id, caller.owner_filter, context.settings.quota_of)
     job, waiting = await run_in_threadpool(look)
     check_expected(request, _etag(job, waiting), part=_version)
     known = request.headers.get("if-none-match")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from distillery.states import EndReason, JobState
 from jobs.artifacts import ArtifactInfo
 from jobs.clock import now
-from jobs.committed_events import FileListed, JobStarted, tell
+from jobs.committed_events import FileListed, JobStarted, after_commit
 from jobs.errors import LeaseLost
 from jobs.ids import is_job_id
 from jobs.repository import leases, queries, transitions
@@ -50,7 +50,7 @@ def claim(session: Session, job_id: str, worker: str, lease_seconds: float) -> J
     session.execute(update(Owner).where(Owner.name == job.owner).values(served_at=now()))
     session.refresh(job)
     if job.claimed_at is not None:
-        tell(session, JobStarted((job.claimed_at - job.queued_at).total_seconds()))
+        after_commit(session, JobStarted((job.claimed_at - job.queued_at).total_seconds()))
     return job
 
 
@@ -148,7 +148,7 @@ def list_checkpoint(session: Session, job_id: str, token: int, info: ArtifactInf
 
 
 def _list(session: Session, job_id: str, info: ArtifactInfo) -> str | None:
-    tell(session, FileListed(info.kind, info.size))
+    after_commit(session, FileListed(info.kind, info.size))
     before = session.scalar(select(Artifact.key).where(Artifact.job_id == job_id, Artifact.name == info.name))
     insert_or_update(session, Artifact, {"job_id": job_id, "created_at": now(), **asdict(info)})
     return before if before != info.key else None

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from distillery.states import EndReason, JobState
 from jobs.clock import now
-from jobs.committed_events import AttemptLost, tell
+from jobs.committed_events import AttemptLost, after_commit
 from jobs.repository import transitions, waiting_reason
 from jobs.repository.upsert import insert_or_update
 from jobs.tables import Job, Worker
@@ -44,7 +44,7 @@ def give_up(
         detail = f"{lost} attempts were lost; the last time, {why}"
         done = transitions.end(session, job.id, JobState.RUNNING, reason, detail, *guard, lost_attempts=lost)
     if done:
-        tell(session, AttemptLost())
+        after_commit(session, AttemptLost())
     return done
 
 

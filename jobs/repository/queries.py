@@ -53,7 +53,7 @@ def get(session: Session, job_id: str, owner: str | None = None) -> Job:
     return job
 
 
-def look(connection: Connection, job_id: str, owner: str | None) -> Job:
+def snapshot(connection: Connection, job_id: str, owner: str | None) -> Job:
     """The job, belonging to no session: the session's bookkeeping would take longer than all the rest of a poll."""
     row = None
     if is_job_id(job_id):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from distillery.states import EndReason, JobState, check_transition
 from jobs.clock import now
-from jobs.committed_events import JobEnded, tell
+from jobs.committed_events import JobEnded, after_commit
 from jobs.errors import JobNotFound, LeaseLost
 from jobs.ids import is_job_id
 from jobs.repository.deliveries import announce
@@ -104,7 +104,7 @@ def end(
     if ended:
         announce(session, job_id)
         ran_ms = session.scalar(select(Job.ran_ms).where(Job.id == job_id)) or 0
-        tell(session, JobEnded(reason, ran_ms / 1000))
+        after_commit(session, JobEnded(reason, ran_ms / 1000))
     if ended and not reason.retryable:
         forget = delete(Artifact).where(Artifact.job_id == job_id, Artifact.kind.in_(FOR_THE_NEXT_ATTEMPT))
         session.execute(forget, execution_options={"synchronize_session": False})

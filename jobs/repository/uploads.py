@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from distillery.quota import Quota
 from jobs.artifacts import ArtifactInfo
 from jobs.clock import now
-from jobs.committed_events import FileListed, tell
+from jobs.committed_events import FileListed, after_commit
 from jobs.errors import OverQuota, UploadNotFound, WrongState
 from jobs.ids import is_upload_id, new_id
 from jobs.repository import usage
@@ -127,7 +127,7 @@ def _over() -> ColumnElement[bool]:
 
 def keep(session: Session, job_id: str, upload: ArtifactInfo) -> None:
     """Lists a stored file as what came with the job."""
-    tell(session, FileListed(upload.kind, upload.size))
+    after_commit(session, FileListed(upload.kind, upload.size))
     session.execute(insert(Artifact).values({"job_id": job_id, "created_at": now(), **vars(upload)}))
 
 

@@ -26,7 +26,7 @@ _WEIGHTS: dict[Phase, str] = {phase: network_file(phase) for phase in (STUDENT, 
 _NOT_OF_THE_TRAINING = {"name", "labels", "priority", "keep_days", "webhooks", "resources", "export"}
 
 
-def publish(
+def write_results(
     spec: JobSpec,
     data: Dataset,
     results: list[PhaseResult],

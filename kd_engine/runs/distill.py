@@ -50,7 +50,9 @@ def run_distillation(spec: JobSpec, context: RunContext) -> tuple[str, ...]:
         environment["compile_seconds"] = round(runner.nodes.compiler.seconds, 3)
     write_atomically(options.out_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
     from kd_engine.results.seed_spread import SeedSpreads
-    from kd_engine.results.writer import publish  # only now: what draws the curves takes half a second to import
+    from kd_engine.results.writer import write_results  # only now: what draws the curves takes half a second to import
 
     spreads = SeedSpreads(options.cache_dir / "seed-spreads")
-    return publish(spec, data, results, options.out_dir, runner.nodes.cache_stats, spreads, warnings, options.names)
+    return write_results(
+        spec, data, results, options.out_dir, runner.nodes.cache_stats, spreads, warnings, options.names
+    )

@@ -83,14 +83,14 @@ def repeated_messages(stack: Stack, scale: int = 1) -> None:
     """
     from api.dependencies.wakeup_producer import WakeupProducer, make_producer
 
-    bell = WakeupProducer(make_producer(stack.settings.broker_url))
+    producer = WakeupProducer(make_producer(stack.settings.broker_url))
     try:
         for _ in range(scale):
             job_id = stack.submit(LONG)
             for _ in range(100):
-                bell.ring(job_id)
+                producer.wake(job_id)
             stack.count("a message sent 100 times")
             stack.wait_ended(job_id)
             assert stack.job(job_id).attempt == 1
     finally:
-        bell.close()
+        producer.close()

@@ -195,7 +195,7 @@ def test_a_look_at_a_job_shows_what_reading_it_shows(database: Database) -> None
         repository.record(job_id, token, [an_epoch(1)])
     with database.read() as repository:
         job = repository.get(job_id)
-    looked, _ = database.look(job_id)
+    looked, _ = database.snapshot(job_id)
     columns = Job.__table__.columns.keys()
     assert {name: getattr(looked, name) for name in columns} == {name: getattr(job, name) for name in columns}
     assert looked.labels == {"a": "b"}
@@ -204,15 +204,15 @@ def test_a_look_at_a_job_shows_what_reading_it_shows(database: Database) -> None
 @pytest.mark.parametrize("job_id", ["job_01ARZ3NDEKTSV4RRFFQ69G5FAV", "nonsense", "job_\0"])
 def test_a_look_at_a_job_that_does_not_exist(database: Database, job_id: str) -> None:
     with pytest.raises(JobNotFound):
-        database.look(job_id)
+        database.snapshot(job_id)
 
 
 def test_a_look_does_not_wait_for_a_writer_and_sees_its_commit_at_once(database: Database) -> None:
     job_id = create(database)
     with database.write() as repository:
         repository.claim(job_id, "worker", 60)
-        assert database.look(job_id)[0].version == 1
-    assert database.look(job_id)[0].version > 1
+        assert database.snapshot(job_id)[0].version == 1
+    assert database.snapshot(job_id)[0].version > 1
 
 
 def test_a_writer_that_fails_gives_its_turn_away(database: Database) -> None:

@@ -103,20 +103,20 @@ def test_a_ring_is_heard_at_once_also_after_a_restart(
     """The worker looks by itself once an hour, so it is the ring that tells it."""
     url, server = broker
     worker = start_worker(url, look_seconds=3600)
-    doorbell = WakeupProducer(make_producer(url, timeout_seconds=5))  # a busy machine shakes hands slowly
+    producer = WakeupProducer(make_producer(url, timeout_seconds=5))  # a busy machine shakes hands slowly
     first = submit(QUICK)
     wait_until(lambda: look(services, first).state.terminal)  # found at the start
     second = submit(QUICK)
-    doorbell.ring(second)
+    producer.wake(second)
     wait_until(lambda: look(services, second).state.terminal)
 
     server.stop()
     server.start()
 
     third = submit(QUICK)
-    doorbell.ring(third)
+    producer.wake(third)
     wait_until(lambda: look(services, third).state.terminal)
-    doorbell.ping()
-    doorbell.close()
+    producer.ping()
+    producer.close()
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(30) == 0

@@ -55,7 +55,7 @@ def test_a_ring_is_one_json_message_with_the_id_alone() -> None:
     wakeup_producer = WakeupProducer(make_producer("memory://"))
     ids = [f"job_test_{number}" for number in range(250)]
     for job_id in ids:
-        wakeup_producer.ring(job_id)
+        wakeup_producer.wake(job_id)
     wakeup_producer.close(wait_seconds=30)
     assert received("job_test_", len(ids)) == ids
 
@@ -67,7 +67,7 @@ def test_a_broker_that_cannot_be_reached_is_logged_once(
 ) -> None:
     with kind(scheme) as url, caplog.at_level(logging.WARNING, "api.dependencies.wakeup_producer"):
         wakeup_producer = WakeupProducer(make_producer(url, timeout_seconds=0.1))
-        wakeup_producer.ring("job_1")
+        wakeup_producer.wake("job_1")
         wakeup_producer.close(wait_seconds=30)
         assert [record.levelname for record in caplog.records] == ["WARNING"]
         assert "looks by itself" in caplog.text

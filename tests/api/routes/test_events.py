@@ -104,7 +104,7 @@ def test_cut_again_and_again_by_clients_and_by_restarts(tmp_path: Path) -> None:
             headers = STREAM | ({"Last-Event-ID": str(seen[-1])} if seen else {})
             with service.client.stream("GET", f"/jobs/{job_id}/events", headers=headers) as answer:
                 taken = messages(answer)
-                total = service.context.database.look(job_id)[0].last_event
+                total = service.context.database.snapshot(job_id)[0].last_event
                 while len(seen) < total and (cut == 5 or len(seen) < 3 * cut + 1):
                     seen.append(next(taken).id)
     assert seen == list(range(1, total + 1))

@@ -47,10 +47,10 @@ def test_a_quota_of_running_jobs(database: Database) -> None:
 
 
 def test_a_look_tells_it_of_queued_jobs_alone(database: Database) -> None:
-    waiting = database.look(create(database))[1]
+    waiting = database.snapshot(create(database))[1]
     assert waiting is not None
     assert waiting.code == "no_worker"
-    assert database.look(running(database)[0])[1] is None
+    assert database.snapshot(running(database)[0])[1] is None
 
 
 def test_somebody_elses_job_is_not_there(database: Database) -> None:
@@ -60,6 +60,6 @@ def test_somebody_elses_job_is_not_there(database: Database) -> None:
         assert repository.get(job_id, "vision").id == repository.get(job_id).id == job_id
         with pytest.raises(JobNotFound):
             repository.get(job_id, "audio")
-    assert database.look(job_id, "vision")[0].owner == "vision"
+    assert database.snapshot(job_id, "vision")[0].owner == "vision"
     with pytest.raises(JobNotFound):
-        database.look(job_id, "audio")
+        database.snapshot(job_id, "audio")

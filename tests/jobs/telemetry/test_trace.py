@@ -68,7 +68,7 @@ def test_a_job_keeps_the_span_that_it_was_made_in(database: Database) -> None:
     with trace.within(context), database.write() as repository:
         job_id = repository.create(a_spec()).id
     assert read(database, job_id).trace == context
-    assert database.look(job_id)[0].trace == context
+    assert database.snapshot(job_id)[0].trace == context
     assert read(database, create(database)).trace is None
 
 
