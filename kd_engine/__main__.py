@@ -16,6 +16,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -97,29 +98,35 @@ def _run(asked: argparse.Namespace) -> int:
         data_dir=asked.data_dir,
         cache_dir=asked.cache_dir or asked.out / "cache",
         download=not asked.no_download,
-        teacher_files=tuple(asked.teacher),
-        model_file=asked.model,
+        inputs=_files(spec, asked.teacher, asked.model),
         resume_from=checkpoint if asked.resume and checkpoint.exists() else None,
         threads=asked.threads,
     )
     finished = run(spec, options, emit=_show, should_stop=lambda: bool(stop))
     if finished.reason == "completed":
-        if finished.artifacts:  # none of torchrun's other processes
+        # none of torchrun's other processes, nor of a job that only looks at something
+        if "report.json" in finished.artifacts:
             print(read_report((asked.out / "report.json").read_text()).summary)
         return 0
     print(f"{finished.reason}: {finished.detail}", file=sys.stderr)
     return 130 if finished.reason == "interrupted" else 1
 
 
+def _files(spec: AnySpec, teachers: Sequence[Path], model: Path | None) -> dict[str, Path]:
+    """The files that were given, by the places of the spec's networks of other jobs."""
+    places = [network.place for network in spec.networks() if network.place != "model"]
+    return dict(zip(places, teachers, strict=True)) | ({} if model is None else {"model": model})
+
+
 def _files_differ(spec: AnySpec, given: dict[str, int]) -> bool:
     """Says where the spec's networks of other jobs and the files given for them, by option, do not go together."""
     problems = []
-    for source in spec.sources():
-        option = source.key.partition("/")[0]
+    for source in spec.networks():
+        option = source.place.partition("/")[0]
         given[option] -= 1
         if given[option] < 0:
             problems.append(
-                f"/{source.key}/job: another job's network is known to the service alone; give its file with "
+                f"/{source.place}/job: another job's network is known to the service alone; give its file with "
                 f"--{option}."
             )
     for option, too_many in given.items():

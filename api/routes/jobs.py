@@ -29,7 +29,7 @@ from distillery.resources import JobPage, JobView, Resolved
 from jobs.auth import Caller
 from jobs.repository import JobFilter, Waiting
 from jobs.tables import Job
-from kd_engine.jobspec import AnySpec, canonical_hash, parse_spec
+from kd_engine.jobspec import KINDS, AnySpec, canonical_hash, parse_spec
 from kd_engine.jobspec.problems import FieldProblem
 
 router = APIRouter(tags=["jobs"])
@@ -48,7 +48,6 @@ _CREATED: dict[int | str, dict[str, Any]] = {
     200: {"model": Resolved, "description": "With `validate_only`: the resolved spec; nothing was stored."},
     **problems(400, 413, 415, 422, 429),
 }
-_MADE_BY = {"check": "/datasets", "register": "/models"}
 _NO_WAIT = JobQuery()
 _IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
 
@@ -197,11 +196,12 @@ def _validate_only(body: dict[str, Any], context: Context, caller: Caller) -> Re
 
 
 def _checked_spec(body: dict[str, Any], context: Context, caller: Caller) -> AnySpec:
-    if body.get("kind") == "sweep":
-        message = "the service takes no sweeps yet: run this one with `python -m kd_engine run SPEC OUT`."
+    kind = KINDS.get(str(body.get("kind")))
+    if kind is not None and kind.posted_at is None:
+        message = f"the service takes no {kind.name}s yet: run this one with `python -m kd_engine run SPEC OUT`."
         raise invalid_spec([FieldProblem("/kind", message, "not_posted")])
-    if (route := _MADE_BY.get(str(body.get("kind")))) is not None:
-        message = f"a job of this kind is made by POST {route}, with the file that it is of."
+    if kind is not None and kind.brings_upload:
+        message = f"a job of this kind is made by POST {kind.posted_at}, with the file that it is of."
         raise invalid_spec([FieldProblem("/kind", message, "not_posted")])
     body = resolve(body, context, caller)
     try:

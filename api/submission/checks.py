@@ -13,7 +13,7 @@ from jobs.errors import JobNotFound
 from jobs.repository import Repository
 from jobs.settings import Settings
 from jobs.tables import Job
-from kd_engine.jobspec import AnySpec, CheckSpec, DatasetSpec, EvaluateSpec, JobSpec, Source
+from kd_engine.jobspec import KINDS, AnySpec, DatasetSpec, JobSpec, NetworkInput
 from kd_engine.jobspec.problems import FieldProblem, field_problems
 
 WEIGHTS = "weights"  # the folder, as `kd_engine.models.weights` has it, which imports torch
@@ -23,18 +23,16 @@ _LONGEST_CHAIN = 20
 
 def check_data(spec: AnySpec, settings: Settings) -> None:
     """Raises Problem 422 when the data set is neither present nor can be downloaded."""
-    if isinstance(spec, CheckSpec):
-        return
-    absence = spec.dataset.absence(settings.data_dir)
-    if absence is not None and not (settings.download and spec.dataset.row.download):
-        raise invalid_spec([FieldProblem("/dataset", absence, "data_set_absent")])
-    if isinstance(spec, JobSpec):
-        _check_weights(spec, settings.data_dir)
+    if spec.reads is not None:
+        absence = spec.reads.absence(settings.data_dir)
+        if absence is not None and not (settings.download and spec.reads.row.download):
+            raise invalid_spec([FieldProblem("/dataset", absence, "data_set_absent")])
+    _check_weights(spec, settings.data_dir)
 
 
-def _check_weights(spec: JobSpec, data_dir: Path) -> None:
+def _check_weights(spec: AnySpec, data_dir: Path) -> None:
     """Raises Problem 422 when a file of weights to start from is not where the data sets are."""
-    for role, choice in (("teacher", spec.teacher), ("student", spec.student)):
+    for role, choice in spec.choices().items():
         name = choice.params.get("weights_file")
         if name is not None and not (data_dir / WEIGHTS / name).is_file():
             message = f"there is no file '{name}' in the folder '{WEIGHTS}' of KD_DATA_DIR; put it there first."
@@ -54,7 +52,7 @@ def check_sources(spec: AnySpec, repository: Repository, owner: str | None) -> N
     Args:
         owner: whose jobs may be used; None: everybody's.
     """
-    for source in spec.sources():
+    for source in spec.networks():
         job = _finished(source, repository, owner)
         _check_images(spec, job, source)
         _check_snapshot(job, source)
@@ -63,7 +61,7 @@ def check_sources(spec: AnySpec, repository: Repository, owner: str | None) -> N
             _check_fits(spec, job, source, network)
 
 
-def _finished(source: Source, repository: Repository, owner: str | None) -> Job:
+def _finished(source: NetworkInput, repository: Repository, owner: str | None) -> Job:
     """The job that the network is of; it has succeeded and published such a network."""
     try:
         job = repository.get(source.job, owner)
@@ -76,10 +74,11 @@ def _finished(source: Source, repository: Repository, owner: str | None) -> Job:
             source, "job_not_succeeded", f"job '{job.id}' is {job.state}, so it has no network yet; {hint}."
         )
     kind = job.spec.get("kind", "distill")
-    if kind in ("evaluate", "check"):
+    publishes = KINDS[kind].publishes if kind in KINDS else ()
+    if not publishes:
         message = f"job '{job.id}' is of kind '{kind}' and trained no network; name the job that trained it."
         raise _unusable(source, "job_without_network", message)
-    if (kind == "register") != (source.role == "model"):
+    if source.role not in publishes:
         message = f"job '{job.id}' is of kind '{kind}'; 'model' is the role of a network that was sent, of no other."
         raise _unusable(source, "job_without_network", message)
     if source.role == "baseline" and not job.spec.get("baseline", True):
@@ -88,18 +87,17 @@ def _finished(source: Source, repository: Repository, owner: str | None) -> Job:
     return job
 
 
-def _check_images(spec: AnySpec, job: Job, source: Source) -> None:
+def _check_images(spec: AnySpec, job: Job, source: NetworkInput) -> None:
     """Raises where a teacher is of other images or classes; what is not known of them the run checks."""
-    if isinstance(spec, CheckSpec):
-        return
+    assert spec.reads is not None, "what asks for a network has images for it"
     try:
-        facts, others = spec.dataset.facts, DatasetSpec.model_validate(job.spec["dataset"]).facts
+        facts, others = spec.reads.facts, DatasetSpec.model_validate(job.spec["dataset"]).facts
     except (ValidationError, KeyError):
         return  # a newer version wrote it
     if facts.task != others.task:
         message = f"is of the task {others.task}, and that of {facts.name} is {facts.task}: take one of that task."
         raise _unusable(source, "does_not_fit", f"the network of job '{job.id}' {message}")
-    if not isinstance(spec, JobSpec):
+    if not spec.choices():  # an evaluation may be of other images, which the run checks
         return
     if facts.shape is not None and others.shape is not None and facts.shape != others.shape:
         message = f"takes images {_size(others.shape)}, and those of {facts.name} are {_size(facts.shape)}"
@@ -121,7 +119,7 @@ def _some(classes: tuple[str, ...]) -> str:
     return f"{len(classes)} classes ({', '.join(classes[:5])}{more})"
 
 
-def _check_snapshot(job: Job, source: Source) -> None:
+def _check_snapshot(job: Job, source: NetworkInput) -> None:
     if source.role == "model":
         if source.epoch is not None:
             raise _unusable(source, "no_snapshot", "a network that was sent has no epochs; leave 'epoch' out.")
@@ -159,18 +157,13 @@ def _sent_network(job: Job) -> dict[str, Any] | None:
     return {"model": sent["model"], "params": sent["params"]} if "model" in sent else None
 
 
-def _check_fits(spec: AnySpec, job: Job, source: Source, network: dict[str, Any]) -> None:
+def _check_fits(spec: AnySpec, job: Job, source: NetworkInput, network: dict[str, Any]) -> None:
     _check_same_data(spec, job, source, network.get("params", {}))
-    # as if the network were to be trained here: the spec itself knows what fits what
-    asked = spec.to_json()
-    body = asked | {"teacher": network}
     if "format" in network:
-        _check_foreign(spec, source, network["format"])
+        _check_foreign(spec, network["format"])
         return
-    if isinstance(spec, EvaluateSpec):
-        if "ensemble" in network:
-            return  # what its members take and name, the worker sees in its file
-        body = {"dataset": asked["dataset"], "teacher": network, "student": network}
+    if (body := spec.with_network(network)) is None:
+        return
     try:
         JobSpec.model_validate(body)
     except ValidationError as error:
@@ -179,35 +172,28 @@ def _check_fits(spec: AnySpec, job: Job, source: Source, network: dict[str, Any]
         raise _unusable(source, "does_not_fit", message) from None
 
 
-def _check_same_data(spec: AnySpec, job: Job, source: Source, params: dict[str, Any]) -> None:
+def _check_same_data(spec: AnySpec, job: Job, source: NetworkInput, params: dict[str, Any]) -> None:
     """A network that is there keeps the classes and channels that it was trained with, whatever a spec says."""
-    assert not isinstance(spec, CheckSpec), "a check has no sources"
-    facts = spec.dataset.facts
+    assert spec.reads is not None, "what asks for a network has images for it"
+    facts = spec.reads.facts
     for key, has, what in (
         ("num_classes", facts.num_classes, "classes"),
         ("in_channels", facts.channels, "channels"),
     ):
         if params.get(key) is not None and has is not None and params[key] != has:
             message = (
-                f"the network of job '{job.id}' is for images of {params[key]} {what}, and {spec.dataset.listed_name} "
+                f"the network of job '{job.id}' is for images of {params[key]} {what}, and {spec.reads.listed_name} "
                 f"has {has}; name a data set with {params[key]} {what}, or a network that was trained for {has}."
             )
             raise _unusable(source, "does_not_fit", message)
 
 
-def _check_foreign(spec: AnySpec, source: Source, form: str) -> None:
+def _check_foreign(spec: AnySpec, form: str) -> None:
     """Of a network that is no more than its outputs: no feature maps; of mere logits, no other images."""
-    if not isinstance(spec, JobSpec):
-        return
-    students = len(spec.student.row.stages)
-    for place, loss in enumerate(spec.objective()[0]):
-        if (problem := loss.misfit(students, 0)) is not None:
-            message = f"{problem} An ONNX model or a list of logits shows no feature maps: use losses of logits."
-            raise invalid_spec([FieldProblem(f"/losses/{place}", message, "does_not_fit")])
-    if form == "npz" and spec.training.augmentation:
-        message = "the teacher is a list of logits and knows the images as they are: leave 'augmentation' out."
-        raise invalid_spec([FieldProblem("/training/augmentation", message, "does_not_fit")])
+    if (refusal := spec.refusal_of_outputs(form)) is not None:
+        pointer, message = refusal
+        raise invalid_spec([FieldProblem(pointer, message, "does_not_fit")])
 
 
-def _unusable(source: Source, code: str, message: str) -> Exception:
-    return invalid_spec([FieldProblem(f"/{source.key}/job", message, code)])
+def _unusable(source: NetworkInput, code: str, message: str) -> Exception:
+    return invalid_spec([FieldProblem(f"/{source.place}/job", message, code)])

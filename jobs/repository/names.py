@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from jobs.repository.transitions import storable
 from jobs.tables import Job, SentDataset, SentModel
-from kd_engine.catalog import UPLOADED
-from kd_engine.jobspec import AnySpec, CheckSpec, Source
+from kd_engine.jobspec import AnySpec
+from kd_engine.jobspec.inputs import DatasetInput, Input, NetworkInput, UploadInput
 
 S = TypeVar("S", SentDataset, SentModel)
 Names = dict[str, dict[str, str]]
-"""By place in the spec, as `Source.key` has it, or `dataset`: the id of what was sent, and its name."""
+"""By place in the spec, as `Input.place` has it: the id of what was sent, and its name."""
 
 
 def newest(session: Session, table: type[S], owner: str, name: str) -> tuple[S, Job] | None:
@@ -37,16 +37,21 @@ def listed(session: Session, table: type[S], owner: str, limit: int) -> list[str
 
 def of_spec(session: Session, spec: AnySpec) -> Names:
     """All of `Repository.names_of`."""
-    if isinstance(spec, CheckSpec):
-        return {}
-    rows: dict[str, SentDataset | SentModel | None] = {}
-    if spec.dataset.name == UPLOADED:
-        rows["dataset"] = session.get(SentDataset, spec.dataset.listed_name)
-    rows |= {source.key: _model(session, source) for source in spec.sources()}
-    return {key: {"id": row.id, "name": row.name} for key, row in rows.items() if row is not None and row.name}
+    rows = {asked.place: _sent(session, asked) for asked in spec.inputs()}
+    return {place: {"id": row.id, "name": row.name} for place, row in rows.items() if row is not None and row.name}
 
 
-def _model(session: Session, source: Source) -> SentModel | None:
+def _sent(session: Session, asked: Input) -> SentDataset | SentModel | None:
+    match asked:
+        case DatasetInput():
+            return session.get(SentDataset, asked.id)
+        case NetworkInput():
+            return _model(session, asked)
+        case UploadInput():
+            return None  # it is what is being looked at
+
+
+def _model(session: Session, source: NetworkInput) -> SentModel | None:
     """The model that the network of a job is; the one that got its name last, if there are several."""
     if source.epoch is not None:
         return None  # other weights

@@ -4,8 +4,7 @@
 form (`temperature`, `alpha`) into `losses` and `ce_weight`, so that nothing a run needs is left implicit. Resolving a
 resolved spec changes nothing.
 
-A body with `"kind": "sweep"` is a `SweepSpec`, one with `"evaluate"` an `EvaluateSpec`, one with `"check"` a
-`CheckSpec`, one with `"register"` a `RegisterSpec`; `parse_spec` makes whichever it is.
+A body with another `kind` is of another class; `parse_spec` makes whichever it is, by the rows of `kinds`.
 """
 
 from __future__ import annotations
@@ -15,27 +14,29 @@ from kd_engine.jobspec.dataset import DatasetSpec
 from kd_engine.jobspec.distill import Export, JobSpec, ObjectiveSpec, Resources
 from kd_engine.jobspec.evaluate import EvaluateSpec
 from kd_engine.jobspec.hashes import alone_hash, canonical_hash, teacher_hash
-from kd_engine.jobspec.kinds import AnySpec, parse_spec
-from kd_engine.jobspec.networks import NetworkOfJob, Source, StudentSpec, TeacherSpec, network_file
+from kd_engine.jobspec.inputs import NetworkInput, network_file
+from kd_engine.jobspec.kinds import KINDS, AnySpec, Kind, parse_spec, warnings_of
+from kd_engine.jobspec.networks import NetworkOfJob, StudentSpec, TeacherSpec
 from kd_engine.jobspec.register_model import RegisterSpec
 from kd_engine.jobspec.repeats import RepeatsUntil
 from kd_engine.jobspec.sweep import SweepSpec
 from kd_engine.jobspec.training import TrainingSpec
-from kd_engine.jobspec.warnings import warnings_of
 
 __all__ = [
+    "KINDS",
     "AnySpec",
     "CheckSpec",
     "DatasetSpec",
     "EvaluateSpec",
     "Export",
     "JobSpec",
+    "Kind",
+    "NetworkInput",
     "NetworkOfJob",
     "ObjectiveSpec",
     "RegisterSpec",
     "RepeatsUntil",
     "Resources",
-    "Source",
     "StudentSpec",
     "SweepSpec",
     "TeacherSpec",

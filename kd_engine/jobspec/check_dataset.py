@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TaskName
+from kd_engine.jobspec.inputs import UPLOAD, Input, UploadInput
 from kd_engine.jobspec.inspection import InspectionSpec
 
 Encoding = Literal[
@@ -41,7 +42,5 @@ class CheckSpec(InspectionSpec):
         """The task, also where none is named."""
         return self.task or IMAGE_CLASSIFICATION
 
-    @property
-    def dataset_name(self) -> str:
-        """Empty: the data set has no name until it was checked."""
-        return ""
+    def inputs(self) -> tuple[Input, ...]:
+        return (UploadInput(UPLOAD, self.upload_sha256),)

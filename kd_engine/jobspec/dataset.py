@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from kd_engine.catalog import DATASETS, UPLOADED, DatasetParams, DatasetRow, Facts
 from kd_engine.catalog.dataset_params import DATASET_ID
+from kd_engine.jobspec.inputs import DATASET, DatasetInput
 from kd_engine.schema.spec_error import wrong
 from kd_engine.schema.strict_model import StrictModel, nearest
 
@@ -102,6 +103,12 @@ class DatasetSpec(StrictModel):
     def listed_name(self) -> str:
         """Its name in the catalogue, or the id of one that was sent."""
         return str(self.params["id"]) if self.name == UPLOADED and self.params else self.name
+
+    def inputs(self) -> tuple[DatasetInput, ...]:
+        """The file of one that was sent."""
+        if self.name != UPLOADED:
+            return ()
+        return (DatasetInput(DATASET, self.listed_name, self.typed_params.layout),)
 
     @property
     def facts(self) -> Facts:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from kd_engine.catalog import Facts
 from kd_engine.images.augmentations import misfit
 from kd_engine.jobspec.dataset import DatasetSpec
-from kd_engine.jobspec.networks import Source, StudentSpec, TeacherSpec
+from kd_engine.jobspec.inputs import Input
+from kd_engine.jobspec.networks import ModelChoice, StudentSpec, TeacherSpec
 from kd_engine.jobspec.repeats import Repeats, RepeatsUntil
 from kd_engine.jobspec.service_options import ServiceOptions
 from kd_engine.jobspec.training import TrainingSpec
@@ -185,11 +186,6 @@ class JobSpec(ServiceOptions):
         return len(self.teacher.row.stages if self.teacher.model else self.student.row.stages)
 
     @property
-    def dataset_name(self) -> str:
-        """What the job is found by: the data set's name in the catalogue, or the id of one that was sent."""
-        return self.dataset.listed_name
-
-    @property
     def student_name(self) -> str:
         """The student's network, by its name in the catalogue."""
         return self.student.model
@@ -208,9 +204,29 @@ class JobSpec(ServiceOptions):
         """Seeds at most."""
         return self.repeats.at_most if isinstance(self.repeats, RepeatsUntil) else self.repeats
 
-    def sources(self) -> tuple[Source, ...]:
-        """The networks of other jobs that this one needs."""
-        return self.teacher.sources()
+    @property
+    def reads(self) -> DatasetSpec:
+        return self.dataset
+
+    def inputs(self) -> tuple[Input, ...]:
+        return *super().inputs(), *self.teacher.inputs()
+
+    def choices(self) -> dict[str, ModelChoice]:
+        return {"teacher": self.teacher, "student": self.student}
+
+    def with_network(self, network: dict[str, Any]) -> dict[str, Any]:
+        return self.to_json() | {"teacher": network}
+
+    def refusal_of_outputs(self, form: str) -> tuple[str, str] | None:
+        students = len(self.student.row.stages)
+        for place, loss in enumerate(self.objective().losses):
+            if (problem := loss.misfit(students, 0)) is not None:
+                message = f"{problem} An ONNX model or a list of logits shows no feature maps: use losses of logits."
+                return f"/losses/{place}", message
+        if form == "npz" and self.training.augmentation:
+            message = "the teacher is a list of logits and knows the images as they are: leave 'augmentation' out."
+            return "/training/augmentation", message
+        return None
 
     def objective(self) -> ObjectiveSpec:
         """The distillation terms and the factor of cross-entropy, from either form.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from kd_engine.jobspec.dataset import DatasetSpec
+from kd_engine.jobspec.inputs import Input
 from kd_engine.jobspec.inspection import InspectionSpec
-from kd_engine.jobspec.networks import NetworkOfJob, Source
+from kd_engine.jobspec.networks import NetworkOfJob
 from kd_engine.schema.spec_error import wrong
 
 
@@ -29,15 +30,16 @@ class EvaluateSpec(InspectionSpec):
         return self
 
     @property
-    def dataset_name(self) -> str:
-        """What the job is found by: the data set's name in the catalogue, or the id of one that was sent."""
-        return self.dataset.listed_name
+    def reads(self) -> DatasetSpec:
+        return self.dataset
 
-    def sources(self) -> tuple[Source, ...]:
-        """The networks of other jobs that this one needs."""
-        given = {"model": self.model, "teacher": self.teacher}
-        return tuple(
-            Source(key, network.job, network.role, network.epoch)
-            for key, network in given.items()
-            if network is not None
-        )
+    def inputs(self) -> tuple[Input, ...]:
+        networks = {"model": self.model, "teacher": self.teacher}
+        given = (network.input(place) for place, network in networks.items() if network is not None)
+        return *super().inputs(), *given
+
+    def with_network(self, network: dict[str, Any]) -> dict[str, Any] | None:
+        if "ensemble" in network:
+            return None  # what its members take and name, the worker sees in its file
+        dataset = self.dataset.model_dump(mode="json", exclude_none=True)
+        return {"dataset": dataset, "teacher": network, "student": network}

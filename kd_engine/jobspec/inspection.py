@@ -7,7 +7,6 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from kd_engine.jobspec.distill import Labels, Resources, Text
-from kd_engine.jobspec.networks import Source
 from kd_engine.jobspec.service_options import ServiceOptions
 from kd_engine.schema.spec_error import wrong
 
@@ -40,10 +39,6 @@ class InspectionSpec(ServiceOptions):
     def formulas(self) -> dict[str, int]:
         """None: nothing is trained."""
         return {}
-
-    def sources(self) -> tuple[Source, ...]:
-        """The networks of other jobs that this one needs."""
-        return ()
 
     def resolved(self) -> Self:
         """The same: nothing is left to default."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from kd_engine.catalog import MODELS, TIMM, Facts, ModelRow
 from kd_engine.catalog.models.timm import PREFIX, timm_facts, timm_row, unknown_timm
+from kd_engine.jobspec.inputs import NetworkInput
 from kd_engine.jobspec.training import TrainingSpec
 from kd_engine.schema.phases import TrainedPhase
 from kd_engine.schema.spec_error import wrong
@@ -18,29 +19,6 @@ from kd_engine.schema.strict_model import StrictModel, nearest
 
 MOST_WEIGHTS = 500_000_000  # 2 GB in float32: beyond it a typing mistake is likelier than a plan
 JOB_ID = r"^job_[0-9A-Za-z]{1,40}$"
-
-
-class Source(NamedTuple):
-    """A network of another job that a spec asks for: under which key, of which job, and which of its networks.
-
-    Attributes:
-        key: where the spec asks for it, as `teacher` or `teacher/ensemble/0`.
-    """
-
-    key: str
-    job: str
-    role: str
-    epoch: int | None = None
-
-    @property
-    def file(self) -> str:
-        """The artifact of the job that holds the network."""
-        return network_file(self.role, self.epoch)
-
-
-def network_file(role: str, epoch: int | None = None) -> str:
-    """The name of a published network: of the weights that count, or as they were after an epoch."""
-    return f"{role}.safetensors" if epoch is None else f"{role}-epoch-{epoch}.safetensors"
 
 
 _EPOCH = "The weights after this epoch, one of the `snapshots` of its training. Left out: those that count."
@@ -56,6 +34,10 @@ class NetworkOfJob(StrictModel):
         description="Which network of `job`; `baseline` is the student trained alone, `model` one that was sent.",
     )
     epoch: int | None = Field(None, ge=1, description=_EPOCH)
+
+    def input(self, place: str) -> NetworkInput:
+        """It, as what a job needs at this place of its spec."""
+        return NetworkInput(place, self.job, self.role, self.epoch)
 
 
 _SUFFIXES = (".pt", ".pth", ".onnx", ".safetensors", ".h5", ".keras", ".ckpt", ".npz", ".bin", ".pb")
@@ -205,14 +187,11 @@ class TeacherSpec(ModelChoice):
             raise wrong("listed_twice", "a network is in the ensemble twice; list each once.")
         return members
 
-    def sources(self) -> tuple[Source, ...]:
+    def inputs(self) -> tuple[NetworkInput, ...]:
         """The networks of other jobs that it is made of, in order."""
         if self.job is not None:
-            return (Source("teacher", self.job, self.role or "student", self.epoch),)
-        members = enumerate(self.ensemble or ())
-        return tuple(
-            Source(f"teacher/ensemble/{place}", member.job, member.role, member.epoch) for place, member in members
-        )
+            return (NetworkInput("teacher", self.job, self.role or "student", self.epoch),)
+        return tuple(member.input(f"teacher/ensemble/{at}") for at, member in enumerate(self.ensemble or ()))
 
     def resolved(self, dataset: Facts, seed: int) -> TeacherSpec:
         if self.ensemble is not None:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from kd_engine.jobspec.dataset import DatasetSpec
+from kd_engine.jobspec.inputs import UPLOAD, Input, UploadInput
 from kd_engine.jobspec.inspection import InspectionSpec
 from kd_engine.jobspec.networks import ModelChoice
 from kd_engine.schema.spec_error import wrong
@@ -66,6 +67,8 @@ class RegisterSpec(ModelChoice, InspectionSpec):
         return self
 
     @property
-    def dataset_name(self) -> str:
-        """What the job is found by: the data set's name in the catalogue, or the id of one that was sent."""
-        return self.dataset.listed_name
+    def reads(self) -> DatasetSpec:
+        return self.dataset
+
+    def inputs(self) -> tuple[Input, ...]:
+        return *super().inputs(), UploadInput(UPLOAD, self.upload_sha256)

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from kd_engine.jobspec.dataset import DatasetSpec
+from kd_engine.jobspec.inputs import Input, NetworkInput
+from kd_engine.jobspec.networks import ModelChoice
 from kd_engine.schema.spec_error import wrong
 from kd_engine.schema.strict_model import StrictModel
 
@@ -46,6 +49,42 @@ class ServiceOptions(StrictModel):
         None, gt=0, le=36_500, description="Delete the job so long after its end. Left out: as the service is set."
     )
     webhooks: tuple[Webhook, ...] = Field((), max_length=8, description="Told when the job has ended.")
+
+    @property
+    def reads(self) -> DatasetSpec | None:
+        """The data set that the job reads."""
+        return None
+
+    @property
+    def dataset_name(self) -> str:
+        """What the job is found by: the data set's name in the catalogue, or the id of one that was sent."""
+        return "" if self.reads is None else self.reads.listed_name
+
+    def inputs(self) -> tuple[Input, ...]:
+        """The files that it needs besides the data sets of the catalogue."""
+        return () if self.reads is None else self.reads.inputs()
+
+    def networks(self) -> tuple[NetworkInput, ...]:
+        """Those of them that are networks of other jobs."""
+        return tuple(found for found in self.inputs() if isinstance(found, NetworkInput))
+
+    def choices(self) -> dict[str, ModelChoice]:
+        """The networks that it builds, by key."""
+        return {}
+
+    def with_network(self, network: dict[str, Any]) -> dict[str, Any] | None:
+        """The body of a job that would train `network` here: whether that is refused says whether the network, which
+        an earlier job trained, fits. None where only the run can tell.
+        """
+        return None
+
+    def refusal_of_outputs(self, form: str) -> tuple[str, str] | None:
+        """Why a network that is no more than its outputs does not do, and at which pointer.
+
+        Args:
+            form: of its file: `onnx` or `npz`, the logits of known images.
+        """
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """The spec as JSON data, keys that say nothing left out, these last; `model_validate` reads it back."""

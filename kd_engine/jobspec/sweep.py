@@ -13,7 +13,7 @@ from kd_engine.catalog import Facts
 from kd_engine.jobspec.dataset import DatasetSpec
 from kd_engine.jobspec.distill import JobSpec, Labels, Resources, Text
 from kd_engine.jobspec.hashes import canonical_hash
-from kd_engine.jobspec.networks import Source
+from kd_engine.jobspec.inputs import Input, NetworkInput
 from kd_engine.jobspec.problems import FieldProblem, field_problems
 from kd_engine.jobspec.repeats import RepeatsUntil
 from kd_engine.jobspec.service_options import ServiceOptions
@@ -187,9 +187,8 @@ class SweepSpec(ServiceOptions):
         return self.expanded[0].spec.dataset
 
     @property
-    def dataset_name(self) -> str:
-        """What the sweep is found by: the data set's name in the catalogue, or the id of one that was sent."""
-        return self.dataset.listed_name
+    def reads(self) -> DatasetSpec:
+        return self.dataset
 
     @property
     def student_name(self) -> str:
@@ -222,12 +221,11 @@ class SweepSpec(ServiceOptions):
         """As `JobSpec.formulas`, of all trials."""
         return {name: number for trial in self.expanded for name, number in trial.spec.formulas.items()}
 
-    def sources(self) -> tuple[Source, ...]:
-        """The networks of other jobs that teach, each once, in the order in which trials ask for them."""
-        first: dict[tuple[str, str, int | None], Source] = {}
-        for source in (source for trial in self.expanded for source in trial.spec.sources()):
-            first.setdefault((source.job, source.role, source.epoch), source)
-        return tuple(first.values())
+    def inputs(self) -> tuple[Input, ...]:
+        """Networks of other jobs that teach come each once, in the order in which trials ask for them."""
+        asked = dict.fromkeys(network.network for trial in self.expanded for network in trial.spec.networks())
+        networks = (NetworkInput(f"teacher/{number}", *network) for number, network in enumerate(asked))
+        return *super().inputs(), *networks
 
     def resolved(self) -> Self:
         """The same: what is left to default is said by each trial's own spec."""

@@ -1,6 +1,6 @@
 """What a spec asks for that can be done, and hardly can be meant: between silence and a refusal. No torch.
 
-Whoever describes, records or runs a job asks `warnings_of`, so that all of them say the same. What only the data or
+Whoever describes, records or runs a job asks `kinds.warnings_of`, so that all say the same. What only the data or
 the machine can tell, the run adds to it when it starts. A new kind is a function here, in `_KINDS`, or a part of
 the run's own, and its code is in `CODES`.
 """
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 from kd_engine.catalog import Facts
 from kd_engine.jobspec.distill import JobSpec
-from kd_engine.jobspec.kinds import AnySpec
 from kd_engine.jobspec.training import TrainingSpec
 from kd_engine.optim.schedules import MultiStep
 from kd_engine.schema.warnings import SpecWarning
@@ -32,15 +31,10 @@ CODES = {
 }
 
 
-def warnings_of(spec: AnySpec, facts: Facts | None = None) -> tuple[SpecWarning, ...]:
-    """All that is to be said of a resolved spec, in the order of the kinds.
-
-    Args:
-        facts: of the data, where more is known of it than the spec says.
-    """
-    if not isinstance(spec, JobSpec):
-        return ()
-    return tuple(warning for kind in _KINDS for warning in kind(spec, facts or spec.dataset.facts))
+def distillation_warnings(spec: JobSpec, facts: Facts) -> Iterator[SpecWarning]:
+    """All that is to be said of a resolved spec, in the order of the kinds of warning."""
+    for kind in _KINDS:
+        yield from kind(spec, facts)
 
 
 def _warm_ups(spec: JobSpec, facts: Facts) -> Iterator[SpecWarning]:

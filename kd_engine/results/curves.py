@@ -18,10 +18,10 @@ from tensorboardX.writer import SummaryWriter
 from kd_engine.platform.files import write_atomically
 from kd_engine.results.report import task_of
 from kd_engine.results.result import PhaseResult
-from kd_engine.schema.phases import BASELINE, NETWORKS, PHASES, STUDENT, TEACHER, Phase
+from kd_engine.schema.phases import BASELINE, NETWORKS, PHASES, STUDENT, TEACHER, TrainedPhase
 
 _BEFORE, _AFTER = ("train_loss", "val_loss"), ("lr", "seconds", "images_per_second")
-_COLOURS: dict[Phase, str] = {TEACHER: "#555555", BASELINE: "#d95f02", STUDENT: "#1b7ab3"}
+_COLOURS: dict[TrainedPhase, str] = {TEACHER: "#555555", BASELINE: "#d95f02", STUDENT: "#1b7ab3"}
 
 
 def columns(results: Sequence[PhaseResult]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from kd_engine.jobspec.repeats import RepeatsUntil
 from kd_engine.networks.cost import Cost
 from kd_engine.results.result import PhaseResult
 from kd_engine.schema.model_details import PhaseDetails
-from kd_engine.schema.phases import BASELINE, NETWORKS, PHASES, STUDENT, TEACHER, Phase
+from kd_engine.schema.phases import BASELINE, NETWORKS, PHASES, STUDENT, TEACHER, TrainedPhase
 from kd_engine.schema.report import Difference, Look, NetworkRow, Run, TrainingReport
 from kd_engine.statistics.interim_looks import confidences
 from kd_engine.statistics.intervals import (
@@ -22,7 +22,7 @@ from kd_engine.tasks import load_task
 from kd_engine.tasks.base import Scores, Task
 
 # first less second
-_DIFFERENCES: tuple[tuple[Phase, Phase], ...] = (
+_DIFFERENCES: tuple[tuple[TrainedPhase, TrainedPhase], ...] = (
     (STUDENT, BASELINE),
     (STUDENT, TEACHER),
     (TEACHER, BASELINE),
@@ -51,7 +51,7 @@ def make_report(
     results: list[PhaseResult],
     classes: tuple[str, ...],
     published_repeat: int,
-    costs: dict[Phase, Cost],
+    costs: dict[TrainedPhase, Cost],
     until: RepeatsUntil | None = None,
 ) -> TrainingReport:
     """The report of what was trained; `publish` adds what else is known of the run.
@@ -92,7 +92,7 @@ def task_of(results: list[PhaseResult]) -> Task:
     return load_task(results[0].network.architecture.task)
 
 
-def published(results: list[PhaseResult], phase: Phase, repeat: int) -> PhaseResult:
+def published(results: list[PhaseResult], phase: TrainedPhase, repeat: int) -> PhaseResult:
     """The phase's result in `repeat`; the only one where all repeats share it, as a teacher.
 
     Raises:
@@ -134,7 +134,7 @@ def looks_at(results: list[PhaseResult], until: RepeatsUntil) -> list[Look]:
     return found
 
 
-def _of(results: list[PhaseResult], phase: Phase) -> list[PhaseResult]:
+def _of(results: list[PhaseResult], phase: TrainedPhase) -> list[PhaseResult]:
     return sorted((result for result in results if result.phase == phase), key=lambda result: result.repeat)
 
 
@@ -147,7 +147,7 @@ def _stacked(found: list[PhaseResult]) -> Scores:
     return type(scores[0]).stacked(scores)
 
 
-def _row(phase: Phase, found: list[PhaseResult]) -> NetworkRow:
+def _row(phase: TrainedPhase, found: list[PhaseResult]) -> NetworkRow:
     first, task = found[0], task_of(found)
     return NetworkRow(
         network=NETWORKS[phase],
@@ -169,7 +169,7 @@ def _details(result: PhaseResult, cost: Cost) -> PhaseDetails:
     return PhaseDetails(network=NETWORKS[result.phase], repeat=result.repeat, **dict(measured))
 
 
-def _difference_row(pair: tuple[Phase, Phase], measured: _Differences, task: Task) -> Difference:
+def _difference_row(pair: tuple[TrainedPhase, TrainedPhase], measured: _Differences, task: Task) -> Difference:
     first, second = (NETWORKS[phase] for phase in pair)
     keys = {metric.name: metric.key("test") for metric in task.metrics}
     scores = {keys[name]: estimate.documented() for name, estimate in measured.items()}
@@ -188,7 +188,7 @@ def _differences(first: list[PhaseResult], second: list[PhaseResult]) -> _Differ
     return {name: one.less(other, name) for name in task_of(first).compared}
 
 
-def _summary(verdict: Verdict, differences: dict[tuple[Phase, Phase], _Differences], task: Task) -> str:
+def _summary(verdict: Verdict, differences: dict[tuple[TrainedPhase, TrainedPhase], _Differences], task: Task) -> str:
     if verdict.word == "not measured":
         return "The student was not trained alone (baseline: false), so nobody knows whether distillation helped."
     main, label = task.compared[0], task.metrics[0].label

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from kd_engine.networks.network import Network
 from kd_engine.networks.outputs import SplitLogits
-from kd_engine.schema.phases import NodeName, Phase
+from kd_engine.schema.phases import NodeName, TrainedPhase
 from kd_engine.tasks.base import Scores
 
 Source = Literal["trained", "cache", "given"]
@@ -40,7 +40,7 @@ class PhaseResult:
     snapshots: dict[int, Network] = field(default_factory=dict)
 
     @property
-    def phase(self) -> Phase:
+    def phase(self) -> TrainedPhase:
         return self.name.phase
 
     @property

@@ -18,11 +18,11 @@ from kd_engine.results.model_card import model_card
 from kd_engine.results.report import make_report, published, task_of
 from kd_engine.results.result import PhaseResult
 from kd_engine.results.seed_spread import SeedSpreads
-from kd_engine.schema.phases import BASELINE, NETWORKS, STUDENT, TEACHER, Phase
+from kd_engine.schema.phases import BASELINE, NETWORKS, STUDENT, TEACHER, TrainedPhase
 from kd_engine.schema.report import Exported, LogitCache, TrainingReport, report_text
 from kd_engine.schema.warnings import SpecWarning
 
-_WEIGHTS: dict[Phase, str] = {phase: network_file(phase) for phase in (STUDENT, TEACHER, BASELINE)}
+_WEIGHTS: dict[TrainedPhase, str] = {phase: network_file(phase) for phase in (STUDENT, TEACHER, BASELINE)}
 _NOT_OF_THE_TRAINING = {"name", "labels", "priority", "keep_days", "webhooks", "resources", "export"}
 
 
@@ -115,7 +115,7 @@ def _ship(spec: JobSpec, data: Dataset, student: PhaseResult, out_dir: Path) -> 
     return ship(student.network, student.scores, data, spec.export, out_dir)
 
 
-def _has(results: list[PhaseResult], phase: Phase) -> bool:
+def _has(results: list[PhaseResult], phase: TrainedPhase) -> bool:
     return any(result.phase == phase for result in results)
 
 

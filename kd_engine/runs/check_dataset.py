@@ -22,35 +22,35 @@ from kd_engine.intake.parquet_shards import tables_of
 from kd_engine.intake.publishers import arrays_of
 from kd_engine.intake.webdataset import lay_out_samples
 from kd_engine.jobspec import CheckSpec
+from kd_engine.jobspec.inputs import UPLOAD
 from kd_engine.platform.files import write_atomically
+from kd_engine.runs.context import RunContext
 from kd_engine.runs.item_progress import ImageProgress
 from kd_engine.schema.errors import DataError, InvalidSpecError
-from kd_engine.schema.events import Event, PhaseEnded, PhaseStarted
+from kd_engine.schema.events import PhaseEnded, PhaseStarted
 from kd_engine.schema.manifest import Manifest, SentFile
-from kd_engine.schema.run_request import RunOptions
 
 MANIFEST = "manifest.json"
 _ENCODINGS = ("gbk", "shift_jis", "euc_kr", "cp1251", "cp1252")  # of names in zips that say none
 _READ = "a zip or tar archive of pictures in a folder for each class or of tables, a parquet table, or arrays as .npz"
 
 
-def run_check(
-    spec: CheckSpec, options: RunOptions, emit: Callable[[Event], None], should_stop: Callable[[], bool]
-) -> tuple[str, ...]:
-    """Checks `options.upload_file`; returns the names of the artifacts, `manifest.json` among them.
+def run_check(spec: CheckSpec, context: RunContext) -> tuple[str, ...]:
+    """Checks the file that came with the job; returns the names of the artifacts, `manifest.json` among them.
 
     Raises:
         DataError: the file is no data set; the message names what is wrong with it.
         Interrupted: asked to stop. Nothing is kept: the next attempt starts from the beginning.
     """
-    if options.upload_file is None:
+    options, emit = context.options, context.emit
+    if (upload := options.inputs.get(UPLOAD)) is None:
         raise InvalidSpecError("a check is made by POST /datasets, with the file that it is of.")
-    emit(PhaseStarted(phase="check", repeat=0, epochs=0))
-    report = ImageProgress("check", emit, should_stop)
-    manifest, names = _check(options.upload_file, spec, options.out_dir, report)
+    emit(PhaseStarted(phase=spec.kind, repeat=0, epochs=0))
+    report = ImageProgress(spec.kind, emit, context.should_stop)
+    manifest, names = _check(upload, spec, options.out_dir, report)
     write_atomically(options.out_dir / MANIFEST, json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n")
     images = {f"{split}_images": float(found.images) for split, found in manifest.splits.items()}
-    emit(PhaseEnded(phase="check", repeat=0, source="given", metrics=images))
+    emit(PhaseEnded(phase=spec.kind, repeat=0, source="given", metrics=images))
     return *names, MANIFEST
 
 

@@ -11,6 +11,7 @@ import torch
 from kd_engine.data.dataset import Dataset, load
 from kd_engine.distributed.world import World
 from kd_engine.jobspec import DatasetSpec
+from kd_engine.jobspec.inputs import DATASET
 from kd_engine.schema.events import Event
 from kd_engine.schema.run_request import RunOptions
 
@@ -40,5 +41,5 @@ class RunContext:
         """The data set, on the run's device; the first process reads it first, so that it is fetched once."""
         options = self.options
         with self.world.first_goes_ahead():
-            data = load(dataset, options.data_dir, options.download, options.cache_dir, options.dataset_file)
+            data = load(dataset, options.data_dir, options.download, options.cache_dir, options.inputs.get(DATASET))
             return data.to(self.device)

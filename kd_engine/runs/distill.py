@@ -32,7 +32,7 @@ def run_distillation(spec: JobSpec, context: RunContext) -> tuple[str, ...]:
     if world.is_main:
         write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
     check_memory(spec, data, device, world.size, options.memory)
-    given = next(iter(options.teacher_files), None) if spec.teacher.job is not None else None
+    given = options.inputs.get("teacher")
     warnings = (*warnings_of(spec, data.facts), *data.warnings, *preflight(spec, data, world, device, given))
     if warnings:
         context.emit(Warned(warnings=warnings))

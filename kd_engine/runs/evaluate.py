@@ -3,52 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from kd_engine.data.dataset import Dataset
 from kd_engine.evaluation.evaluate_file import evaluate_file, publish_evaluation
 from kd_engine.jobspec import EvaluateSpec
 from kd_engine.platform.files import write_atomically
 from kd_engine.results.provenance import describe
+from kd_engine.runs.context import RunContext
 from kd_engine.runs.item_progress import ImageProgress
 from kd_engine.schema.errors import InvalidSpecError
-from kd_engine.schema.events import Event, PhaseEnded, PhaseStarted
-from kd_engine.schema.run_request import RunOptions
+from kd_engine.schema.events import PhaseEnded, PhaseStarted
 
 
-def run_evaluation(
-    spec: EvaluateSpec,
-    data: Dataset,
-    device: torch.device,
-    options: RunOptions,
-    emit: Callable[[Event], None],
-    should_stop: Callable[[], bool],
-) -> tuple[str, ...]:
-    """Measures `options.model_file`; returns the names of the artifacts.
+def run_evaluation(spec: EvaluateSpec, context: RunContext) -> tuple[str, ...]:
+    """Measures the file of the spec's `model`; returns the names of the artifacts.
 
     Raises:
         DataError, InvalidSpecError: the file is not a network, or one that does not fit the data.
         Interrupted: asked to stop. Nothing is kept: the next attempt starts from the beginning.
     """
+    options, device, emit = context.options, context.device, context.emit
+    data = context.load(spec.dataset)
     images = len(data.test)
-
-    progress = ImageProgress("evaluate", emit, should_stop)
+    progress = ImageProgress(spec.kind, emit, context.should_stop)
     write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
-    emit(PhaseStarted(phase="evaluate", repeat=0, epochs=0))
+    emit(PhaseStarted(phase=spec.kind, repeat=0, epochs=0))
     progress(0, images)
     found = evaluate_file(
-        _given(options.model_file), options.called("dataset", spec.dataset_name), data, device,
-        teacher_file=next(iter(options.teacher_files), None), after_batch=lambda done: progress(done, images),
+        _given(options.inputs.get("model")), options.called("dataset", spec.dataset_name), data, device,
+        teacher_file=options.inputs.get("teacher"), after_batch=lambda done: progress(done, images),
     )  # fmt: skip
     found = replace(found, report=found.report.changed(dataset=spec.dataset_name, names=dict(options.names)))
-    emit(PhaseEnded(phase="evaluate", repeat=0, source="given", metrics=found.metrics))
+    emit(PhaseEnded(phase=spec.kind, repeat=0, source="given", metrics=found.metrics))
     environment = describe(
-        device, torch.get_num_threads(), seed=None, data_sha256=data.sha256,
-        precision={"evaluate": found.report.precision},
+        device, context.threads, seed=None, data_sha256=data.sha256,
+        precision={spec.kind: found.report.precision},
     )  # fmt: skip
     write_atomically(options.out_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
     return "spec.json", "environment.json", *publish_evaluation(found, options.out_dir)

@@ -6,7 +6,6 @@ process group, and each ends by itself when this one is gone, however it went.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import selectors
@@ -22,7 +21,8 @@ from typing import Self
 
 import kd_engine
 from kd_engine.jobspec import AnySpec
-from kd_engine.runs.rank_main import REQUEST_FILE, STOP
+from kd_engine.runs.rank_main import STOP
+from kd_engine.runs.request import RunRequest
 from kd_engine.schema.errors import EngineError, Interrupted, ProcessLost
 from kd_engine.schema.events import Event, Finished, parse_event
 from kd_engine.schema.run_request import RunOptions
@@ -43,8 +43,7 @@ def launch(
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed here
     folder.mkdir(mode=0o700)
     try:
-        request = {"spec": spec.to_json(), "options": options.to_json()}
-        (folder / REQUEST_FILE).write_text(json.dumps(request))
+        RunRequest(spec, options).write(folder)
         with _Group(folder.absolute(), spec.resources.devices) as group:
             return group.hear(emit, should_stop)
     finally:

@@ -109,7 +109,9 @@ class NodeRunner:
         return result
 
     def _given(self, node: Train) -> PhaseResult:
-        network = load_given_teacher(self._context.options.teacher_files, len(self._spec.sources()), self._data)
+        asked, inputs = self._spec.networks(), self._context.options.inputs
+        files = [inputs[network.place] for network in asked if network.place in inputs]
+        network = load_given_teacher(files, len(asked), self._data)
         self.networks.place(network, node.recipe)
         self._skip(node)
         return self.measured(node, network, Course("given"))

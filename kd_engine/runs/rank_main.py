@@ -9,7 +9,6 @@ whole group are the parent's to handle.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -17,11 +16,9 @@ import sys
 import threading
 from pathlib import Path
 
-from kd_engine.jobspec import parse_spec
 from kd_engine.platform.parent_death import die_with_parent
-from kd_engine.schema.run_request import RunOptions
+from kd_engine.runs.request import RunRequest
 
-REQUEST_FILE = "request.json"
 STOP = b"s"
 
 
@@ -34,15 +31,15 @@ def main(folder: Path, rank: int, size: int, reports: int) -> int:
     threading.Thread(target=_listen, args=(stop,), daemon=True).start()
     level = logging.INFO if rank == 0 else logging.WARNING
     logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s %(name)s (process {rank + 1}): %(message)s")
-    request = json.loads((folder / REQUEST_FILE).read_text())
+    spec, options = RunRequest.read(folder)
     from kd_engine.distributed.world import ProcessInfo
     from kd_engine.runs.work import work
 
     process = ProcessInfo(rank, size, f"file://{folder / 'rendezvous'}")
     with os.fdopen(reports, "w", buffering=1) as lines:
         finished = work(
-            parse_spec(request["spec"]),
-            RunOptions.from_json(request["options"]),
+            spec,
+            options,
             process,
             emit=lambda event: print(event.model_dump_json(), file=lines),
             should_stop=stop.is_set,

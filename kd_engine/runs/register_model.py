@@ -22,41 +22,39 @@ from kd_engine.intake.scales import Way, usual_ways
 from kd_engine.intake.verify_model import choose, laid_out_ways
 from kd_engine.intake.weights_file import network_of, own_network
 from kd_engine.jobspec import RegisterSpec, network_file
+from kd_engine.jobspec.inputs import DATASET, UPLOAD
 from kd_engine.models.foreign import AT_ONCE, LOGITS, ONNX
 from kd_engine.models.pixel_input import Feed
 from kd_engine.networks.network import Architecture, Network, save_network
 from kd_engine.platform.files import write_atomically
+from kd_engine.runs.context import RunContext
 from kd_engine.runs.item_progress import ImageProgress
 from kd_engine.schema.errors import DataError, DivergedError, InvalidSpecError
 from kd_engine.schema.evaluation_report import EvaluationReport, Registered
-from kd_engine.schema.events import Event, PhaseEnded, PhaseStarted
+from kd_engine.schema.events import PhaseEnded, PhaseStarted
 from kd_engine.schema.run_request import RunOptions
 
 ROLE = "model"
 
 
-def run_register(
-    spec: RegisterSpec,
-    data: Dataset,
-    device: torch.device,
-    options: RunOptions,
-    emit: Callable[[Event], None],
-    should_stop: Callable[[], bool],
-) -> tuple[str, ...]:
-    """Verifies `options.upload_file` on the data set; returns the names of the artifacts, `model.safetensors` first.
+def run_register(spec: RegisterSpec, context: RunContext) -> tuple[str, ...]:
+    """Verifies the file that came with the job on the data set.
+
+    Returns the names of the artifacts, `model.safetensors` first.
 
     Raises:
         DataError: the file is no network for this data set; the message says why.
         Interrupted: asked to stop. Nothing is kept: the next attempt starts from the beginning.
     """
-    if options.upload_file is None:
+    options, device, emit = context.options, context.device, context.emit
+    if (upload := options.inputs.get(UPLOAD)) is None:
         raise InvalidSpecError("a registration is made by POST /models, with the file that it is of.")
+    data = context.load(spec.dataset)
     images, several = len(data.test), TASKS[data.task].several
-
-    progress = ImageProgress("register", emit, should_stop)
-    emit(PhaseStarted(phase="register", repeat=0, epochs=0))
+    progress = ImageProgress(spec.kind, emit, context.should_stop)
+    emit(PhaseStarted(phase=spec.kind, repeat=0, epochs=0))
     progress(0, images)
-    sent = _read(options.upload_file, spec, data, options)
+    sent = _read(upload, spec, data, options)
     network = sent.network
     network.module.to(device)
     network.freeze()
@@ -85,7 +83,7 @@ def run_register(
         kind="register", registered=registered, dataset=spec.dataset_name, names=dict(options.names)
     )
     found = replace(found, report=report)
-    emit(PhaseEnded(phase="register", repeat=0, source="given", metrics=found.metrics))
+    emit(PhaseEnded(phase=spec.kind, repeat=0, source="given", metrics=found.metrics))
     write_atomically(options.out_dir / "spec.json", json.dumps(spec.to_json(), indent=2) + "\n")
     return path.name, "spec.json", *publish_evaluation(found, options.out_dir)
 
@@ -114,7 +112,7 @@ def _read(path: Path, spec: RegisterSpec, data: Dataset, options: RunOptions) ->
         order = tuple(module.params.order[place] for place in columns)
         by_output = tuple(data.classes[order.index(place)] for place in range(len(order)))
         return _Sent(_foreign(ONNX, module.changed(order=order), data), by_output, notes)
-    raw = read_raw(spec.dataset, options.data_dir, options.download, options.cache_dir, options.dataset_file)
+    raw = read_raw(spec.dataset, options.data_dir, options.download, options.cache_dir, options.inputs.get(DATASET))
     recorded, notes = recorded_logits(path, raw, columns, data.task)
     return _Sent(_foreign(LOGITS, recorded, data), named, notes)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from kd_engine.data.dataset import Dataset
-from kd_engine.jobspec import Source, canonical_hash
+from kd_engine.jobspec import JobSpec, canonical_hash
 from kd_engine.jobspec.sweep import SweepSpec, Trial
 from kd_engine.results.result import PhaseResult
 from kd_engine.results.sweep_report import TrialOutcome
@@ -160,13 +161,17 @@ class SweepRunner:
         assert number is not None, "it is a sweep's"
         if number not in self._runners:
             context, spec = self._context, self._specs[number]
-            given = dict(zip(map(_key, self._spec.sources()), context.options.teacher_files, strict=False))
-            files = tuple(given[key] for source in spec.sources() if (key := _key(source)) in given)
-            own = replace(context, options=replace(context.options, teacher_files=files))
+            own = replace(context, options=replace(context.options, inputs=self._inputs_of(spec)))
             runner = NodeRunner(spec, self._data, own, self._eta, self._results, self._save_node, self._forecast)
             self._forecast = runner.forecast
             self._runners[number] = runner
         return self._runners[number]
+
+    def _inputs_of(self, spec: JobSpec) -> dict[str, Path]:
+        """The sweep's files, by their places in a trial's spec."""
+        inputs = self._context.options.inputs
+        given = {asked.network: inputs[asked.place] for asked in self._spec.networks() if asked.place in inputs}
+        return {asked.place: given[asked.network] for asked in spec.networks() if asked.network in given}
 
     def _teacher(self, name: NodeName) -> TeacherNetwork:
         if name not in self._teachers:
@@ -217,7 +222,3 @@ class SweepRunner:
 def trials_sha256(trials: Sequence[Trial]) -> str:
     """Of all that is trained: a checkpoint of other trials is not gone on from."""
     return canonical_hash([trial.spec.to_json() for trial in trials])
-
-
-def _key(source: Source) -> tuple[str, str, int | None]:
-    return source.job, source.role, source.epoch

@@ -10,15 +10,15 @@ import torch
 
 from kd_engine.distributed.joined import joined
 from kd_engine.distributed.world import ProcessInfo, World
-from kd_engine.jobspec import AnySpec, CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, SweepSpec
+from kd_engine.jobspec import KINDS, AnySpec
 from kd_engine.platform.device import choose_device, set_up
 from kd_engine.platform.heartbeat import signs_to
 from kd_engine.platform.out_of_memory import shortage_behind
 from kd_engine.runs.context import RunContext
-from kd_engine.runs.distill import run_distillation
 from kd_engine.runs.resume import checkpoint_of
 from kd_engine.schema.errors import DiskFullError, EngineError, InvalidSpecError, OutOfMemoryError
 from kd_engine.schema.events import Event, Finished, RunStarted
+from kd_engine.schema.importing import load_object
 from kd_engine.schema.run_request import RunOptions
 
 log = logging.getLogger(__name__)
@@ -59,9 +59,9 @@ def _on_all_devices(spec: AnySpec, process: ProcessInfo) -> AnySpec:
             f"resources.devices is {spec.resources.devices}, but torchrun started {process.size} processes; start as "
             "many, or leave 'devices' out."
         )
-    if process.size > 1 and not isinstance(spec, JobSpec):
+    if process.size > 1 and not KINDS[spec.kind].several_devices:
         raise InvalidSpecError("only a distillation takes several devices; run this without torchrun.")
-    if isinstance(spec, SweepSpec):
+    if process.size == spec.resources.devices:
         return spec
     return spec.model_copy(update={"resources": spec.resources.model_copy(update={"devices": process.size})})
 
@@ -118,20 +118,5 @@ def _run_in(
     checkpoint = checkpoint_of(spec, options)
     emit(RunStarted(device=device.type, threads=threads, resumed=checkpoint is not None))
     context = RunContext(options, device, threads, world, emit, should_stop, checkpoint)
-    if isinstance(spec, CheckSpec):
-        from kd_engine.runs.check_dataset import run_check
-
-        return run_check(spec, options, emit, should_stop)
-    if isinstance(spec, EvaluateSpec):
-        from kd_engine.runs.evaluate import run_evaluation
-
-        return run_evaluation(spec, context.load(spec.dataset), device, options, emit, should_stop)
-    if isinstance(spec, RegisterSpec):
-        from kd_engine.runs.register_model import run_register
-
-        return run_register(spec, context.load(spec.dataset), device, options, emit, should_stop)
-    if isinstance(spec, SweepSpec):
-        from kd_engine.runs.sweep import run_sweep
-
-        return run_sweep(spec, context)
-    return run_distillation(spec, context)
+    artifacts: tuple[str, ...] = load_object(KINDS[spec.kind].run)(spec, context)
+    return artifacts

@@ -1,7 +1,7 @@
 """The phases of a job: what each is called, and what a trainer in it is doing. The one place where they are written.
 
-A phase trains networks of one role, or is all that a job does that trains nothing. One training in it is a node of the
-job's plan.
+A phase trains networks of one role; one training in it is a node of the job's plan. A job that trains nothing has one
+phase, of the name of its kind (`jobspec.kinds`).
 """
 
 from __future__ import annotations
@@ -13,19 +13,17 @@ BASELINE: Final = "baseline"  # the student alone
 STUDENT: Final = "student"  # distilled
 
 TrainedPhase = Literal["teacher", "baseline", "student"]
+# of a job that trains nothing: the name of its kind
 Phase = Literal[TrainedPhase, "evaluate", "check", "register"]
-PHASES: tuple[Phase, ...] = (TEACHER, BASELINE, STUDENT)  # those of a training, in order
+PHASES: tuple[TrainedPhase, ...] = (TEACHER, BASELINE, STUDENT)  # in order
 
 # what a phase's network is called in reports, tables and pictures
-NETWORKS: dict[Phase, str] = {TEACHER: "teacher", BASELINE: "student alone", STUDENT: "distilled"}
+NETWORKS: dict[TrainedPhase, str] = {TEACHER: "teacher", BASELINE: "student alone", STUDENT: "distilled"}
 # what a trainer in it is doing, after "it was"
-ACTIVITIES: dict[Phase, str] = {
+ACTIVITIES: dict[TrainedPhase, str] = {
     TEACHER: "training the teacher",
     BASELINE: "training the student alone",
     STUDENT: "training the student",
-    "evaluate": "measuring the network",
-    "check": "looking at the data set that was sent",
-    "register": "looking at the network that was sent",
 }
 
 
@@ -37,6 +35,6 @@ class NodeName(NamedTuple):
         trial: of a sweep, from 0; None where the job is none.
     """
 
-    phase: Phase
+    phase: TrainedPhase
     repeat: int = 0
     trial: int | None = None

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-_PATHS = ("out_dir", "data_dir", "cache_dir", "model_file", "dataset_file", "upload_file", "resume_from")
+_PATHS = ("out_dir", "data_dir", "cache_dir", "resume_from")
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,7 @@ class RunOptions:
     Attributes:
         out_dir: gets the artifacts, `events.jsonl` and `checkpoint.safetensors`.
         cache_dir: trained teachers, students alone and teachers' logits, shared by all runs.
-        teacher_files: the networks of other jobs that the spec's teacher is made of, in its order.
-        model_file: the network that `model.job` of an evaluation stands for.
-        dataset_file: the data set that was sent and checked, of which the spec's `uploaded` speaks.
-        upload_file: what was sent, for a check.
+        inputs: the files that the spec's `inputs()` ask for, by their place.
         names: of what was sent, for the reader of reports: by place in the spec its `id` and its `name`.
         resume_from: a checkpoint of the same spec to go on from.
         threads: CPU threads of the whole run; all cores if None.
@@ -34,10 +31,7 @@ class RunOptions:
     data_dir: Path
     cache_dir: Path
     download: bool = True
-    teacher_files: tuple[Path, ...] = ()
-    model_file: Path | None = None
-    dataset_file: Path | None = None
-    upload_file: Path | None = None
+    inputs: Mapping[str, Path] = field(default_factory=dict)
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     resume_from: Path | None = None
     threads: int | None = None
@@ -52,11 +46,12 @@ class RunOptions:
 
     def to_json(self) -> dict[str, Any]:
         """The options as JSON data, for another process."""
-        data = asdict(self) | {"teacher_files": [str(file) for file in self.teacher_files]}
+        data = asdict(self) | {"inputs": {place: str(file) for place, file in self.inputs.items()}}
         return data | {key: str(data[key]) for key in _PATHS if data[key] is not None}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RunOptions:
         """What `to_json` gave."""
         paths = {key: Path(data[key]) for key in _PATHS if data[key] is not None}
-        return cls(**(data | paths | {"teacher_files": tuple(Path(file) for file in data["teacher_files"])}))
+        inputs = {place: Path(file) for place, file in data["inputs"].items()}
+        return cls(**(data | paths | {"inputs": inputs}))

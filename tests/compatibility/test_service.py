@@ -66,7 +66,7 @@ def test_a_network_scores_as_it_did(tmp_path: Path) -> None:
 def test_a_paused_job_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     paused, recorder = job_of("distill", "paused"), Recorder()
     checkpoint, prepared = file(paused, "checkpoint-*"), file(job_of("check"), "dataset.npz")
-    finished = run_spec(specs()[paused], tmp_path, recorder, resume_from=checkpoint, dataset_file=prepared)
+    finished = run_spec(specs()[paused], tmp_path, recorder, resume_from=checkpoint, inputs={"dataset": prepared})
     assert finished.reason == "completed", finished.detail
     [started] = recorder.of("run_started")
     assert started.resumed

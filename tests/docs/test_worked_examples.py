@@ -58,6 +58,8 @@ def names_in_catalogue(folder: Path, kind: str) -> list[str]:
     """As a fresh process sees it."""
     rows = "[one for task in found['tasks'] for one in task['metrics']]" if kind == "metrics" else f"found[{kind!r}]"
     code = f"from kd_engine.catalog import catalog\nfound = catalog()\nfor row in {rows}: print(row['name'])"
+    if kind == "kinds":
+        code = "from kd_engine.jobspec import KINDS\nprint(*KINDS)"
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.split()
 
@@ -65,8 +67,8 @@ def names_in_catalogue(folder: Path, kind: str) -> list[str]:
 @pytest.mark.parametrize(
     ("title", "kind", "name"),
     [("Add a loss", "losses", "reverse_kl"), ("Add a model", "models", "gap_cnn"),
-     ("Add a data set", "datasets", "stripes"), ("Add a task", "tasks", "image_grades"),
-     ("Add a metric", "metrics", "exact")],
+     ("Add a data set", "datasets", "stripes"), ("Add a kind of job", "kinds", "pixel_statistics"),
+     ("Add a task", "tasks", "image_grades"), ("Add a metric", "metrics", "exact")],
 )  # fmt: skip
 def test_a_worked_example(title: str, kind: str, name: str, copy: Path, plain_env: dict[str, str]) -> None:
     page = section(title, copy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -43,13 +44,20 @@ class Recorder:
         return [event for event in self.events if event.type == kind]
 
 
-def run_spec(body: dict[str, Any], out: Path, recorder: Recorder | None = None, **options: Any) -> Finished:
+def run_spec(
+    body: dict[str, Any], out: Path, recorder: Recorder | None = None, networks: Sequence[Path] = (), **options: Any
+) -> Finished:
     """Runs a spec with one thread into `out`; `cache_dir` is `out/cache` unless given.
+
+    `networks` are the files of those that the spec takes from other jobs, in its order.
 
     Latencies are measured as briefly as they may be: most of a small run's time would go into them.
     """
     recorder = recorder or Recorder()
+    spec = parse_spec(body)
+    places = [asked.place for asked in spec.networks()]
+    options["inputs"] = dict(zip(places, networks, strict=False)) | options.get("inputs", {})
     given = {"out_dir": out, "data_dir": out / "data", "cache_dir": out / "cache", "threads": 1, "download": False}
     settings = RunOptions(**(given | options))
     with patch("kd_engine.networks.cost._SECONDS", 0.0):
-        return run(parse_spec(body), settings, emit=recorder.emit, should_stop=recorder.should_stop)
+        return run(spec, settings, emit=recorder.emit, should_stop=recorder.should_stop)

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from kd_engine.runs.request import REQUEST_FILE
 from tests.standalone.helpers import ROOT
-from worker.attempt.trainer_main import REQUEST_FILE
 
 _SUPERVISOR = """
 import sys, time

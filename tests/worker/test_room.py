@@ -20,13 +20,14 @@ from distillery.states import EndReason, JobState
 from jobs.artifacts import local
 from jobs.settings import Settings
 from kd_engine.jobspec import parse_spec
+from kd_engine.runs.request import RunRequest
 from kd_engine.schema.run_request import RunOptions
 from tests.kd_engine.intake.archives import by_class, zipped
 from tests.kd_engine.small_runs import DIGITS
 from tests.worker.conftest import QUICK, ROOT, claim, look, run_next
 from tests.worker.test_datasets import _send as send_dataset
 from worker.attempt.execute import execute
-from worker.attempt.trainer_main import NO_ROOM_STATUS, write_request
+from worker.attempt.trainer_main import NO_ROOM_STATUS
 from worker.context import Services
 from worker.job_loop import JobLoop
 from worker.periodic.lease_reaper import LeaseReaper
@@ -157,7 +158,7 @@ def test_a_job_that_needs_more_than_there_is_fails_at_the_cap(
 def test_a_trainer_that_cannot_even_say_so_says_it_by_its_status(tmp_path: Path) -> None:
     """Its events file is on a device that never has room."""
     options = RunOptions(out_dir=tmp_path, data_dir=tmp_path, cache_dir=tmp_path, threads=1, download=False)
-    write_request(tmp_path, parse_spec(DIGITS), options)
+    RunRequest(parse_spec(DIGITS), options).write(tmp_path)
     (tmp_path / "events.jsonl").symlink_to("/dev/full")
     with subprocess.Popen(
         [sys.executable, "-m", "worker.attempt.trainer_main", str(tmp_path)],

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from kd_engine.jobspec import KINDS
 from kd_engine.schema.events import EpochEnd, Event, PhaseEnded, PhaseStarted, Progress, RunStarted, Working
 from kd_engine.schema.phases import ACTIVITIES, Phase
+
+_WORDS = {kind.name: kind.activity for kind in KINDS.values()} | {
+    str(phase): words for phase, words in ACTIVITIES.items()
+}
 
 
 class Doing:
@@ -20,14 +25,14 @@ class Doing:
             case RunStarted():
                 self.words = "reading what it needs"
             case PhaseStarted():
-                self.phase, self.words = event.phase, ACTIVITIES[event.phase]
+                self.phase, self.words = event.phase, _WORDS[event.phase]
             case Progress():
                 self._at(event.phase, event.epoch)
             case EpochEnd():
                 self._at(event.phase, event.epoch)
             case PhaseEnded():
-                self.words = f"through with {ACTIVITIES[event.phase]}"
+                self.words = f"through with {_WORDS[event.phase]}"
 
     def _at(self, phase: Phase, epoch: int) -> None:
         self.phase = phase
-        self.words = f"{ACTIVITIES[phase]} (epoch {epoch})" if epoch > 0 else ACTIVITIES[phase]
+        self.words = f"{_WORDS[phase]} (epoch {epoch})" if epoch > 0 else _WORDS[phase]

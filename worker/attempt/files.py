@@ -13,19 +13,19 @@ from jobs.artifacts import ArtifactInfo, bring, media_type_of
 from jobs.errors import ArtifactNotFound, DatasetNotFound, JobNotFound, StoreUnavailable
 from jobs.repository import uploads
 from jobs.tables import Artifact, Job
-from kd_engine.catalog import PREPARED, UNPACKED, UPLOADED
-from kd_engine.jobspec import AnySpec, CheckSpec, RegisterSpec, Source, parse_spec
+from kd_engine.catalog import PREPARED, UNPACKED
+from kd_engine.jobspec import KINDS, AnySpec, parse_spec
+from kd_engine.jobspec.inputs import DatasetInput, Input, NetworkInput, UploadInput
 from kd_engine.jobspec.problems import field_problems
+from kd_engine.runs.request import RunRequest
 from kd_engine.schema.errors import DataError, DiskFullError, sentence
 from kd_engine.schema.run_request import RunOptions
-from worker.attempt.trainer_main import write_request
 from worker.context import Services
 from worker.memory_limit import trainer_memory
 
 log = logging.getLogger(__name__)
 _CHECKPOINT = "checkpoint.safetensors"  # as the trainer calls it
 _RESUME = "resume.safetensors"
-_LOOKS = ("check", "register")  # kinds of job that look at what somebody sent, and should not take long
 
 
 class SpecBeyond(Exception):
@@ -53,7 +53,8 @@ class Attempt:
         timeout: float | None = self.job.spec.get("resources", {}).get("timeout_seconds")
         if timeout is not None:
             return timeout, "resources.timeout_seconds"
-        if self.job.spec.get("kind") in _LOOKS:
+        kind = KINDS.get(self.job.spec.get("kind", "distill"))
+        if kind is not None and kind.brings_upload:
             return self._settings.check_seconds, "KD_CHECK_SECONDS"
         return None
 
@@ -75,17 +76,13 @@ class Attempt:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         spec = self._spec()
-        given = {source.key: self._network(source) for source in spec.sources()}
         settings = self._settings
         options = RunOptions(
             out_dir=self.folder,
             data_dir=settings.data_dir,
             cache_dir=settings.cache_dir,
             download=settings.download,
-            teacher_files=tuple(file for key, file in given.items() if key != "model"),
-            model_file=given.get("model"),
-            dataset_file=self._dataset_file(spec),
-            upload_file=self._upload_file(spec),
+            inputs={asked.place: self._input(asked) for asked in spec.inputs()},
             names=self.job.names or {},
             resume_from=self._newest_checkpoint(),
             threads=settings.trainer_threads,
@@ -94,7 +91,7 @@ class Attempt:
             checkpoint_seconds=settings.checkpoint_seconds,
             checkpoint_epochs=settings.checkpoint_epochs,
         )
-        write_request(self.folder, spec, options)
+        RunRequest(spec, options).write(self.folder)
 
     def _spec(self) -> AnySpec:
         try:
@@ -172,26 +169,37 @@ class Attempt:
         except JobNotFound:
             return None
 
-    def _network(self, source: Source) -> Path:
+    def _input(self, asked: Input) -> Path:
+        """The file that the spec asks for.
+
+        Raises:
+            DataError: it is gone.
+        """
+        match asked:
+            case NetworkInput():
+                return self._network(asked)
+            case DatasetInput():
+                return self._dataset(asked)
+            case UploadInput():
+                return self._upload()
+
+    def _network(self, source: NetworkInput) -> Path:
         try:
             with self._database.read() as repository:
                 listed = repository.artifact(source.job, source.file)
-            return self._bring(listed, f"given-{source.key.replace('/', '-')}.safetensors")
+            return self._bring(listed, f"given-{source.place.replace('/', '-')}.safetensors")
         except (JobNotFound, ArtifactNotFound, FileNotFoundError, DataError) as error:
-            raise DataError(f"the {source.key} cannot be had: {sentence(error)}") from error
+            raise DataError(f"the {source.place} cannot be had: {sentence(error)}") from error
 
-    def _dataset_file(self, spec: AnySpec) -> Path | None:
-        """The checked file of the data set that was sent, where the job is to read one.
+    def _dataset(self, asked: DatasetInput) -> Path:
+        """The checked file of a data set that was sent.
 
         Of a store elsewhere, each machine brings it once: pictures are unpacked in the cache, arrays are kept there.
         """
-        if isinstance(spec, CheckSpec) or spec.dataset.name != UPLOADED:
-            return None
-        params = spec.dataset.typed_params
-        name = PREPARED[params.layout]
+        name = PREPARED[asked.layout]
         try:
             with self._database.read() as repository:
-                listed = repository.artifact(repository.dataset(params.id).job.id, name)
+                listed = repository.artifact(repository.dataset(asked.id).job.id, name)
             kept = self._settings.cache_dir / UNPACKED / listed.sha256
             if name == PREPARED["image_folder"]:
                 return kept if kept.is_dir() else self._store.fetch(listed.key, listed.sha256, self.folder / name)
@@ -199,10 +207,8 @@ class Attempt:
         except (DatasetNotFound, ArtifactNotFound, FileNotFoundError) as error:
             raise DataError(f"the data set cannot be had: {sentence(error)}") from error
 
-    def _upload_file(self, spec: AnySpec) -> Path | None:
-        """What was sent, where the job is to look at it."""
-        if not isinstance(spec, CheckSpec | RegisterSpec):
-            return None
+    def _upload(self) -> Path:
+        """The file that came with the job."""
         try:
             with self._database.read() as repository:
                 listed = repository.artifact(self.job_id, uploads.KIND, uploads.KIND)

@@ -17,7 +17,7 @@ class PhaseSpans:
     def heard(self, event: Event) -> None:
         """Begins or ends one."""
         if isinstance(event, PhaseStarted):
-            about = {
+            about: dict[str, str | int] = {
                 "distillery.phase": event.phase,
                 "distillery.repeat": event.repeat,
                 "distillery.epochs": event.epochs,

@@ -9,7 +9,6 @@ that is stopped cannot read it; the kernel then kills it with its supervisor.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -17,26 +16,12 @@ import sys
 import threading
 from pathlib import Path
 
-from kd_engine.jobspec import AnySpec, parse_spec
 from kd_engine.platform.files import DISK_FULL
 from kd_engine.platform.parent_death import die_with_parent
-from kd_engine.schema.run_request import RunOptions
+from kd_engine.runs.request import RunRequest
 from worker.attempt.event_log import log_event
 
-REQUEST_FILE = "request.json"
 NO_ROOM_STATUS = 28  # any that Python does not use
-
-
-def write_request(folder: Path, spec: AnySpec, options: RunOptions) -> None:
-    """Leaves in `folder` what the child is to do."""
-    request = {"spec": spec.to_json(), "options": options.to_json()}
-    (folder / REQUEST_FILE).write_text(json.dumps(request))
-
-
-def read_request(folder: Path) -> tuple[AnySpec, RunOptions]:
-    """What `write_request` left."""
-    request = json.loads((folder / REQUEST_FILE).read_text())
-    return parse_spec(request["spec"]), RunOptions.from_json(request["options"])
 
 
 def main(folder: Path) -> int:
@@ -47,7 +32,7 @@ def main(folder: Path) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the supervisor's to handle
     threading.Thread(target=_die_with_supervisor, daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    spec, options = read_request(folder)
+    spec, options = RunRequest.read(folder)
     from kd_engine.runs.entry import run  # after the signal handlers: importing torch takes a second
 
     try:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from jobs.settings import Settings
+from kd_engine.jobspec import KINDS
 from kd_engine.platform.cgroups import MemoryGroup, memory_groups
 from kd_engine.schema.errors import EngineError, OutOfMemoryError, ProcessLost
 from kd_engine.schema.events import Event, Finished
@@ -138,7 +139,8 @@ class TrainerWatch:
         )
 
     def _advice(self) -> str:
-        if self._doing.phase in ("check", "register"):
+        kind = KINDS.get(self._doing.phase or "")
+        if kind is not None and kind.brings_upload:
             return "Send less: smaller or fewer files, a smaller network; or have KD_TRAINER_MEMORY raised."
         return "Try a smaller batch_size, network or data set; or have KD_TRAINER_MEMORY raised."
 

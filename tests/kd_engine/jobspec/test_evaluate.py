@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from kd_engine.jobspec import EvaluateSpec, JobSpec, Source, parse_spec
+from kd_engine.jobspec import EvaluateSpec, JobSpec, NetworkInput, parse_spec
 from kd_engine.jobspec.problems import field_problems
 
 BODY: dict[str, Any] = {"kind": "evaluate", "dataset": "digits", "model": "job_1"}
@@ -24,19 +24,21 @@ def test_kind_chooses_the_spec() -> None:
 def test_the_short_form_is_the_students_network() -> None:
     spec = parse_spec(BODY)
     assert spec == parse_spec(BODY | {"model": {"job": "job_1", "role": "student"}})
-    assert spec.sources() == (Source("model", "job_1", "student"),)
+    assert spec.networks() == (NetworkInput("model", "job_1", "student"),)
     assert parse_spec(spec.resolved().to_json()) == spec
 
 
 def test_sources_of_both_kinds() -> None:
     both = parse_spec(BODY | {"teacher": {"job": "job_2", "role": "teacher"}})
-    assert both.sources()[1] == Source("teacher", "job_2", "teacher")
+    assert both.networks()[1] == NetworkInput("teacher", "job_2", "teacher")
     taught = {"dataset": "digits", "teacher": {"job": "job_3"}, "student": "mlp"}
-    assert parse_spec(taught).sources() == (Source("teacher", "job_3", "student"),)
-    assert parse_spec(taught | {"teacher": "mlp"}).sources() == ()
+    assert parse_spec(taught).networks() == (NetworkInput("teacher", "job_3", "student"),)
+    assert parse_spec(taught | {"teacher": "mlp"}).networks() == ()
     several = parse_spec(taught | {"teacher": {"ensemble": ["job_4", {"job": "job_4", "role": "baseline"}]}})
-    expected = (Source("teacher/ensemble/0", "job_4", "student"), Source("teacher/ensemble/1", "job_4", "baseline"))
-    assert several.sources() == several.resolved().sources() == expected
+    expected = tuple(
+        NetworkInput(f"teacher/ensemble/{place}", "job_4", role) for place, role in enumerate(("student", "baseline"))
+    )
+    assert several.networks() == several.resolved().networks() == expected
     assert parse_spec(several.resolved().to_json()) == several.resolved()
 
 

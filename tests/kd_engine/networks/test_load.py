@@ -48,7 +48,7 @@ def test_a_network_of_another_job_teaches(tmp_path: Path) -> None:
     given = tmp_path / "a" / "student.safetensors"
     body = DIGITS | {"teacher": {"job": "job_1"}, "student": "softmax_regression"}
     recorder = Recorder()
-    assert run_spec(body, tmp_path / "b", recorder, teacher_files=(given,)).reason == "completed"
+    assert run_spec(body, tmp_path / "b", recorder, networks=(given,)).reason == "completed"
     taught = load_network(tmp_path / "b" / "teacher.safetensors").module.state_dict()
     was = load_network(given).module.state_dict()
     assert all(taught[name].equal(was[name]) for name in was)
@@ -66,7 +66,7 @@ def test_a_teacher_of_other_classes_is_refused(tmp_path: Path) -> None:
 
     save_network(permuted, tmp_path / "permuted.safetensors", {})
     body = DIGITS | {"teacher": {"job": "job_1"}}
-    ended = run_spec(body, tmp_path / "b", teacher_files=(tmp_path / "permuted.safetensors",))
+    ended = run_spec(body, tmp_path / "b", networks=(tmp_path / "permuted.safetensors",))
     assert ended.reason == "invalid_spec"
     assert "in that order" in ended.detail
 
@@ -78,7 +78,7 @@ def test_teaching_changes_no_bit_of_the_teacher(tmp_path: Path) -> None:
     resnet = tmp_path / "a" / "student.safetensors"
     before = sha256_of(resnet)
     body = LONG | {"teacher": {"job": "job_1"}, "student": "resnet20", "losses": ["kl", "at"]}
-    assert run_spec(body, tmp_path / "b", teacher_files=(resnet,)).reason == "completed"
+    assert run_spec(body, tmp_path / "b", networks=(resnet,)).reason == "completed"
     assert sha256_of(resnet) == before
     taught = load_network(tmp_path / "b" / "teacher.safetensors").module.state_dict()
     was = load_network(resnet).module.state_dict()

@@ -111,7 +111,7 @@ def test_an_ensemble_teaches(files: tuple[Path, ...], data: Dataset, tmp_path: P
     recorder = Recorder()
     out = tmp_path / "out"
 
-    ended = run_spec(SPEC, out, recorder, teacher_files=files)
+    ended = run_spec(SPEC, out, recorder, networks=files)
 
     assert ended.reason == "completed", ended.detail
     taught = recorder.of("phase_ended")[0]
@@ -131,7 +131,7 @@ def test_the_cache_of_its_logits_is_named_after_all_members(files: tuple[Path, .
     for number, order in enumerate((files, files, files[::-1])):
         out = tmp_path / str(number)
         body = SPEC | {"teacher_cache": "float16", "baseline": False}
-        assert run_spec(body, out, teacher_files=order, cache_dir=cache).reason == "completed"
+        assert run_spec(body, out, networks=order, cache_dir=cache).reason == "completed"
         rates.append(json.loads((out / "report.json").read_text())["teacher_cache"]["0"]["hit_rate"])
     assert rates[0] == rates[2] < 1  # the first epoch found nothing
     assert rates[1] == 1
@@ -139,10 +139,10 @@ def test_the_cache_of_its_logits_is_named_after_all_members(files: tuple[Path, .
 
 def test_an_interrupted_run_goes_on_with_it(files: tuple[Path, ...], tmp_path: Path) -> None:
     whole, halves = tmp_path / "whole", tmp_path / "halves"
-    assert run_spec(SPEC, whole, teacher_files=files).reason == "completed"
-    assert run_spec(SPEC, halves, Recorder(stop_after=15), teacher_files=files).reason == "interrupted"
+    assert run_spec(SPEC, whole, networks=files).reason == "completed"
+    assert run_spec(SPEC, halves, Recorder(stop_after=15), networks=files).reason == "interrupted"
     at = halves / "checkpoint.safetensors"
-    assert run_spec(SPEC, halves, teacher_files=files, resume_from=at).reason == "completed"
+    assert run_spec(SPEC, halves, networks=files, resume_from=at).reason == "completed"
     for name in ("teacher.safetensors", "student.safetensors"):
         assert (halves / name).read_bytes() == (whole / name).read_bytes()
 
@@ -150,13 +150,13 @@ def test_an_interrupted_run_goes_on_with_it(files: tuple[Path, ...], tmp_path: P
 def test_each_member_is_checked(members: list[Network], files: tuple[Path, ...], tmp_path: Path) -> None:
     about = vars(members[0].architecture) | {"classes": tuple("1023456789")}
     save_network(Network(Architecture(**about), members[0].module), tmp_path / "permuted", {})
-    ended = run_spec(SPEC, tmp_path / "out", teacher_files=(files[0], tmp_path / "permuted"))
+    ended = run_spec(SPEC, tmp_path / "out", networks=(files[0], tmp_path / "permuted"))
     assert ended.reason == "invalid_spec"
     assert "the teacher 2 of 2 does not fit the data" in ended.detail
 
 
 def test_too_few_files_are_said(files: tuple[Path, ...], tmp_path: Path) -> None:
-    ended = run_spec(SPEC, tmp_path, teacher_files=files[:1])
+    ended = run_spec(SPEC, tmp_path, networks=files[:1])
     assert (ended.reason, "2 networks of other jobs, and 1 files" in ended.detail) == ("invalid_spec", True)
 
 
@@ -164,7 +164,7 @@ def test_a_job_that_turns_out_an_ensemble_has_no_feature_maps(members: list[Netw
     """POST refuses it where the other job is known; here only its file tells."""
     save_network(ensemble(members), tmp_path / "whole", {})
     body = LONG | {"teacher": {"job": "job_1"}, "student": "resnet20", "losses": ["at"], "baseline": False}
-    ended = run_spec(body, tmp_path / "out", teacher_files=(tmp_path / "whole",))
+    ended = run_spec(body, tmp_path / "out", networks=(tmp_path / "whole",))
     assert (ended.reason, "ensembles and plain layers have none" in ended.detail) == ("invalid_spec", True)
 
 

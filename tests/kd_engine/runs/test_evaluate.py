@@ -27,8 +27,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_finds_what_the_training_reported(trained: Path, tmp_path: Path) -> None:
     recorder = Recorder()
     body = BODY | {"teacher": {"job": "job_1", "role": "teacher"}}
-    files = {"model_file": trained / "student.safetensors", "teacher_files": (trained / "teacher.safetensors",)}
-    ended = run_spec(body, tmp_path, recorder, **files)
+    networks = (trained / "student.safetensors", trained / "teacher.safetensors")
+    ended = run_spec(body, tmp_path, recorder, networks)
     assert ended.reason == "completed", ended.detail
     assert set(ended.artifacts) == {"spec.json", "environment.json", "report.json", "confusion.png"}
     assert all((tmp_path / name).stat().st_size > 0 for name in ended.artifacts)
@@ -42,7 +42,7 @@ def test_it_finds_what_the_training_reported(trained: Path, tmp_path: Path) -> N
 
 def test_its_events_tell_its_course(trained: Path, tmp_path: Path) -> None:
     recorder = Recorder()
-    run_spec(BODY, tmp_path, recorder, model_file=trained / "student.safetensors")
+    run_spec(BODY, tmp_path, recorder, networks=(trained / "student.safetensors",))
     kinds = [event.type for event in recorder.events]
     assert kinds == ["run_started", "phase_started", "progress", "progress", "phase_ended", "finished"]
     assert {event.phase for event in recorder.events if hasattr(event, "phase")} == {"evaluate"}
@@ -55,7 +55,7 @@ def test_its_events_tell_its_course(trained: Path, tmp_path: Path) -> None:
 
 def test_it_stops_when_asked(trained: Path, tmp_path: Path) -> None:
     recorder = Recorder(stop_after=1)
-    ended = run_spec(BODY, tmp_path, recorder, model_file=trained / "student.safetensors")
+    ended = run_spec(BODY, tmp_path, recorder, networks=(trained / "student.safetensors",))
     assert ended.reason == "interrupted"
     assert not (tmp_path / "report.json").exists()
 
@@ -63,9 +63,9 @@ def test_it_stops_when_asked(trained: Path, tmp_path: Path) -> None:
 def test_what_goes_wrong_is_the_reason(trained: Path, tmp_path: Path) -> None:
     assert run_spec(BODY, tmp_path).reason == "invalid_spec"
     (tmp_path / "junk").write_bytes(b"junk")
-    assert run_spec(BODY, tmp_path, model_file=tmp_path / "junk").reason == "data_error"
+    assert run_spec(BODY, tmp_path, networks=(tmp_path / "junk",)).reason == "data_error"
     save_network(a_network(classes=3), tmp_path / "three", {})
-    ended = run_spec(BODY, tmp_path, model_file=tmp_path / "three")
+    ended = run_spec(BODY, tmp_path, networks=(tmp_path / "three",))
     assert ended.reason == "invalid_spec"
     assert "the network does not fit the data" in ended.detail
 

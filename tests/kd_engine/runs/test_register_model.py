@@ -37,7 +37,7 @@ def register(path: Path, out: Path, **changes: Any) -> Finished:
     spec = {
         "kind": "register", "dataset": "digits", "upload_sha256": sha256_of(path), "format": FORMATS[path.suffix],
     }  # fmt: skip
-    return run_spec(spec | changes, out, upload_file=path)
+    return run_spec(spec | changes, out, inputs={"upload": path})
 
 
 def register_bytes(content: bytes, tmp_path: Path, **changes: Any) -> Finished:
@@ -261,7 +261,7 @@ def test_answers_that_depend_on_the_batch_are_not_kept_and_the_report_says_so(tm
     assert "depends on those that it is asked with" in note
     spec = DIGITS | {"teacher": {"job": "job_1", "role": "model"}, "baseline": False, "training": {"epochs": 1}}
     files = (tmp_path / "out" / "model.safetensors",)
-    assert run_spec(spec, tmp_path / "taught", teacher_files=files).reason == "completed"
+    assert run_spec(spec, tmp_path / "taught", networks=files).reason == "completed"
     told = json.loads((tmp_path / "taught" / "report.json").read_text())["teacher_cache"]
     assert told == {"0": {"off": "what the teacher says of an image depends on its batch, so its logits are not kept"}}
 
@@ -275,7 +275,7 @@ def test_it_teaches_and_its_logits_are_cached(tmp_path: Path, form: str) -> None
         np.savez(path, train=logits("train"), test=logits("test"))
     assert register(path, tmp_path / "out").reason == "completed"
     spec = DIGITS | {"teacher": {"job": "job_1", "role": "model"}, "baseline": False, "training": {"epochs": 3}}
-    ended = run_spec(spec, tmp_path / "taught", teacher_files=(tmp_path / "out" / "model.safetensors",))
+    ended = run_spec(spec, tmp_path / "taught", networks=(tmp_path / "out" / "model.safetensors",))
     assert ended.reason == "completed", ended.detail
     told = json.loads((tmp_path / "taught" / "report.json").read_text())
     assert told["rows"][0]["test_accuracy"]["mean"] == pytest.approx(ACCURACY)
@@ -288,7 +288,7 @@ def test_logits_and_augmentation_do_not_go_together(tmp_path: Path) -> None:
     spec = DIGITS | {
         "teacher": {"job": "job_1", "role": "model"}, "training": {"epochs": 1, "augmentation": ["flip"]},
     }  # fmt: skip
-    ended = run_spec(spec, tmp_path / "taught", teacher_files=(tmp_path / "out" / "model.safetensors",))
+    ended = run_spec(spec, tmp_path / "taught", networks=(tmp_path / "out" / "model.safetensors",))
     assert ended.reason == "invalid_spec"
     assert "train without augmentation" in ended.detail
 
@@ -298,12 +298,10 @@ def test_a_run_with_such_a_teacher_goes_on_from_its_checkpoint(tmp_path: Path) -
     assert register(tmp_path / "sent.onnx", tmp_path / "out").reason == "completed"
     files = (tmp_path / "out" / "model.safetensors",)
     spec = DIGITS | {"teacher": {"job": "job_1", "role": "model"}, "baseline": False}
-    assert run_spec(spec, tmp_path / "whole", teacher_files=files).reason == "completed"
-    cut = run_spec(spec, tmp_path / "cut", Recorder(stop_after=4), teacher_files=files)
+    assert run_spec(spec, tmp_path / "whole", networks=files).reason == "completed"
+    cut = run_spec(spec, tmp_path / "cut", Recorder(stop_after=4), networks=files)
     assert cut.reason == "interrupted"
-    resumed = run_spec(
-        spec, tmp_path / "cut", teacher_files=files, resume_from=tmp_path / "cut" / "checkpoint.safetensors"
-    )
+    resumed = run_spec(spec, tmp_path / "cut", networks=files, resume_from=tmp_path / "cut" / "checkpoint.safetensors")
     assert resumed.reason == "completed", resumed.detail
     assert sha256_of(tmp_path / "cut" / "student.safetensors") == sha256_of(tmp_path / "whole" / "student.safetensors")
 
@@ -313,5 +311,5 @@ def test_a_registration_stops_when_asked(tmp_path: Path) -> None:
     spec = {
         "kind": "register", "dataset": "digits", "format": "onnx", "upload_sha256": sha256_of(tmp_path / "sent.onnx"),
     }  # fmt: skip
-    ended = run_spec(spec, tmp_path / "out", Recorder(stop_after=0), upload_file=tmp_path / "sent.onnx")
+    ended = run_spec(spec, tmp_path / "out", Recorder(stop_after=0), inputs={"upload": tmp_path / "sent.onnx"})
     assert ended.reason == "interrupted"

@@ -41,10 +41,10 @@ def test_a_snapshot_is_the_network_of_a_training_that_ended_there(undisturbed: P
 
 def test_a_snapshot_teaches(undisturbed: Path, tmp_path: Path) -> None:
     body = DIGITS | {"teacher": {"job": "job_1", "role": "teacher", "epoch": 1}}
-    (source,) = JobSpec.model_validate(body).sources()
+    (source,) = JobSpec.model_validate(body).networks()
     assert source.file == "teacher-epoch-1.safetensors"
     file = undisturbed / source.file
-    assert run_spec(body, tmp_path, teacher_files=(file,)).reason == "completed"
+    assert run_spec(body, tmp_path, networks=(file,)).reason == "completed"
     assert weights(tmp_path / network_file("teacher")) == weights(file)
 
 

@@ -10,12 +10,12 @@ import pytest
 
 from distillery.states import EndReason, JobState
 from jobs.tables import Job
+from kd_engine.runs.request import RunRequest
 from kd_engine.schema.errors import DataError
 from tests.kd_engine.small_runs import DIGITS
 from tests.stores import content, damage
 from tests.worker.conftest import SLOW, Running, claim, look
 from worker.attempt.files import Attempt
-from worker.attempt.trainer_main import read_request
 from worker.context import Services
 
 Submit = Callable[[dict[str, Any]], str]
@@ -48,7 +48,7 @@ def _stored(services: Services, job_id: str) -> list[bytes]:
 
 def _resume_from(attempt: Attempt) -> bytes | None:
     attempt.prepare()
-    _, options = read_request(attempt.folder)
+    _, options = RunRequest.read(attempt.folder)
     return None if options.resume_from is None else options.resume_from.read_bytes()
 
 
@@ -131,7 +131,7 @@ def test_a_retry_of_a_job_that_was_deleted_starts_afresh(services: Services, job
 def test_the_trainer_is_told_the_device_and_when_to_save(services: Services, job: Job) -> None:
     attempt = Attempt(job, services)
     attempt.prepare()
-    _, options = read_request(attempt.folder)
+    _, options = RunRequest.read(attempt.folder)
     assert (options.device, options.checkpoint_seconds, options.checkpoint_epochs) == ("cpu", 0.05, None)
 
 
@@ -178,4 +178,4 @@ def test_a_trainer_is_told_what_it_may_hold(services: Services, job: Job) -> Non
     settings = services.settings.model_copy(update={"trainer_memory": 300 * 2**20})
     attempt = Attempt(job, replace(services, settings=settings))
     attempt.prepare()
-    assert read_request(attempt.folder)[1].memory == 300 * 2**20
+    assert RunRequest.read(attempt.folder)[1].memory == 300 * 2**20

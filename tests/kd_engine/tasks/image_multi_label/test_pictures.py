@@ -53,7 +53,7 @@ def _coco() -> bytes:
 
 def _check(path: Path, out: Path, **changes: Any) -> Finished:
     body = {"kind": "check", "upload_sha256": sha256_of(path), "task": TASK} | changes
-    return run_spec(body, out, upload_file=path)
+    return run_spec(body, out, inputs={"upload": path})
 
 
 def _by_pixels(out: Path, manifest: Manifest) -> dict[bytes, tuple[str, ...]]:

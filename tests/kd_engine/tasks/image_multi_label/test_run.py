@@ -127,13 +127,13 @@ def test_a_job_that_was_stopped_gives_the_same_student(finished: tuple[Path, Rec
 
 def test_a_teacher_of_another_task_is_refused(finished: tuple[Path, Recorder], tmp_path: Path) -> None:
     body = DIGITS | {"teacher": {"job": "job_1", "role": "student"}}
-    ended = run_spec(body, tmp_path, teacher_files=(finished[0] / "student.safetensors",))
+    ended = run_spec(body, tmp_path, networks=(finished[0] / "student.safetensors",))
     assert (ended.reason, TASK in ended.detail) == ("invalid_spec", True)
 
 
 def _register(path: Path, finished: tuple[Path, Recorder], out: Path, form: str) -> Finished:
     asked = {"kind": "register", "dataset": spec()["dataset"], "upload_sha256": sha256_of(path), "format": form}
-    return run_spec(asked, out, data_dir=finished[0] / "data", upload_file=path)
+    return run_spec(asked, out, data_dir=finished[0] / "data", inputs={"upload": path})
 
 
 def test_an_onnx_model_that_is_sent_is_measured_by_the_same_metric(
@@ -158,7 +158,7 @@ def test_recorded_probabilities_teach_and_rows_in_another_order_are_refused(
     assert ended.reason == "completed", ended.detail
     body = spec(teacher={"job": "job_1", "role": "model"}, training={"epochs": 1})
     taught = run_spec(
-        body, tmp_path / "out", data_dir=finished[0] / "data", teacher_files=(tmp_path / "sent" / "model.safetensors",)
+        body, tmp_path / "out", data_dir=finished[0] / "data", networks=(tmp_path / "sent" / "model.safetensors",)
     )
     assert taught.reason == "completed", taught.detail
     found = TrainingReport.read((tmp_path / "out" / "report.json").read_text())
