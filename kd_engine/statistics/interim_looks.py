@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 
-from scipy.special import ndtr, ndtri
-
 from kd_engine.statistics.intervals import CONFIDENCE
 
 _ERROR = 1 - CONFIDENCE
@@ -30,4 +28,6 @@ def confidences(looks: Sequence[int]) -> dict[int, float]:
 
 def _spent(share: float) -> float:
     """The error spent when this share of all seeds is there: the O'Brien-Fleming-like function of Lan and DeMets."""
+    from scipy.special import ndtr, ndtri  # imports slowly, and few runs look before their end
+
     return float(2 * (1 - ndtr(ndtri(1 - _ERROR / 2) / sqrt(share))))

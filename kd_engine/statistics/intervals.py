@@ -19,7 +19,6 @@ from statistics import fmean, stdev
 
 import numpy as np
 import torch
-from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
 from kd_engine.schema import metrics as documents
@@ -148,6 +147,8 @@ def of_paired_difference(only_first: int, only_second: int, images: int) -> Esti
 
 def of_paired_means(first_N: Tensor, second_N: Tensor) -> Estimate:
     """Mean of the first less mean of the second, both over the same images, with Student's interval for pairs."""
+    from scipy.special import stdtrit  # imports slowly, and only a run's end needs it
+
     differences_N = first_N.double() - second_N.double()
     mean, images = float(differences_N.mean()), len(differences_N)
     half = float(stdtrit(images - 1, 0.975) * differences_N.std()) / math.sqrt(images) if images > 1 else math.inf
@@ -189,6 +190,8 @@ def _combined(
     confidence: float,
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Estimate:
+    from scipy.special import ndtri, stdtrit
+
     seeds, mean, tail = len(means_R), fmean(means_R), (1 + confidence) / 2
     half = float(ndtri(tail)) * error_of_images
     if seeds == 1:
