@@ -7,7 +7,7 @@ import sys
 
 NAMES = (
     "training", "mnist", "overhead", "together", "api", "strangers", "download", "start", "sending", "scaling",
-    "verdicts",
+    "verdicts", "job_path",
 )  # fmt: skip
 
 
