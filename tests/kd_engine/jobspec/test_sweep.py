@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from kd_engine.jobspec.inputs import NetworkInput
 from kd_engine.jobspec.problems import field_problems
 from kd_engine.jobspec.space import Range, at_random
 from kd_engine.jobspec.sweep import MOST_TRIALS, SweepSpec
@@ -129,3 +130,12 @@ def test_what_is_wrong_is_named_with_its_place_and_combination(keys: Any, pointe
     [problem] = field_problems(caught.value, body)
     assert problem.pointer == pointer
     assert any(word in problem.message for word in words.split("|")), problem.message
+
+
+def test_a_network_that_teaches_several_trials_is_needed_once() -> None:
+    jobs = ["job_01JZ0000000000000000000000", "job_01JZ0000000000000000000001"]
+    base = BASE | {"teacher": {"job": jobs[0]}}
+
+    needed = sweep(base=base, space={"temperature": [1, 4], "teacher.job": jobs}).inputs()
+
+    assert needed == tuple(NetworkInput(f"teacher/{at}", job, "student") for at, job in enumerate(jobs))
