@@ -7,7 +7,7 @@ import sys
 
 NAMES = (
     "training", "mnist", "overhead", "together", "api", "strangers", "download", "start", "sending", "scaling",
-    "verdicts", "job_path",
+    "verdicts", "job_path", "sweep",
 )  # fmt: skip
 
 

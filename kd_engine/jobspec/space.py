@@ -16,6 +16,8 @@ from kd_engine.schema.spec_error import wrong
 from kd_engine.schema.strict_model import StrictModel
 
 Values = Mapping[str, Any]  # of one trial: path to value
+_FARTHEST = 1e15
+_MOST_POINTS = 1_000_000
 _DRAWS = 100  # at random, for each trial that is wanted, before the space counts as used up
 
 
@@ -25,8 +27,8 @@ class Range(StrictModel):
     With `step` also a grid takes them: `low`, `low + step`, ...; on a logarithmic scale `step` is a factor.
     """
 
-    low: float
-    high: float
+    low: float = Field(ge=-_FARTHEST, le=_FARTHEST)
+    high: float = Field(ge=-_FARTHEST, le=_FARTHEST)
     log: bool = Field(False, description="Evenly by ratio, not by difference.")
     step: float | None = Field(None, gt=0, description="Only every so many; a factor where `log` is true.")
 
@@ -39,6 +41,10 @@ class Range(StrictModel):
             raise wrong("out_of_range", "a logarithmic range begins above 0.", "low")
         if self.log and self.step is not None and self.step <= 1:
             raise wrong("out_of_range", "on a logarithmic scale 'step' is a factor above 1.", "step")
+        if self.step is not None and self._span(self.step) > _MOST_POINTS:
+            raise wrong(
+                "too_many_trials", f"this range has more than {_MOST_POINTS:,} values: take larger steps.", "step"
+            )
         return self
 
     @property
@@ -49,21 +55,32 @@ class Range(StrictModel):
     def points(self) -> int:
         """How many values a grid has of it; it needs a step."""
         assert self.step is not None, "checked by the sweep"
-        span = math.log(self.high / self.low, self.step) if self.log else (self.high - self.low) / self.step
-        return math.floor(span + 1e-9) + 1
+        return math.floor(self._span(self.step) + 1e-9) + 1
+
+    def _span(self, step: float) -> float:
+        """How many steps there are from one end to the other."""
+        return self._ratio / math.log(step) if self.log else (self.high - self.low) / step
+
+    @property
+    def _ratio(self) -> float:
+        """The logarithm of that of the ends."""
+        return math.log(self.high) - math.log(self.low)
 
     def values(self) -> Iterator[float | int]:
         """Those of a grid."""
         assert self.step is not None, "checked by the sweep"
         for place in range(self.points()):
-            yield self._number(self.low * self.step**place if self.log else self.low + self.step * place)
+            yield self._point(place, self.step)
+
+    def _point(self, place: int, step: float) -> float | int:
+        return self._number(self.low * step**place if self.log else self.low + step * place)
 
     def drawn(self, share: float) -> float | int:
         """The value at a share of the way, from 0 up to 1."""
         if self.step is not None:
-            return next(itertools.islice(self.values(), int(share * self.points()), None))
+            return self._point(int(share * self.points()), self.step)
         if self.log:
-            return self._number(self.low * (self.high / self.low) ** share)
+            return self._number(math.exp(math.log(self.low) + share * self._ratio))
         return self._number(self.low + (self.high - self.low) * share)
 
     def _number(self, value: float) -> float | int:

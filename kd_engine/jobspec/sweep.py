@@ -25,6 +25,8 @@ from kd_engine.schema.strict_model import StrictModel
 
 MOST_TRIALS = 500
 _MOST_COMBINATIONS = 100_000  # of a grid, equal ones included: more are refused before they are looked at
+_MOST_EQUAL = 2_000  # combinations that are written in different ways, each of which has to be read
+_DEEPEST = 12  # keys of a path
 _OF_THE_SWEEP = ("name", "labels", "priority", "keep_days", "webhooks")
 # What all trials have in common: they are compared on the same images and seeds, and run as one.
 _SHARED = {
@@ -142,8 +144,8 @@ class SweepSpec(ServiceOptions):
             if isinstance(choices, Range) and choices.step is None and self.search.method == "grid":
                 message = "a grid needs a 'step' in its ranges, or a list; or take 'search': 'random'."
                 raise wrong("does_not_fit", message, *at, path)
-        count = size(space)
-        if self.search.method == "grid" and count is not None and count > _MOST_COMBINATIONS:
+        count = (size(space) or 0) * len(self._spaces())
+        if self.search.method == "grid" and count > _MOST_COMBINATIONS:
             message = (
                 f"a grid of {count:,} combinations; a sweep has at most {MOST_TRIALS} trials. Take fewer values, or "
                 "'search': {'method': 'random', 'trials': 100}."
@@ -152,6 +154,8 @@ class SweepSpec(ServiceOptions):
 
     def _check_paths(self, paths: Any, at: tuple[str, ...]) -> None:
         for path in paths:
+            if path.count(".") >= _DEEPEST:
+                raise wrong("unknown_path", f"a path has at most {_DEEPEST} keys.", *at)
             root = path.partition(".")[0]
             if root in _SHARED:
                 raise wrong("does_not_fit", f"'{path}' is no path of a space: {_SHARED[root]}", *at, path)
@@ -172,6 +176,9 @@ class SweepSpec(ServiceOptions):
             if (combination := canonical_hash(values)) in written:
                 continue
             written.add(combination)
+            if len(written) > _MOST_EQUAL:
+                message = f"more than {_MOST_EQUAL:,} combinations, most of them equal trials; take fewer values."
+                raise wrong("too_many_trials", message, "space")
             trial = self._trial(len(found), values, at)
             found.setdefault(canonical_hash(trial.spec.to_json()), trial)
             if wanted is not None and len(found) == wanted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from statistics import fmean
 from typing import Any
@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from kd_engine.schema.sweep_report import SweepReport, TrialRow
 
+_LONGEST = 36  # letters of a label
 _MOST_LINES = 10  # more can no longer be told apart
 _FIRST = "temperature"  # what most sweeps are about
 
@@ -37,15 +38,15 @@ def draw_gain(report: SweepReport) -> bytes | None:
         return None
     figure, axes = _figure(7.5, 4.6)
     places = _places([row.values[across] for row in rows])
-    for number, (label, line) in enumerate(lines.items()):
+    for number, (label, line) in enumerate(zip(_short(lines), lines.values(), strict=True)):
         _line(axes, line, across, places, label, shift=0.02 * (number - (len(lines) - 1) / 2))
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.set_xticks(range(len(places)), list(places), parse_math=False)
+    axes.set_xticks(range(len(places)), _short(places), parse_math=False)
     axes.set_xlabel(across, parse_math=False)
     axes.set_ylabel(f"points of test {report.metrics[0].label} over the student alone")
     axes.grid(alpha=0.3)
     if rest:
-        axes.legend(frameon=False)
+        figure.legend(loc="outside lower center", ncols=2, frameon=False)
     axes.set_title("95 % intervals, each of its trial alone", fontsize=10)
     return _png(figure)
 
@@ -84,8 +85,8 @@ def draw_heat_map(report: SweepReport) -> bytes | None:
     for (y, x), cell in cells.items():
         colour = "white" if abs(fmean(cell)) > 0.6 * limit else "black"
         axes.text(x, y, f"{fmean(cell):+.2f}", ha="center", va="center", fontsize=9, color=colour)
-    axes.set_xticks(range(len(across)), list(across), parse_math=False)
-    axes.set_yticks(range(len(down)), list(down), parse_math=False)
+    axes.set_xticks(range(len(across)), _short(across), parse_math=False)
+    axes.set_yticks(range(len(down)), _short(down), parse_math=False)
     axes.set_xlabel(paths[0], parse_math=False)
     axes.set_ylabel(paths[1], parse_math=False)
     figure.colorbar(image, label=f"points of test {report.metrics[0].label}")
@@ -108,8 +109,16 @@ def _places(values: Sequence[Any]) -> dict[str, int]:
 def _text(value: Any) -> str:
     if isinstance(value, float | int) and not isinstance(value, bool):
         return f"{value:g}"
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 30 else text[:29] + "…"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _short(texts: Iterable[str]) -> list[str]:
+    """Labels that fit beside an axis, still different where they were."""
+    labels: list[str] = []
+    for text in texts:
+        label = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+        labels.append(label if label not in labels else f"{label} ({len(labels) + 1})")
+    return labels
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -206,7 +207,7 @@ def _task_of(outcome: TrialOutcome) -> Task:
 
 
 def _summary(chosen: TrialOutcome, against: Compared, verdicts: Sequence[Word], task: Task) -> str:
-    values = ", ".join(f"{path} = {value}" for path, value in chosen.trial.values.items())
+    values = ", ".join(f"{path} = {json.dumps(value)}" for path, value in chosen.trial.values.items())
     label = task.metrics[0].label
     first = f"Of {len(verdicts)} trials, trial {chosen.trial.number}"
     first += f" ({values})" if values else ""
@@ -222,8 +223,7 @@ def _summary(chosen: TrialOutcome, against: Compared, verdicts: Sequence[Word], 
         return f"{first}: {gain}. One seed is no evidence that distillation helped or hurt: give 'repeats'."
     word = {"helped": "it helped", "hurt": "it hurt", "no evidence": "no evidence that it helped or hurt"}[against.word]
     counts = Counter(verdicts)
-    told = [f"{counts[name]} helped" for name in ("helped",)] + [f"{counts['hurt']} hurt"]
     return (
-        f"{first}: {gain}. After {len(verdicts)} looks p = {against.comparison.corrected:.2g}: {word}. Of all trials, "
-        f"{told[0]} and {told[1]}."
+        f"{first}: {gain}. After {len(verdicts)} looks p = {against.comparison.corrected:.2g}: {word}. Of all trials "
+        f"{counts['helped']} helped and {counts['hurt']} hurt."
     )
