@@ -4,9 +4,10 @@ entry           the way in, for the service and the command
 work            what one process of a run does
 context         what a run of any kind is given besides its spec
 distill         a distillation: teacher, student alone, distilled student, and the report that compares them
-plan            its trainings as nodes; which of them see the same batches
-plan_runner     walks the nodes, and keeps the checkpoint of the run
-node_runner     one node: given, cached or trained, then measured
+sweep           many students of one question, and the report that corrects for their number
+plan            its trainings as nodes; sweep_plan those of a sweep, and which of them see the same batches
+plan_runner     walks the nodes, and keeps the checkpoint of the run; sweep_runner of a sweep
+node_runner     one node: given, cached or trained, then measured; group_runner several at once
 evaluate        a finished network, measured again
 check_dataset   a data set that was sent
 register_model  a network that was sent

@@ -1,20 +1,12 @@
 """The plan of a job: its trainings as nodes, in the order in which they run.
 
-A distillation is, for each seed, a student alone and a student that learns from a teacher. A job of more students is
-a longer plan: after the teacher's node, any number of
-
-    Train(NodeName(STUDENT, repeat, trial), network, recipe, seed, objective, learns_from=..., compared_with=...)
-
-each with a trial of its own, and `PlanRunner(spec, plan, data, context).run()` has a result for each of them. Those of
-`groups` that learn from the same teacher and see the same batches may be trained together, so that a batch is drawn
-and the teacher asked once for all.
+A distillation is, for each seed, a student alone and a student that learns from a teacher. `sweep_plan` makes the plan
+of a sweep, with more of both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 from typing import NamedTuple
 
 from kd_engine.images.augmentations import Augmentation
@@ -110,16 +102,3 @@ def _teacher(spec: JobSpec, name: NodeName) -> Train:
         return Train(name, asked, None, spec.seed + name.repeat)
     seed = asked.seed + name.repeat
     return Train(name, asked.model_copy(update={"seed": seed}), asked.training, seed)
-
-
-def groups(plan: Iterable[Train]) -> list[tuple[Train, ...]]:
-    """The plan's nodes in order, neighbours together that may be trained together.
-
-    These learn from the same network and see the same batches: then a batch is drawn once and the teacher answers it
-    once, and each student steps with its own objective. A node that learns from labels alone is by itself, since it
-    may be found in the cache.
-    """
-    shared = groupby(
-        plan, key=lambda node: (node.name, None) if node.learns_from is None else (node.learns_from, node.batches)
-    )
-    return [tuple(nodes) for _, nodes in shared]

@@ -10,7 +10,8 @@ import pytest
 
 from kd_engine.jobspec import JobSpec, TrainingSpec
 from kd_engine.networks.network import Network
-from kd_engine.runs.plan import LABELS_ALONE, Train, groups, plan_of
+from kd_engine.runs.plan import LABELS_ALONE, Train, plan_of
+from kd_engine.runs.sweep_plan import groups
 from kd_engine.schema.phases import NodeName
 from tests.kd_engine.small_runs import DIGITS, Recorder, run_spec
 
@@ -70,20 +71,14 @@ def recipe(**keys: Any) -> TrainingSpec:
         ({"recipe": recipe(epochs=99)}, False),
         ({"recipe": recipe(augmentation=["flip"])}, False),
         ({"seed": 1}, False),
-        ({"learns_from": NodeName("teacher", 1)}, False),
+        ({"learns_from": NodeName("teacher", 1)}, True),
     ],
     ids=["objective", "optimizer", "smoothing", "batch_size", "epochs", "augmentation", "seed", "teacher"],
 )
-def test_students_of_the_same_batches_and_the_same_teacher_form_a_group(other: dict[str, Any], together: bool) -> None:
+def test_students_of_the_same_batches_form_a_group(other: dict[str, Any], together: bool) -> None:
     nodes = trials({"recipe": recipe()}, {"recipe": recipe()} | other)
 
-    assert groups(nodes) == ([tuple(nodes)] if together else [(node,) for node in nodes])
-
-
-def test_what_learns_from_labels_alone_is_by_itself() -> None:
-    nodes = plan(repeats=2)
-
-    assert groups(nodes) == [(node,) for node in nodes]
+    assert groups(nodes, most=2) == ([nodes] if together else [[node] for node in nodes])
 
 
 def test_a_teacher_found_in_the_cache_says_the_seed_that_it_was_trained_with(tmp_path: Path) -> None:
