@@ -63,5 +63,5 @@ def test_networks_of_other_jobs_are_asked_for_once_in_order() -> None:
     jobs = [{"job": f"job_{name}"} for name in "aba"]
     base = {key: value for key, value in BASE.items() if key != "teacher"}
     spec = sweep(base=base, trials=[{"teacher": job, "alpha": at / 4} for at, job in enumerate(jobs)])
-    assert [source.job for source in spec.sources()] == ["job_a", "job_b"]
+    assert [network.job for network in spec.networks()] == ["job_a", "job_b"]
     assert [name.trial for name in nodes_of(spec) if name.phase == TEACHER] == [0, 1]
