@@ -35,6 +35,7 @@ CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
     response_schema_conformance,
 ]  # fmt: skip
+PARTIAL = 206  # a range of a JSON file is no JSON; what it holds is tested in tests/api/http/test_ranges.py
 # an endless stream is no answer to check
 ENDED = {"/jobs/{job_id}/events"}
 # what deletes comes last
@@ -112,7 +113,9 @@ def test_every_answer_is_as_documented(promise: Promise, method: str, path: str)
     def ask(case: Case, job_id: str, name: str) -> None:
         aimed = promise.aimed(case, job_id, name)
         answer = aimed.call(headers=promise.headers)
-        aimed.validate_response(answer, checks=CHECKS)
+        left_out = response_schema_conformance if answer.status_code == PARTIAL else None
+        checks = [check for check in CHECKS if check is not left_out]
+        aimed.validate_response(answer, checks=checks)
 
     ask()
 
