@@ -26,9 +26,8 @@ from PIL import Image
 from benchmarks.as_trainer import cores, run_as_trainer
 from benchmarks.service import Service, running
 from benchmarks.turns import ROUNDS, Measured, in_turns
-from kd_engine.exporters.onnx import save_onnx
-from kd_engine.exporters.portable import Portable
-from kd_engine.exporters.torch_export import trace
+from kd_engine.exporters.base import Student
+from kd_engine.exporters.onnx import Onnx
 from kd_engine.intake.archive import Archive
 from kd_engine.intake.folder_layout import lay_out
 from kd_engine.intake.images import check_pictures
@@ -153,7 +152,7 @@ def onnx_against_torch(folder: Path, rounds: int, batches: int = _BATCHES) -> Me
     classes = tuple(f"class {label}" for label in range(10))
     network = build(Architecture(_TEACHER, {}, (3, 32, 32), classes, (0.5,) * 3, (0.25,) * 3))
     network.freeze()
-    save_onnx(trace(Portable(network), (3, 32, 32)), network.architecture, folder / "teacher.onnx")
+    Onnx().write(Student(network, torch.empty(0)), folder / "teacher.onnx")
     images = [torch.randint(0, 256, (_BATCH, 3, 32, 32), dtype=torch.uint8) for _ in range(batches)]
     module, _ = onnx_network(folder / "teacher.onnx", images[0][:4].float() / 255, classes)
     params = module.params.model_dump(mode="json")

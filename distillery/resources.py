@@ -334,6 +334,17 @@ class TaskView(_View):
     metrics: list[Metric] = Field(description="What is measured of a network; the first decides.")
 
 
+class ExporterView(_View):
+    """A form in which a student is published besides safetensors."""
+
+    name: str
+    summary: str
+    file: str = Field(description="Its name among a job's artifacts.")
+    media_type: str
+    needs: list[str] = Field(description="The forms that it is made from: list them too.")
+    default: bool = Field(description="Written where a spec has no `export`.")
+
+
 class CatalogView(_View):
     """Everything that a spec may name, each with the JSON schema of its parameters."""
 
@@ -344,6 +355,7 @@ class CatalogView(_View):
     optimizers: list[dict[str, Any]]
     schedules: list[dict[str, Any]]
     augmentations: list[dict[str, Any]]
+    exporters: list[ExporterView] = Field([], description="What `export` may list.")
 
 
 class Health(_View):

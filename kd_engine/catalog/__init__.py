@@ -1,4 +1,4 @@
-"""Which tasks, models, data sets, losses, optimisers, schedules and augmentations exist, with parameters. No torch."""
+"""Which tasks, models, data sets, losses, optimisers, schedules, augmentations and exporters exist. No torch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from kd_engine.catalog.dataset_params import DatasetParams, Facts
 from kd_engine.catalog.datasets import DATASETS, PREPARED, UNPACKED, UPLOADED, DatasetRow
+from kd_engine.catalog.exporters import EXPORTERS, ExporterRow
 from kd_engine.catalog.models import MODELS, TIMM, ModelParams, ModelRow
 from kd_engine.catalog.tasks import TASKS, TaskRow
 from kd_engine.images.augmentations import AUGMENTATIONS
@@ -16,6 +17,7 @@ from kd_engine.schema.strict_model import StrictModel
 
 __all__ = [
     "DATASETS",
+    "EXPORTERS",
     "MODELS",
     "PREPARED",
     "TASKS",
@@ -24,6 +26,7 @@ __all__ = [
     "UPLOADED",
     "DatasetParams",
     "DatasetRow",
+    "ExporterRow",
     "Facts",
     "ModelParams",
     "ModelRow",
@@ -42,6 +45,7 @@ def catalog() -> dict[str, list[dict[str, Any]]]:
         "optimizers": [_describe(name, cls) for name, cls in OPTIMIZERS.items()],
         "schedules": [_describe(name, cls) for name, cls in SCHEDULES.items()],
         "augmentations": [_describe(name, cls) for name, cls in AUGMENTATIONS.items()],
+        "exporters": [row.describe() for row in EXPORTERS.values()],
     }
 
 

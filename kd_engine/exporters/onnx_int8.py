@@ -16,32 +16,33 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from kd_engine.exporters.onnx import INPUT
+from kd_engine.exporters.base import Student
+from kd_engine.exporters.onnx import INPUT, Onnx
+from kd_engine.exporters.portable import as_pixels
 from kd_engine.platform.files import write_atomically
 
 _AT_A_TIME = 32  # images: the ranges of all activations of a batch are kept at once
 
 
-def save_int8(source: Path, pixels_NCHW: NDArray[np.float32], path: Path) -> None:
-    """Writes the model in `source` quantised, atomically.
+class OnnxInt8(Onnx):
+    """Made from the ONNX model and real images, to find the ranges of activations with."""
 
-    Args:
-        pixels_NCHW: real images, in [0, 1], to find the ranges of activations with.
-    """
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".int8-") as folder:
-        prepared, written = Path(folder) / "prepared.onnx", Path(folder) / path.name
-        quant_pre_process(source, prepared, skip_symbolic_shape=True)  # the exporter has inferred all shapes
-        quantize_static(
-            prepared,
-            written,
-            _Images(pixels_NCHW),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            # both signed: unsigned activations overflow 16 bits on CPUs with AVX2 or AVX-512 and no VNNI
-            activation_type=QuantType.QInt8,
-            weight_type=QuantType.QInt8,
-        )
-        write_atomically(path, written.read_bytes())
+    def write(self, student: Student, path: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".int8-") as folder:
+            prepared, written = Path(folder) / "prepared.onnx", Path(folder) / path.name
+            # the exporter has inferred all shapes
+            quant_pre_process(student.files["onnx"], prepared, skip_symbolic_shape=True)
+            quantize_static(
+                prepared,
+                written,
+                _Images(as_pixels(student.calibration_NCHW).numpy()),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                # both signed: unsigned activations overflow 16 bits on CPUs with AVX2 or AVX-512 and no VNNI
+                activation_type=QuantType.QInt8,
+                weight_type=QuantType.QInt8,
+            )
+            write_atomically(path, written.read_bytes())
 
 
 class _Images(CalibrationDataReader):  # type: ignore[misc]

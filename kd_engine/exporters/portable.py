@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
 
 from kd_engine.networks.network import Network
 
@@ -35,3 +40,31 @@ class Portable(nn.Module):
 def as_pixels(images_BCHW: Tensor) -> Tensor:
     """What a portable network takes, from uint8 images on any device."""
     return images_BCHW.cpu().contiguous().float().div_(255)
+
+
+def trace(portable: Portable, shape: tuple[int, int, int]) -> ExportedProgram:
+    """The network as a graph for batches of any size.
+
+    Args:
+        shape: channels, height and width of an image.
+    """
+    example_BCHW = torch.zeros(2, *shape)  # of one image the batch would be taken for a constant
+    with torch.no_grad(), own_noise_left_out():
+        program = torch.export.export(portable, (example_BCHW,), dynamic_shapes={"images": {0: Dim("batch")}})
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # names the files of this machine
+    return program
+
+
+@contextmanager
+def own_noise_left_out() -> Iterator[None]:
+    """torch's exporter uses parts of torch that torch calls outdated; nobody who exports can do anything about it.
+
+    Nor does a run's log gain from what its optimiser says of each of its steps.
+    """
+    for name in ("onnx_ir", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield

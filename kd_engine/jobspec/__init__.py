@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from kd_engine.jobspec.check_dataset import CheckSpec
 from kd_engine.jobspec.dataset import DatasetSpec
-from kd_engine.jobspec.distill import Export, JobSpec, ObjectiveSpec, Resources
+from kd_engine.jobspec.distill import JobSpec, ObjectiveSpec, Resources
 from kd_engine.jobspec.evaluate import EvaluateSpec
 from kd_engine.jobspec.hashes import alone_hash, canonical_hash, teacher_hash
 from kd_engine.jobspec.inputs import NetworkInput, network_file
@@ -28,7 +28,6 @@ __all__ = [
     "CheckSpec",
     "DatasetSpec",
     "EvaluateSpec",
-    "Export",
     "JobSpec",
     "Kind",
     "NetworkInput",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from kd_engine.catalog import Facts
+from kd_engine.catalog.exporters import DEFAULT_EXPORT, EXPORTERS, ExportForm
 from kd_engine.images.augmentations import misfit
 from kd_engine.jobspec.dataset import DatasetSpec
 from kd_engine.jobspec.inputs import Input
@@ -53,14 +54,13 @@ def _check_labels(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
-Export = Literal["torch_export", "onnx", "onnx_int8"]
-
-
-def _check_export(forms: tuple[Export, ...]) -> tuple[Export, ...]:
+def _check_export(forms: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(forms)) < len(forms):
         raise wrong("listed_twice", "a form is listed twice; list each once.")
-    if "onnx_int8" in forms and "onnx" not in forms:
-        raise wrong("one_of", "'onnx_int8' is made from 'onnx': list both, or neither.")
+    for form in forms:
+        for needed in EXPORTERS[form].needs:
+            if needed not in forms:
+                raise wrong("one_of", f"'{form}' is made from '{needed}': list both, or neither.")
     return forms
 
 
@@ -106,8 +106,8 @@ class JobSpec(ServiceOptions):
         "CPU, where the augmentation's views are finite, no loss needs feature maps and there is room.",
     )
 
-    export: Annotated[tuple[Export, ...], AfterValidator(_check_export)] = Field(
-        ("torch_export", "onnx", "onnx_int8"),
+    export: Annotated[tuple[ExportForm, ...], AfterValidator(_check_export)] = Field(
+        DEFAULT_EXPORT,
         description="Forms, besides safetensors, in which the student is published; none: `[]`.",
     )
 

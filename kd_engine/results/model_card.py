@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from kd_engine.catalog.exporters import EXPORTERS, SCRIPT
 from kd_engine.data.dataset import Dataset
 from kd_engine.jobspec import JobSpec
 from kd_engine.schema.metrics import Estimate
@@ -17,11 +18,6 @@ from kd_engine.tasks.base import Card
 
 Names = Mapping[str, Mapping[str, str]]
 MOST_CLASSES = 100  # in the table; of more, the worst
-_FORMS = {
-    "onnx": "ONNX: float32 images [batch, channels, height, width] with pixels in [0, 1]; normalisation inside",
-    "onnx_int8": "the same with 8-bit weights and activations",
-    "torch_export": "`torch.export` program, the same input",
-}
 
 
 def model_card(spec: JobSpec, data: Dataset, report: TrainingReport) -> str:
@@ -66,15 +62,16 @@ def _files(report: TrainingReport) -> str:
     rows = [("`student.safetensors`", "weights, for this project", "")]
     for form, found in report.export.items():
         if found.file is not None:
-            rows.append((_code(found.file), _FORMS[form], _checked(found, report)))
-    use = (
-        "Name the pictures of a folder, with `predict.py` beside the model:\n\n"
-        "    pip install onnxruntime pillow\n    python predict.py student.onnx FOLDER"
-    )
+            rows.append((_code(found.file), EXPORTERS[form].summary, _checked(found, report)))
     table = _table(("file", "what it is", "checked"), rows)
-    usable = "onnx" in report.export and report.export["onnx"].error is None
-    usable = usable and load_task(report.task).script is not None
-    return f"## Files\n\n{table}\n\n{use}" if usable else f"## Files\n\n{table}"
+    models = [found.file for form, found in report.export.items() if EXPORTERS[form].script and found.file is not None]
+    if not models or load_task(report.task).script is None:
+        return f"## Files\n\n{table}"
+    use = (
+        f"Name the pictures of a folder, with `{SCRIPT}` beside the model:\n\n"
+        f"    pip install onnxruntime pillow\n    python {SCRIPT} {models[0]} FOLDER"
+    )
+    return f"## Files\n\n{table}\n\n{use}"
 
 
 def _checked(found: Exported, report: TrainingReport) -> str:

@@ -90,9 +90,9 @@ def publish_networks(
     }
     until = spec.repeats if isinstance(spec.repeats, RepeatsUntil) else None
     report = make_report(results, data.classes, repeat, costs, until)
-    exported, shipped = _ship(spec, data, chosen[STUDENT], out_dir)
+    exported, files = _export(spec, data, chosen[STUDENT], out_dir)
     report = report.changed(warnings=tuple(warnings), names=dict(sent), duplicates=data.duplicates, export=exported)
-    return report, [*names, *shipped]
+    return report, [*names, *files]
 
 
 def save_result(result: PhaseResult, spec: JobSpec, data: Dataset, folder: Path) -> list[str]:
@@ -106,13 +106,13 @@ def save_result(result: PhaseResult, spec: JobSpec, data: Dataset, folder: Path)
     return names
 
 
-def _ship(spec: JobSpec, data: Dataset, student: PhaseResult, out_dir: Path) -> tuple[dict[str, Exported], list[str]]:
+def _export(spec: JobSpec, data: Dataset, student: PhaseResult, out_dir: Path) -> tuple[dict[str, Exported], list[str]]:
     """Writes the student as the spec asks; what the report says of that, and the files' names."""
     if not spec.export:
         return {}, []
-    from kd_engine.exporters.run import ship  # only now: exporters take a second to import
+    from kd_engine.exporters.run import run_exporters  # only now: exporters take a second to import
 
-    return ship(student.network, student.scores, data, spec.export, out_dir)
+    return run_exporters(student.network, student.scores, data, spec.export, out_dir)
 
 
 def _has(results: list[PhaseResult], phase: TrainedPhase) -> bool:

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from api.http.errors import CODES
 from distillery.states import TRANSITIONS, EndReason
 from docs import document_tables, settings_table
-from kd_engine.catalog import MODELS, ModelParams
+from kd_engine.catalog import EXPORTERS, MODELS, ModelParams
 from kd_engine.catalog.dataset_params import ArraysParams, ImageFolderParams, UploadedParams
 from kd_engine.catalog.models.timm import TimmParams
 from kd_engine.images.augmentations import AUGMENTATIONS, count_views
@@ -162,6 +162,13 @@ def test_views_of_augmentations() -> None:
         count = count_views([AUGMENTATIONS[name].model_validate({})], (3, 32, 16))
         written = {"endless": None, "height x width": 32 * 16}.get(row[3], row[3])
         assert count == (int(written) if isinstance(written, str) else written), name
+
+
+def test_forms_of_the_student_and_their_files() -> None:
+    found = {row[0].strip("`"): row[1] for row in rows(section(DOCS / "engine.md", "Ship the student"))}
+
+    assert set(found) == set(EXPORTERS)
+    assert all(found[form].startswith(f"`{row.file}`") for form, row in EXPORTERS.items())
 
 
 def test_error_codes() -> None:

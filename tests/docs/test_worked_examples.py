@@ -68,7 +68,8 @@ def names_in_catalogue(folder: Path, kind: str) -> list[str]:
     ("title", "kind", "name"),
     [("Add a loss", "losses", "reverse_kl"), ("Add a model", "models", "gap_cnn"),
      ("Add a data set", "datasets", "stripes"), ("Add a kind of job", "kinds", "pixel_statistics"),
-     ("Add a task", "tasks", "image_grades"), ("Add a metric", "metrics", "exact")],
+     ("Add a task", "tasks", "image_grades"), ("Add a metric", "metrics", "exact"),
+     ("Add an exporter", "exporters", "onnx_float16")],
 )  # fmt: skip
 def test_a_worked_example(title: str, kind: str, name: str, copy: Path, plain_env: dict[str, str]) -> None:
     page = section(title, copy)

@@ -21,6 +21,7 @@ from jobs.artifacts import ArtifactStore, bring, media_type_of
 from jobs.artifacts.copies import pour
 from jobs.artifacts.local import LocalStore
 from jobs.settings import Settings
+from kd_engine.catalog import EXPORTERS
 from kd_engine.schema.errors import DataError, DiskFullError
 from tests.stores import content, everything, files_in
 
@@ -277,6 +278,7 @@ def test_another_error_of_the_disk_stays_what_it_is(local: LocalStore, tmp_path:
         ("metrics.csv", "text/csv; charset=utf-8"),
         ("curves.PNG", "image/png"),
         ("student.safetensors", "application/octet-stream"),
+        *((row.file, row.media_type) for row in EXPORTERS.values()),
         ("events.out.tfevents.1", "application/octet-stream"),
         ("noextension", "application/octet-stream"),
         ("page.html", "application/octet-stream"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kd_engine.catalog import DATASETS, MODELS, catalog
+from kd_engine.catalog import DATASETS, EXPORTERS, MODELS, catalog
 from kd_engine.catalog.datasets import DatasetRow, Layout
 from kd_engine.schema.importing import load_object
 
@@ -15,11 +15,12 @@ from kd_engine.schema.importing import load_object
 def test_catalog_is_json_with_a_schema_for_whatever_has_parameters() -> None:
     found = json.loads(json.dumps(catalog(), allow_nan=False))
 
-    assert set(found) == {"tasks", "datasets", "models", "losses", "optimizers", "schedules", "augmentations"}
+    with_schema = {"datasets", "models", "losses", "optimizers", "schedules", "augmentations"}
+    assert set(found) == with_schema | {"tasks", "exporters"}
     for kind, rows in found.items():
         assert rows, kind
         assert all(row["name"] and row["summary"] for row in rows), kind
-        assert all(kind == "tasks" or row["schema"]["type"] == "object" for row in rows), kind
+        assert all(kind not in with_schema or row["schema"]["type"] == "object" for row in rows), kind
 
 
 def test_catalog_shows_no_inner_names() -> None:
@@ -34,6 +35,15 @@ def test_catalog_shows_ranges() -> None:
     assert losses["kl"]["temperature"]["maximum"] == 1000
     assert models["mlp"]["schema"]["properties"]["dropout"]["exclusiveMaximum"] == 1
     assert models["resnet20"]["stages"] == ["stage1", "stage2", "stage3"]
+
+
+def test_every_exporter_has_a_file_of_its_own_and_comes_after_those_that_it_needs() -> None:
+    names = [*EXPORTERS]
+    assert len({row.file for row in EXPORTERS.values()}) == len(EXPORTERS)
+    for row in EXPORTERS.values():
+        assert callable(load_object(row.exporter)().write)
+        assert all(names.index(needed) < names.index(row.name) for needed in row.needs)
+        assert not row.default or all(EXPORTERS[needed].default for needed in row.needs)
 
 
 @pytest.mark.parametrize("row", DATASETS.values(), ids=lambda row: row.name)

@@ -13,12 +13,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from kd_engine.exporters import run as shipping
-from kd_engine.exporters.run import ship
+from kd_engine.catalog import EXPORTERS
+from kd_engine.exporters.base import Student
+from kd_engine.exporters.onnx import Onnx
+from kd_engine.exporters.run import run_exporters
 from kd_engine.networks.network import Network
 from tests.kd_engine.exporters.students import CLASSES, SHAPE, Around, a_student, data, scores
 
-ALL = ("torch_export", "onnx", "onnx_int8")
+ALL = tuple(EXPORTERS)
 ROOT = str(Path(__file__).resolve().parents[3])
 
 
@@ -26,7 +28,7 @@ ROOT = str(Path(__file__).resolve().parents[3])
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], list[str]]:
     folder = tmp_path_factory.mktemp("shipped")
     student, images = a_student(), data()
-    return folder, *ship(student, scores(student, images), images, ALL, folder)
+    return folder, *run_exporters(student, scores(student, images), images, ALL, folder)
 
 
 def _pixels(images: int) -> tuple[np.ndarray[Any, Any], Tensor]:
@@ -38,7 +40,7 @@ def _pixels(images: int) -> tuple[np.ndarray[Any, Any], Tensor]:
 
 def test_all_forms_and_the_script_are_written(shipped: tuple[Path, dict[str, Any], list[str]]) -> None:
     folder, report, names = shipped
-    assert names == ["student.pt2", "student.onnx", "student-int8.onnx", "predict.py"]
+    assert names == [*(row.file for row in EXPORTERS.values()), "predict.py"]
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
     assert [report[form].bytes for form in ALL] == [(folder / report[form].file).stat().st_size for form in ALL]
 
@@ -106,7 +108,7 @@ def test_no_file_names_a_folder_of_this_machine(shipped: tuple[Path, dict[str, A
 
 def test_one_form_alone_is_one_file(tmp_path: Path) -> None:
     student = a_student()
-    report, names = ship(student, scores(student, data()), data(), ("torch_export",), tmp_path)
+    report, names = run_exporters(student, scores(student, data()), data(), ("torch_export",), tmp_path)
     assert [*report] == ["torch_export"]
     assert names == ["student.pt2"]
     assert [path.name for path in tmp_path.iterdir()] == names
@@ -116,18 +118,18 @@ def test_a_network_that_cannot_be_traced_costs_its_exports_alone(tmp_path: Path)
     student = a_student()
     reads_values = Around(student.module, lambda logits_BK: logits_BK * 2 if float(logits_BK.sum()) > 0 else logits_BK)
     odd = Network(student.architecture, reads_values.eval())
-    report, names = ship(odd, scores(odd, data()), data(), ALL, tmp_path)
+    report, names = run_exporters(odd, scores(odd, data()), data(), ALL, tmp_path)
     assert names == []
     assert [*tmp_path.iterdir()] == []
     assert all(report[form].error for form in ALL)
-    assert "made from the ONNX file, which is not there" in report["onnx_int8"].error
+    assert "made from student.onnx, which is not there" in report["onnx_int8"].error
     assert "\n" not in report["onnx"].error
 
 
 def test_a_network_that_cannot_be_copied_costs_its_exports_alone(tmp_path: Path) -> None:
     student = a_student()
     student.module.register_buffer("kept", torch.ones(1, requires_grad=True) * 2, persistent=False)  # not a leaf
-    report, names = ship(student, scores(student, data()), data(), ("torch_export", "onnx"), tmp_path)
+    report, names = run_exporters(student, scores(student, data()), data(), ("torch_export", "onnx"), tmp_path)
     assert names == []
     assert all(found.error for found in report.values())
 
@@ -135,17 +137,17 @@ def test_a_network_that_cannot_be_copied_costs_its_exports_alone(tmp_path: Path)
 def test_a_model_that_says_something_else_than_the_student_is_not_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = shipping.save_onnx
+    right = Onnx.write
 
-    def save_another(program: Any, architecture: Any, path: Path) -> None:
+    def write_another(self: Onnx, student: Student, path: Path) -> None:
         other = a_student()
         with torch.no_grad():
             next(other.module.parameters()).mul_(1.05)
-        right(shipping.trace(shipping.Portable(other), SHAPE), architecture, path)
+        right(self, Student(other, student.calibration_NCHW), path)
 
-    monkeypatch.setattr(shipping, "save_onnx", save_another)
+    monkeypatch.setattr(Onnx, "write", write_another)
     student = a_student()
-    report, names = ship(student, scores(student, data()), data(), ("onnx",), tmp_path)
+    report, names = run_exporters(student, scores(student, data()), data(), ("onnx",), tmp_path)
     assert names == []
     assert [*tmp_path.iterdir()] == []
     assert "differ from PyTorch's by up to" in report["onnx"].error
@@ -155,5 +157,5 @@ def test_equal_students_are_equal_onnx_files(tmp_path: Path) -> None:
     student = a_student()
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
-        ship(student, scores(student, data()), data(), ("onnx",), tmp_path / folder)
+        run_exporters(student, scores(student, data()), data(), ("onnx",), tmp_path / folder)
     assert (tmp_path / "one" / "student.onnx").read_bytes() == (tmp_path / "two" / "student.onnx").read_bytes()

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from kd_engine.exporters.run import ship
+from kd_engine.exporters.run import run_exporters
 from kd_engine.intake import formats as sniffing
 from tests.kd_engine.exporters.students import a_student, data, scores
 from tests.kd_engine.intake.archives import by_class, picture, tarred, zipped
@@ -42,7 +42,7 @@ def test_arrays(tmp_path: Path) -> None:
 
 
 def test_networks(tmp_path: Path) -> None:
-    ship(a_student(), scores(a_student(), data()), data(), ("onnx",), tmp_path)
+    run_exporters(a_student(), scores(a_student(), data()), data(), ("onnx",), tmp_path)
     (tmp_path / "weights").write_bytes(save({"a": torch.zeros(2)}))
     assert sniff(tmp_path / "student.onnx") == "onnx"
     assert sniff(tmp_path / "weights") == "safetensors"

@@ -141,6 +141,9 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"teacher": {"ensemble": ["job_1"]}}, "/teacher/ensemble", "too_short", "at least 2 items"),
     ({"teacher": {"ensemble": [f"job_{n}" for n in range(17)]}}, "/teacher/ensemble", "too_long", "at most 16 items"),
     ({"teacher": {"ensemble": ["job_1", "job_2", {"job": "job_1"}]}}, "/teacher/ensemble", "listed_twice", "each once"),
+    ({"export": ["onnx", "onx_int8"]}, "/export/1", "unknown_name", "did you mean 'onnx_int8'?"),
+    ({"export": ["onnx_int8"]}, "/export", "one_of", "'onnx_int8' is made from 'onnx': list both, or neither."),
+    ({"export": ["onnx", "onnx"]}, "/export", "listed_twice", "each once"),
     ({"teacher": {"ensemble": ["job_1", "../x"]}}, "/teacher/ensemble/1", "string_pattern_mismatch", "got '../x'"),
     (
         {**LONG, "teacher": {"ensemble": ["job_1", "job_2"]}, "student": "mnist_cnn", "losses": ["kl", "sp"]},

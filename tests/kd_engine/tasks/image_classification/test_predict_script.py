@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from kd_engine.exporters.run import ship
+from kd_engine.exporters.run import run_exporters
 from kd_engine.tasks.image_classification import predict_script
 from tests.kd_engine.exporters.students import CLASSES, a_student, data, scores
 
@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a user downloads, and pictures in folders."""
     place = tmp_path_factory.mktemp("downloaded")
     student = a_student()
-    ship(student, scores(student, data()), data(), ("onnx", "onnx_int8"), place)
+    run_exporters(student, scores(student, data()), data(), ("onnx", "onnx_int8"), place)
     for number, image_CHW in enumerate(data().test.images_NCHW[:70]):
         path = place / "pictures" / f"{number % 2}" / f"{number:03}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
