@@ -73,6 +73,7 @@ def test_the_pages_of_the_command_and_the_client(
     assert len(list((checkout / "out").iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_the_page_on_sweeps(checkout: Path, plain_env: dict[str, str]) -> None:
     pairs = run(ROOT / "docs" / "sweeps.md", checkout, plain_env)
 
@@ -80,12 +81,14 @@ def test_the_page_on_sweeps(checkout: Path, plain_env: dict[str, str]) -> None:
     assert len(pairs) == 3
 
 
+@pytest.mark.slow
 def test_the_engine_page(checkout: Path, plain_env: dict[str, str]) -> None:
     check(run(ROOT / "docs" / "engine.md", checkout, plain_env))
 
 
+@pytest.mark.slow
 def test_the_page_on_tasks(checkout: Path, plain_env: dict[str, str]) -> None:
-    check(run(ROOT / "docs" / "tasks.md", checkout, plain_env))
+    check(run(trained_briefly(ROOT / "docs" / "tasks.md", checkout), checkout, plain_env))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,8 +89,17 @@ def test_the_curve_is_that_of_one_process(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "two" / "environment.json").read_text())["device"]["processes"] == 2
 
 
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of two processes that was interrupted inside an epoch."""
+    out = tmp_path_factory.mktemp("cut")
+    ended = run_spec(RESUMED, out, _Acting("progress", "student", lambda: True), threads=2)
+    assert ended.reason == "interrupted", ended.detail
+    return out
+
+
 @pytest.mark.timeout(300)  # three runs of two processes each
-def test_interrupted_inside_an_epoch_and_resumed_it_is_the_undisturbed_run(tmp_path: Path) -> None:
+def test_interrupted_inside_an_epoch_and_resumed_it_is_the_undisturbed_run(cut: Path, tmp_path: Path) -> None:
     """The undisturbed run is started by torchrun, so it shows as well that both ways of starting are one."""
     spec = tmp_path / "spec.json"
     spec.write_text(json.dumps(RESUMED | {"resources": {"device": "cpu"}}))
@@ -100,9 +110,8 @@ def test_interrupted_inside_an_epoch_and_resumed_it_is_the_undisturbed_run(tmp_p
     assert done.stdout.count("epoch 2/2") == 1  # one of them tells
     assert done.stdout.count("nobody knows whether distillation helped") == 1
 
+    shutil.copytree(cut, tmp_path / "cut")
     cut = tmp_path / "cut"
-    first = run_spec(RESUMED, cut, _Acting("progress", "student", lambda: True), threads=2)
-    assert first.reason == "interrupted", first.detail
     trainer = load_tree(cut / CHECKPOINT_FILE)["trainer"]
     assert trainer["epoch"] < 2
     assert not trainer["random"][0].equal(trainer["random"][1])
@@ -166,10 +175,8 @@ def test_what_one_process_cannot_do_is_the_runs_reason(tmp_path: Path) -> None:
     assert not _left_behind()
 
 
-def test_a_checkpoint_of_another_number_of_devices_is_refused(tmp_path: Path) -> None:
-    body = RESUMED | {"resources": {"device": "cpu"}}
-    assert run_spec(body, tmp_path, Recorder(stop_after=3)).reason == "interrupted"
-    ended = run_spec(RESUMED, tmp_path / "two", resume_from=tmp_path / CHECKPOINT_FILE)
+def test_a_checkpoint_of_another_number_of_devices_is_refused(cut: Path, tmp_path: Path) -> None:
+    ended = run_spec(RESUMED | {"resources": {"device": "cpu"}}, tmp_path, resume_from=cut / CHECKPOINT_FILE)
     assert ended.reason == "data_error"
     assert "another spec" in ended.detail
 
