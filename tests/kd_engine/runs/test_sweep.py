@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from kd_engine.runs.node_runner import NodeRunner
+from kd_engine.runs.plan import Train
 from kd_engine.runs.plan_runner import CHECKPOINT_FILE
+from kd_engine.schema.errors import DivergedError
 from kd_engine.schema.evaluation_report import read_report
 from kd_engine.schema.events import CheckpointSaved, Event
 from kd_engine.schema.sweep_report import SweepReport, TrialRow
@@ -161,3 +164,38 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_bytes(ran: Ran, tmp_path: Pa
     for number in (DROPOUT, LIVE, MAPS, IMPATIENT):
         assert student(tmp_path, number) == student(ran.out, number)
     assert (tmp_path / "sweep.csv").read_bytes() == (ran.out / "sweep.csv").read_bytes()
+
+
+def test_what_shares_a_network_that_diverges_ends_with_it(
+    ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A student alone of a network of its own, and the teacher of the last trial."""
+    train = NodeRunner.run
+
+    def diverging(self: NodeRunner, node: Train, unfinished: dict[str, Any] | None = None) -> Any:
+        if (node.name.phase, node.name.trial) in {("baseline", 1), ("teacher", 2)}:
+            raise DivergedError(f"the loss of the {node.name.phase} is not finite.")
+        return train(self, node, unfinished)
+
+    monkeypatch.setattr(NodeRunner, "run", diverging)
+    other = {"teacher": {"model": "mlp", "params": {"hidden": [8]}, "training": {"epochs": 1}}}
+    base = SWEEP["base"] | {"repeats": 1, "training": {"epochs": 1, "batch_size": 256}}
+    recorder = Recorder()
+    finished = run_spec(SWEEP | {"base": base, "trials": [{}, {"student": CNN}, other]}, tmp_path, recorder,
+                        cache_dir=ran.cache)  # fmt: skip
+
+    assert finished.reason == "completed", finished.detail
+    report = read_report((tmp_path / "report.json").read_text())
+    assert isinstance(report, SweepReport)
+    assert [(row.state, row.difference is None) for row in report.trials] == [
+        ("succeeded", False), ("succeeded", True), ("diverged", True),
+    ]  # fmt: skip
+    assert report.trials[2].detail == "the loss of the teacher is not finite."
+    assert [row.trials for row in report.controls] == [(0, 2)]
+
+
+def test_a_sweep_without_any_student_fails(ran: Ran, tmp_path: Path) -> None:
+    hopeless = {"trials": [TRIALS[DIVERGES]], "base": SWEEP["base"] | {"repeats": 1}}
+    finished = run_spec(SWEEP | hopeless, tmp_path, cache_dir=ran.cache)
+    assert finished.reason == "diverged"
+    assert "no trial has ended with a student; the first: the loss of the student" in finished.detail
