@@ -14,7 +14,7 @@ from tests.docs.blocks import ROOT, Block, agrees, blocks, run
 PAGE = ROOT / "CONTRIBUTING.md"
 ROOMS = ("distillery", "jobs", "api", "worker", "standalone", "pyproject.toml")
 
-pytestmark = pytest.mark.timeout(300)  # half a minute on an idle core, among all that others run
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # half a minute on an idle core, among all that others run
 
 
 @pytest.fixture

@@ -107,6 +107,7 @@ def test_the_cache_of_logits_computes_with_it_and_keeps_its_rows_apart(compiled:
     assert _compile_seconds(tmp_path / "second") == 0  # nothing was left to compute
 
 
+@pytest.mark.slow
 def test_without_a_compiler_it_says_what_is_missing(tmp_path: Path) -> None:
     done = _run(COMPILED | {"losses": ["kl"], "teacher_cache": "off"}, tmp_path / "out", CXX="/nowhere/g++")
     assert done.returncode == 1
