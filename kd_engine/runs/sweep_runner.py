@@ -46,6 +46,13 @@ class SweepRunner:
         self, spec: SweepSpec, trials: Sequence[Trial], data: Dataset, context: RunContext, most_together: int
     ) -> None:
         self._spec, self._data = spec, data
+        # what a checkpoint says of what it is of
+        self._of_this_sweep = {
+            "spec": spec.to_json(),
+            "formulas": spec.formulas,
+            "trials_sha256": trials_sha256(trials),
+            "data_sha256": data.sha256,
+        }
         self._specs = {trial.number: trial.spec for trial in trials}
         nodes, self._trials = plan_sweep(trials)
         self._nodes = {node.name: node for node in nodes}
@@ -203,11 +210,7 @@ class SweepRunner:
 
     def _save(self, unfinished: dict[str, Any] | None, name: NodeName | None = None, epoch: int = 0) -> None:
         """Writes a checkpoint of the run: the finished nodes, and what is in training, if anything is."""
-        tree = {
-            "spec": self._spec.to_json(),
-            "formulas": self._spec.formulas,
-            "trials_sha256": trials_sha256([planned.trial for planned in self._trials]),
-            "data_sha256": self._data.sha256,
+        tree = self._of_this_sweep | {
             "results": [result.to_tree() for result in self._results.values()],
             "failed": [[*name, why] for name, why in self._failed.items()],
             "unfinished": unfinished,
