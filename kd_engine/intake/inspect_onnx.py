@@ -119,12 +119,21 @@ def _layout(session: OnnxSession, shape: tuple[int, ...]) -> tuple[str, int | No
     if len(dims) == 4 and (taken := _channels(dims, height, width)) not in (None, channels):
         raise DataError(_OTHER_CHANNELS[channels == 1].format(taken=taken, channels=channels))
     shown = " x ".join("N" if not isinstance(dim, int) else str(dim) for dim in dims)
-    raise DataError(
+    seen = (
         f"the ONNX model takes {shown}, and the data set's images are {channels} x {height} x {width} (channels, "
-        "height, width); register it for a data set of its size (height=... and width=... for pictures that you sent)."
+        "height, width)"
+    )
+    if len(dims) == 4 and (taken := _fewest(dims)) not in (None, channels):
+        raise DataError(
+            f"{seen}: the channels differ, {taken} and {channels}, and the size too. Register it for a data set of its "
+            f"channels and its size, or export it for images of {channels} x {height} x {width}."
+        )
+    raise DataError(
+        f"{seen}; register it for a data set of its size (height=... and width=... for pictures that you sent)."
     )
 
 
+_MOST_CHANNELS = 4  # of a picture: with more, it is not known whether a number is one of channels or of pixels
 _OTHER_CHANNELS = {
     False: "the ONNX model takes images of {taken} channel, and the data set's have {channels}: no other size helps. "
     "Register it for a data set of grey images (grey arrays sent as .npz), or export it with {channels} channels.",
@@ -141,6 +150,12 @@ def _channels(dims: list[Any], height: int, width: int) -> int | None:
         ):
             return channels
     return None
+
+
+def _fewest(dims: list[Any]) -> int | None:
+    """How many channels a model takes of which neither channels nor size fit: the smaller of both places, if few."""
+    few = [dim for dim in (dims[1], dims[3]) if isinstance(dim, int) and dim <= _MOST_CHANNELS]
+    return min(few, default=None)
 
 
 def _tried(session: OnnxSession, images_BCHW: NDArray[np.float32], layout: str, batch: int | None) -> list[Any]:

@@ -177,6 +177,15 @@ def test_other_channels_are_told_as_such(tmp_path: Path, shape: list[Any]) -> No
     assert "height=" not in finished.detail
 
 
+@pytest.mark.parametrize("shape", [[None, 3, 32, 32], [None, 32, 32, 3]])
+def test_other_channels_and_another_size_are_told_together(tmp_path: Path, shape: list[Any]) -> None:
+    """The right size alone would only lead to the next refusal."""
+    finished = register_bytes(pooled_onnx(shape), tmp_path)
+    assert finished.reason == "data_error"
+    assert "the channels differ, 3 and 1, and the size too" in finished.detail
+    assert "export it for images of 1 x 8 x 8" in finished.detail
+
+
 def test_other_numbers_of_classes_are_told(tmp_path: Path) -> None:
     model = onnx.load_model_from_string(linear_onnx(["N", 64]))
     for tensor in model.graph.initializer:
