@@ -160,7 +160,7 @@ def _classes_of(folders: list[tuple[str, ...]], found: Found) -> list[str]:
         if not one:
             raise DataError(
                 f"'{member.name}' lies in no folder that names a class.{found.seen()} Expected a folder for each "
-                "class, pictures in it."
+                "class, pictures in it; or, beside the pictures, a list of their labels (.csv, .tsv, .json or .jsonl)."
             )
         if len(one) > 2:
             raise DataError(

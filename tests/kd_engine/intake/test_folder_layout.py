@@ -102,7 +102,7 @@ def test_what_systems_leave_behind_is_left_out() -> None:
 
 @pytest.mark.parametrize(("names", "message"), [
     (("a.txt", "b.csv"), "holds no pictures"),
-    (("1.png", "2.png"), "lies in no folder"),
+    (("1.png", "2.png"), r"lies in no folder .*; or, beside the pictures, a list of their labels \(\.csv"),
     (("cat/1.png", "cat/2.png"), "there is one class, 'cat'"),
     (("images/1.jpg", "images/2.jpg", "annotations/trimaps/1.png"),
      "lies in no folder that names a class. Left out as no class: 1 pictures in 'annotations'"),
