@@ -48,11 +48,21 @@ _CURL = (
     "binary, but without a single line end or NUL: the program that sent it took them out, as curl does with --data; "
     "send it with curl --data-binary @FILE, or with curl -T FILE -X POST"
 )
+_FROM_TORCH = (
+    "network.eval(); torch.onnx.export(network, (images,), 'network.onnx', external_data=False, "
+    "dynamic_shapes=({0: 'batch'},)), where images are two or more as it takes them"
+)
 _ELSEWHERE: dict[tuple[str, Wanted], str] = {
     ("npy", "data set"): ": put images and labels into one file, numpy.savez('data.npz', images=..., labels=...)",
     ("safetensors", "data set"): ": send it with POST /models",
     ("onnx", "data set"): ": send it with POST /models",
     ("pickle", "data set"): f": {_ARRAYS}",
+    ("pickle", "network"): f": where its class is at hand, load it with torch, and write ONNX: {_FROM_TORCH}; or, of a "
+    "network of the catalogue or of timm, its weights: from safetensors.torch import save_file; "
+    "save_file(network.state_dict(), 'network.safetensors')",
+    ("pt2", "network"): ": write ONNX of it: torch.onnx.export(torch.export.load('network.pt2'), (), "
+    "'network.onnx', external_data=False)",
+    ("pt2", "data set"): ": a network goes to POST /models, as ONNX or safetensors",
     ("tar", "network"): ": unpack it, and send the network that it holds; pictures go to POST /datasets",
     ("zip", "network"): ": unpack it, and send the network that it holds; pictures go to POST /datasets",
     ("parquet", "network"): ": a data set goes to POST /datasets",

@@ -9,7 +9,7 @@ from typing import BinaryIO, Literal
 from kd_engine.intake import foreign_formats
 from kd_engine.platform import zip_file
 
-Format = Literal["zip", "tar", "npz", "parquet", "safetensors", "onnx", "npy", "pickle", "empty", "unknown"]
+Format = Literal["zip", "tar", "npz", "parquet", "safetensors", "onnx", "npy", "pickle", "pt2", "empty", "unknown"]
 
 FORMATS: dict[Format, str] = {
     "zip": "a zip archive",
@@ -20,6 +20,7 @@ FORMATS: dict[Format, str] = {
     "safetensors": "a safetensors file, which holds a network",
     "onnx": "an ONNX model",
     "pickle": "pickled Python, which is never read because it may run a program",
+    "pt2": "a program that torch.export wrote (.pt2)",
     "empty": "empty",
     "unknown": "of a kind that is not known here",
 }
@@ -75,6 +76,8 @@ def _zip_or_npz(file: BinaryIO, head: bytes) -> Format:
         return "npz"
     if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):
         return "pickle"  # as torch.save writes it
+    if any(name.endswith(("/models/model.json", "serialized_exported_program.json")) for name in names):
+        return "pt2"
     if len(names) <= _WITH_A_MODEL and any(name.endswith(".onnx") for name in names):
         return "onnx"  # with its weights beside it, as PyTorch writes it
     return "zip"

@@ -59,6 +59,24 @@ def test_what_torch_saves_is_a_pickle(tmp_path: Path) -> None:
     assert sniff(tmp_path / "model.pt") == "pickle"
 
 
+def test_a_network_of_torch_is_told_how_to_write_what_is_taken(tmp_path: Path) -> None:
+    network = torch.nn.Linear(3, 2)
+    torch.save(network.state_dict(), tmp_path / "new.pt")
+    torch.save(network.state_dict(), tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    with pytest.warns(DeprecationWarning, match="torch.jit"):
+        torch.jit.save(torch.jit.script(network), tmp_path / "script.pt")
+    torch.export.save(torch.export.export(network, (torch.zeros(2, 3),)), tmp_path / "program.pt2")
+    told = {}
+    for path in tmp_path.iterdir():
+        with path.open("rb") as file:
+            told[path.name] = sniffing.in_words(file, sniff(path), "network")
+    assert "torch.onnx.export(torch.export.load(" in told.pop("program.pt2")
+    assert sorted(told) == ["new.pt", "old.pth", "script.pt"]
+    for words in told.values():
+        assert "torch.onnx.export(network, (images,)" in words
+        assert "save_file(network.state_dict()" in words
+
+
 @pytest.mark.parametrize(
     "content", [b"a", picture(), b"hello, world" * 100, (2**63).to_bytes(8, "little") + b"{}", b"\x00" * 600]
 )
