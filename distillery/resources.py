@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
@@ -52,6 +53,9 @@ class Progress(BaseModel):
     steps: int
     fraction: float
     seconds_remaining: float | None = None
+    trial: int | None = Field(None, exclude_if=lambda value: value is None, description="Of a sweep.")
+    trials: int | None = Field(None, exclude_if=lambda value: value is None, description="Of a sweep: how many.")
+    trials_done: int | None = Field(None, exclude_if=lambda value: value is None, description="That have ended.")
 
 
 class Times(_View):
@@ -222,12 +226,22 @@ class ModelPage(_View):
     next_page_token: str | None
 
 
+class TrialView(_View):
+    """One trial of a sweep: its values by path into a job's spec."""
+
+    number: int
+    values: dict[str, JsonValue]
+
+
 class Resolved(_View):
     """The answer to `validate_only`: what would be run, and what to look at in it."""
 
     spec: dict[str, Any]
     warnings: list[SpecWarning]
     names: dict[str, SentName] = Field(description="Of what was sent: what the names in the body stand for.")
+    trials: list[TrialView] | None = Field(
+        None, exclude_if=lambda value: value is None, description="Of a sweep: what it would try, in this order."
+    )
 
 
 class EventView(_View):
@@ -300,6 +314,7 @@ class MetricView(_View):
 
     phase: str
     repeat: int
+    trial: int | None = Field(None, exclude_if=lambda value: value is None, description="Of a sweep alone.")
     epoch: int
     metrics: dict[str, float | None]
 

@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(_MIB, ge=1, description="Largest request body, in bytes.")
     max_upload_bytes: int = Field(16 * 2**30, ge=1, description="Largest file that may be sent, in bytes.")
     page_size_max: int = Field(200, ge=1, description="Most entries on one page of a list.")
+    sweep_trials: int = Field(500, ge=1, le=500, description="Most trials of one sweep.")
     max_streams: int = Field(2000, ge=1, le=20_000, description="Most event streams and waiting reads open at once.")
     max_uploads: int = Field(
         4,

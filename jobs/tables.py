@@ -66,6 +66,7 @@ class Base(DeclarativeBase):
 
 
 _LIMITED = text("queue_ms IS NOT NULL")
+_OTHER_KIND = text("kind IS NOT NULL")
 
 
 class Job(Base):
@@ -77,7 +78,7 @@ class Job(Base):
     known to get on, if that is long ago. `end_reason` is for programs of every version; `reason` says it exactly.
     `warnings` are those of `kd_engine.jobspec.warnings`; None of a job that an earlier version made. `names` are those
     of what was sent and the spec asks for, as `jobs.repository.names.of_spec` has them. `queue_ms` is how long it may
-    wait in the queue at one go; None: for ever.
+    wait in the queue at one go; None: for ever. `kind` is None of distillations, and of what earlier versions made.
     """
 
     __tablename__ = "jobs"
@@ -121,6 +122,7 @@ class Job(Base):
     warnings: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     names: Mapped[dict[str, Any] | None]
     queue_ms: Mapped[int | None] = mapped_column(BigInteger)
+    kind: Mapped[str | None] = mapped_column(String(32))
     ran_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     traceparent: Mapped[str | None] = mapped_column(String(55))
@@ -135,6 +137,7 @@ class Job(Base):
         Index("jobs_state_lease", "state", "lease_expires"),
         Index("jobs_state_id", "state", "id"),
         Index("jobs_queue_limit", "state", "queue_ms", sqlite_where=_LIMITED, postgresql_where=_LIMITED),
+        Index("jobs_kind", "kind", "id", sqlite_where=_OTHER_KIND, postgresql_where=_OTHER_KIND),
     )
 
     @property
@@ -157,6 +160,11 @@ class Job(Base):
     def trace(self) -> TraceContext | None:
         """The span that made the job; None for a job of an earlier version of this program."""
         return TraceContext.parse(self.traceparent, self.tracestate)
+
+    @property
+    def resources(self) -> dict[str, Any]:
+        """What the spec asks for; a sweep has it in its base."""
+        return dict(self.spec.get("base", self.spec).get("resources", {}))
 
     @property
     def labels(self) -> dict[str, str]:
@@ -196,6 +204,19 @@ class Metric(Base):
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     phase: Mapped[str] = mapped_column(String(16), primary_key=True)
+    repeat: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    epoch: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    values: Mapped[dict[str, Any]]
+
+
+class TrialMetric(Base):
+    """The metrics of one epoch of a sweep. A training that several trials share is of the first of them."""
+
+    __tablename__ = "trial_metrics"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    phase: Mapped[str] = mapped_column(String(16), primary_key=True)
+    trial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     repeat: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     epoch: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     values: Mapped[dict[str, Any]]

@@ -21,14 +21,15 @@ from distillery.resources import (
     Resolved,
     SentName,
     Times,
+    TrialView,
     UsageView,
     WaitingFor,
 )
 from distillery.states import DeliveryState, JobState
 from jobs.repository import Sent, Usage, Waiting
 from jobs.repository.names import Names
-from jobs.tables import Artifact, Delivery, Job, JobEvent, LogLine, Metric, SentDataset, SentModel, Worker
-from kd_engine.jobspec import AnySpec, parse_spec, warnings_of
+from jobs.tables import Artifact, Delivery, Job, JobEvent, LogLine, Metric, SentDataset, SentModel, TrialMetric, Worker
+from kd_engine.jobspec import AnySpec, SweepSpec, parse_spec, warnings_of
 from kd_engine.schema.manifest import Manifest
 from kd_engine.schema.warnings import SpecWarning
 
@@ -138,7 +139,10 @@ def model_view(sent: Sent[SentModel]) -> ModelView:
 
 
 def resolved_view(spec: AnySpec, names: Names) -> Resolved:
-    return Resolved(spec=spec.to_json(), warnings=list(warnings_of(spec)), names=_names(names))
+    trials = None
+    if isinstance(spec, SweepSpec):
+        trials = [TrialView(number=trial.number, values=dict(trial.values)) for trial in spec.expanded]
+    return Resolved(spec=spec.to_json(), warnings=list(warnings_of(spec)), names=_names(names), trials=trials)
 
 
 def _names(names: Names) -> dict[str, SentName]:
@@ -170,8 +174,9 @@ def usage_view(owner: str, usage: Usage, limits: Quota) -> UsageView:
     return UsageView(owner=owner, **asdict(usage), limits=limits)
 
 
-def metric_view(metric: Metric) -> MetricView:
-    return MetricView(phase=metric.phase, repeat=metric.repeat, epoch=metric.epoch, metrics=metric.values)
+def metric_view(metric: Metric | TrialMetric) -> MetricView:
+    trial = metric.trial if isinstance(metric, TrialMetric) else None
+    return MetricView(phase=metric.phase, repeat=metric.repeat, trial=trial, epoch=metric.epoch, metrics=metric.values)
 
 
 def artifact_view(artifact: Artifact) -> ArtifactView:

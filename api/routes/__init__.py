@@ -16,11 +16,12 @@ from api.routes import (
     logs,
     metrics,
     models,
+    sweeps,
     uploads,
     usage,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
-    jobs.router, actions.router, events.router, metrics.router, logs.router, artifacts.router, usage.router,
-    datasets.router, models.router, uploads.router, catalog.router, health.router, docs.router,
+    jobs.router, sweeps.router, actions.router, events.router, metrics.router, logs.router, artifacts.router,
+    usage.router, datasets.router, models.router, uploads.router, catalog.router, health.router, docs.router,
 )  # fmt: skip

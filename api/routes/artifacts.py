@@ -35,6 +35,11 @@ _CONDITIONS = [
     {"name": name, "in": "header", "schema": {"type": "string"}}
     for name in ("If-None-Match", "If-Unmodified-Since", "If-Range", "Range")
 ]
+REPORT_ANSWERS: dict[int | str, dict[str, Any]] = {
+    206: {"description": "The ranges asked for.", **_BYTES},
+    304: {"description": "The caller has it already."},
+    **problems(404, 409, 412, 416),
+}
 _DOWNLOAD: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "headers": _HEADERS, **_BYTES},
     206: {"description": "The ranges asked for.", "headers": _HEADERS, **_BYTES},
@@ -43,11 +48,9 @@ _DOWNLOAD: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/report", summary="Report of a job", responses={
-    200: {"description": "Teacher, student alone and distilled, side by side; of other kinds of job, one network.",
-          "content": {"application/json": {"schema": REPORT}}},
-    206: {"description": "The ranges asked for.", **_BYTES},
-    304: {"description": "The caller has it already."},
-    **problems(404, 409, 412, 416),
+    **REPORT_ANSWERS,
+    200: {"description": "Teacher, student alone and distilled, side by side; of a sweep, its trials; of other kinds "
+          "of job, one network.", "content": {"application/json": {"schema": REPORT}}},
 })  # fmt: skip
 def read_report(job_id: str, request: Request, context: ContextDep) -> Response:
     """`report.json` of a job that has succeeded; 409 with its state before, 404 when it ended without one."""

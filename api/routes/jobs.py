@@ -25,6 +25,7 @@ from api.routes.openapi import EVALUATION_BODY, SPEC_BODY
 from api.submission.checks import check_data, check_sources, check_webhooks
 from api.submission.creation_response import created, created_again, note
 from api.submission.names import refused, resolve
+from api.submission.sweeps import check_each, check_number
 from distillery.resources import JobPage, JobView, Resolved
 from jobs.auth import Caller
 from jobs.repository import JobFilter, Waiting
@@ -43,40 +44,47 @@ _KEY_PARAMETER = {
 }
 _ETAG = {"ETag": {"description": "Strong; changes with everything in the body.", "schema": {"type": "string"}}}
 _LOCATION = {"Location": {"description": "Path of the new job.", "schema": {"type": "string"}}}
-_CREATED: dict[int | str, dict[str, Any]] = {
+CREATED: dict[int | str, dict[str, Any]] = {
     201: {"model": JobView, "description": "Recorded, and queued.", "headers": _LOCATION},
     200: {"model": Resolved, "description": "With `validate_only`: the resolved spec; nothing was stored."},
     **problems(400, 413, 415, 422, 429),
 }
 _NO_WAIT = JobQuery()
 _IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
+SUBMIT_PARAMETERS = [*SubmitQuery.openapi(), _KEY_PARAMETER]
+READ_PARAMETERS = [*JobQuery.openapi(), _IF_NONE_MATCH, IF_MATCH]
+READ: dict[int | str, dict[str, Any]] = {
+    200: {"model": JobView, "headers": _ETAG},
+    304: {"description": "Unchanged."},
+    **problems(400, 404, 412),
+}
 
 
 @router.post(
     "/jobs",
     status_code=201,
     summary="Create a job",
-    responses=_CREATED,
-    openapi_extra={"requestBody": SPEC_BODY, "parameters": [*SubmitQuery.openapi(), _KEY_PARAMETER]},
+    responses=CREATED,
+    openapi_extra={"requestBody": SPEC_BODY, "parameters": SUBMIT_PARAMETERS},
 )
 def create_job(request: Request, raw: RawBody, context: ContextDep) -> Response:
     """Checks the whole spec, records it resolved, and rings a worker. Recorded means durable, whatever happens next."""
-    return _create(parse_object(raw), request, context)
+    return create(parse_object(raw), request, context)
 
 
 @router.post(
     "/evaluations",
     status_code=201,
     summary="Measure a network",
-    responses=_CREATED,
-    openapi_extra={"requestBody": EVALUATION_BODY, "parameters": [*SubmitQuery.openapi(), _KEY_PARAMETER]},
+    responses=CREATED,
+    openapi_extra={"requestBody": EVALUATION_BODY, "parameters": SUBMIT_PARAMETERS},
 )
 def create_evaluation(request: Request, raw: RawBody, context: ContextDep) -> Response:
     """A job of kind `evaluate`: any network of a job, or model, on any data set. As POST /jobs, without the `kind`."""
-    return _create({"kind": "evaluate"} | parse_object(raw), request, context)
+    return create({"kind": "evaluate"} | parse_object(raw), request, context)
 
 
-def _create(body: dict[str, Any], request: Request, context: Context) -> Response:
+def create(body: dict[str, Any], request: Request, context: Context) -> Response:
     query = SubmitQuery.read(request.query_params)
     caller = caller_of(request)
     key = _idempotency_key(request)
@@ -92,7 +100,7 @@ def _create(body: dict[str, Any], request: Request, context: Context) -> Respons
     spec = _checked_spec(body, context, caller)
     quota = context.settings.quota_of(caller.owner)
     with context.database.write() as repository:
-        check_sources(spec, repository, caller.owner_filter)
+        check_each(spec, lambda one: check_sources(one, repository, caller.owner_filter))
         waiting = repository.why_waiting(spec.resources.device, caller.owner, quota, spec.priority)
         job = repository.create(
             spec.resolved(), owner=caller.owner, quota=quota, idempotency=idempotency, note=note(waiting)
@@ -111,8 +119,13 @@ def _create(body: dict[str, Any], request: Request, context: Context) -> Respons
 )
 def list_jobs(request: Request, context: ContextDep) -> Response:
     """Newest first. A page token goes on where its page ended, whatever was created meanwhile."""
+    return list_page(request, context)
+
+
+def list_page(request: Request, context: Context, kind: str | None = None) -> Response:
+    """The page of the list that the request asks for; of one kind of job, or of all."""
     query = ListQuery.read(request.query_params)
-    filters = query.filters_text()
+    filters = query.filters_text() + (kind or "")
     before = None if query.page_token is None else read_token(query.page_token, filters)
     size = min(query.page_size, context.settings.page_size_max)
     wanted = JobFilter(
@@ -123,6 +136,7 @@ def list_jobs(request: Request, context: ContextDep) -> Response:
         student=query.student,
         created_after=query.created_after,
         owner=caller_of(request).owner_filter,
+        kind=kind,
     )
     with context.database.read() as repository:
         jobs = repository.list_jobs(wanted, before=before, limit=size + 1)  # one more tells whether a page follows
@@ -135,12 +149,8 @@ def list_jobs(request: Request, context: ContextDep) -> Response:
 @router.get(
     "/jobs/{job_id}",
     summary="Read a job",
-    responses={
-        200: {"model": JobView, "headers": _ETAG},
-        304: {"description": "Unchanged."},
-        **problems(400, 404, 412),
-    },
-    openapi_extra={"parameters": [*JobQuery.openapi(), _IF_NONE_MATCH, IF_MATCH]},
+    responses=READ,
+    openapi_extra={"parameters": READ_PARAMETERS},
 )
 async def read_job(job_id: str, request: Request, context: ContextDep) -> Response:
     """State, phase, progress, the latest metrics, times, and the resolved spec.
@@ -190,7 +200,7 @@ def _idempotency_key(request: Request) -> str | None:
 def _validate_only(body: dict[str, Any], context: Context, caller: Caller) -> Response:
     spec = _checked_spec(body, context, caller)
     with context.database.read() as repository:
-        check_sources(spec, repository, caller.owner_filter)
+        check_each(spec, lambda one: check_sources(one, repository, caller.owner_filter))
         spec = spec.resolved()
         return answer(resolved_view(spec, repository.names_of(spec)))
 
@@ -208,7 +218,8 @@ def _checked_spec(body: dict[str, Any], context: Context, caller: Caller) -> Any
         spec = parse_spec(body)
     except ValidationError as error:
         raise refused(error, body, context, caller) from None
-    check_data(spec, context.settings)
+    check_number(spec, context.settings.sweep_trials)
+    check_each(spec, lambda one: check_data(one, context.settings))
     check_webhooks(spec, context.settings)
     return spec
 

@@ -15,7 +15,7 @@ from api.http.responses import accepts, problems
 from api.middleware.auth import caller_of
 from api.presenters.resource_views import metric_view
 from distillery.resources import MetricSeries, MetricView
-from jobs.tables import Metric
+from jobs.tables import Metric, TrialMetric
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["history"])
 
@@ -28,7 +28,7 @@ _PAGE = 2000
     responses={
         200: {
             "model": MetricSeries,
-            "description": "By phase, repeat and epoch.",
+            "description": "By phase, repeat and epoch; of a sweep by phase, trial, repeat and epoch.",
             "content": {"text/csv": {"schema": {"type": "string"}}},
         },
         **problems(400, 404),
@@ -48,7 +48,7 @@ def read_metrics(job_id: str, request: Request, context: ContextDep) -> Response
 
 def _pages(context: Context, job_id: str) -> Iterator[list[MetricView]]:
     """Some at a time, each in a transaction of its own: a job may have millions, and its reader may be slow."""
-    last: Metric | None = None
+    last: Metric | TrialMetric | None = None
     while True:
         with context.database.read() as repository:
             page = repository.metrics_page(job_id, last, _PAGE)
@@ -71,10 +71,14 @@ def _json(context: Context, job_id: str) -> Iterator[str]:
 
 def _csv(context: Context, job_id: str) -> Iterator[str]:
     """One line an epoch; a metric that an epoch lacks is an empty cell."""
-    names = sorted({name for rows in _pages(context, job_id) for row in rows for name in row.metrics})
-    yield _lines([["phase", "repeat", "epoch", *names]])
+    names, of_sweep = set[str](), False
     for rows in _pages(context, job_id):
-        yield _lines([row.phase, row.repeat, row.epoch, *map(row.metrics.get, names)] for row in rows)
+        names.update(*(row.metrics for row in rows))
+        of_sweep = of_sweep or any(row.trial is not None for row in rows)
+    place = ["phase", *(["trial"] if of_sweep else []), "repeat", "epoch"]
+    yield _lines([[*place, *sorted(names)]])
+    for rows in _pages(context, job_id):
+        yield _lines([*(getattr(row, key) for key in place), *map(row.metrics.get, sorted(names))] for row in rows)
 
 
 def _lines(rows: Iterable[Iterable[object]]) -> str:

@@ -10,14 +10,17 @@ from fastapi.openapi.utils import get_openapi
 from api.http.errors import CODES
 from api.middleware.auth import FREE
 from distillery.resources import ProblemView, Progress
-from kd_engine.jobspec import CheckSpec, EvaluateSpec, JobSpec, RegisterSpec
+from kd_engine.jobspec import CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, SweepSpec
 from kd_engine.schema.evaluation_report import EvaluationReport
 from kd_engine.schema.events import RECORDED
 from kd_engine.schema.report import TrainingReport
+from kd_engine.schema.sweep_report import SweepReport
 
 _REFERENCE = "#/components/schemas/{model}"
+_REPORTS = (TrainingReport, SweepReport, EvaluationReport)
+SWEEP_REPORT = {"$ref": _REFERENCE.format(model=SweepReport.__name__)}
 REPORT: dict[str, Any] = {
-    "anyOf": [{"$ref": _REFERENCE.format(model=model.__name__)} for model in (TrainingReport, EvaluationReport)],
+    "anyOf": [{"$ref": _REFERENCE.format(model=model.__name__)} for model in _REPORTS],
     "description": "As the schema has it from version 2 on; one without a version is of version 1.",
 }
 SHORT_EXAMPLE: dict[str, Any] = {
@@ -46,16 +49,36 @@ LONG_EXAMPLE: dict[str, Any] = {
 EVALUATE_EXAMPLE: dict[str, Any] = {
     "kind": "evaluate", "dataset": "mnist", "model": {"job": "job_01JZ0000000000000000000000", "role": "student"},
 }  # fmt: skip
+SWEEP_EXAMPLE: dict[str, Any] = {
+    "base": {"dataset": "digits", "teacher": "mnist_cnn", "student": "softmax_regression", "repeats": 3},
+    "space": {"temperature": [1, 4], "alpha": [0.5, 0.9]},
+}
+_POSTED = ("JobSpec", "SweepSpec", "EvaluateSpec")
 SPEC_BODY: dict[str, Any] = {
     "required": True,
     "content": {
         "application/json": {
-            "schema": {"anyOf": [{"$ref": _REFERENCE.format(model=model)} for model in ("JobSpec", "EvaluateSpec")]},
+            "schema": {"anyOf": [{"$ref": _REFERENCE.format(model=model)} for model in _POSTED]},
             "examples": {
                 "short": {"summary": "The shortest one that works", "value": SHORT_EXAMPLE},
                 "long": {"summary": "Everything said", "value": LONG_EXAMPLE},
+                "sweep": {"summary": "Many students, compared", "value": {"kind": "sweep"} | SWEEP_EXAMPLE},
                 "evaluate": {"summary": "Measures a network of an earlier job again", "value": EVALUATE_EXAMPLE},
             },
+        }
+    },
+}
+SWEEP_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["base"],
+                "description": "As SweepSpec, without its `kind`.",
+                "properties": {"base": {}, "space": {}, "trials": {}, "search": {}},
+            },
+            "example": SWEEP_EXAMPLE,
         }
     },
 }
@@ -75,7 +98,7 @@ EVALUATION_BODY: dict[str, Any] = {
 }
 
 
-_SPECS = (JobSpec, EvaluateSpec, CheckSpec, RegisterSpec)
+_SPECS = (JobSpec, SweepSpec, EvaluateSpec, CheckSpec, RegisterSpec)
 _KEY = {"type": "http", "scheme": "bearer", "description": "An API key, where the service asks for one."}
 
 
@@ -93,7 +116,7 @@ def install(app: FastAPI, *, keys: bool) -> None:
 def _document(app: FastAPI, keys: bool) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
-    for model in (*_SPECS, ProblemView, Progress, TrainingReport, EvaluationReport, *RECORDED):
+    for model in (*_SPECS, ProblemView, Progress, *_REPORTS, *RECORDED):
         schema = model.model_json_schema(ref_template=_REFERENCE)
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema

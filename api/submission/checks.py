@@ -91,7 +91,7 @@ def _check_images(spec: AnySpec, job: Job, source: NetworkInput) -> None:
     """Raises where a teacher is of other images or classes; what is not known of them the run checks."""
     assert spec.reads is not None, "what asks for a network has images for it"
     try:
-        facts, others = spec.reads.facts, DatasetSpec.model_validate(job.spec["dataset"]).facts
+        facts, others = spec.reads.facts, DatasetSpec.model_validate(job.spec.get("base", job.spec)["dataset"]).facts
     except (ValidationError, KeyError):
         return  # a newer version wrote it
     if facts.task != others.task:
@@ -124,6 +124,10 @@ def _check_snapshot(job: Job, source: NetworkInput) -> None:
         if source.epoch is not None:
             raise _unusable(source, "no_snapshot", "a network that was sent has no epochs; leave 'epoch' out.")
         return
+    if job.kind == "sweep":
+        if source.epoch is not None:
+            raise _unusable(source, "no_snapshot", "of a sweep, the chosen networks are taken; leave 'epoch' out.")
+        return
     recipe = job.spec["teacher"].get("training", {}) if source.role == "teacher" else job.spec["training"]
     kept = recipe.get("snapshots", [])
     if source.epoch is not None and source.epoch not in kept:
@@ -133,10 +137,12 @@ def _check_snapshot(job: Job, source: NetworkInput) -> None:
 
 
 def _network(job: Job, role: str, repository: Repository) -> dict[str, Any] | None:
-    """Model and parameters of a job's network, or its ensemble; None when the job that trained it was deleted."""
+    """Model and parameters of a job's network, or its ensemble; None where only the run can tell."""
     for _ in range(_LONGEST_CHAIN):
         if role == "model":
             return _sent_network(job)
+        if job.kind == "sweep":
+            return None  # which trial is chosen is in its files
         network: dict[str, Any] = job.spec["teacher" if role == "teacher" else "student"]
         if "ensemble" in network:
             return {"ensemble": network["ensemble"]}

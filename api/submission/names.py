@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from api.dependencies.context import Context
 from api.http.errors import Problem, invalid_spec
 from api.submission.references import sent_dataset, with_dataset, with_models
+from api.submission.sweeps import resolve_sweep
 from jobs.auth import Caller
 from jobs.ids import is_dataset_id, is_job_id, is_model_id
 from jobs.repository import Repository, Sent
@@ -69,10 +70,14 @@ def resolve(body: dict[str, Any], context: Context, caller: Caller) -> dict[str,
         Problem: 422; there is no such thing, or it is not ready.
     """
     with context.database.read() as repository:
-        body = _with_ids(body, repository, caller.owner)
-        if (dataset_id := sent_dataset(body)) is not None:
-            body = with_dataset(body, dataset_id, repository, context.store, caller.owner_filter)
-        return with_models(body, lambda model_id: repository.model(model_id, caller.owner_filter))
+
+        def resolved(body: dict[str, Any]) -> dict[str, Any]:
+            body = _with_ids(body, repository, caller.owner)
+            if (dataset_id := sent_dataset(body)) is not None:
+                body = with_dataset(body, dataset_id, repository, context.store, caller.owner_filter)
+            return with_models(body, lambda model_id: repository.model(model_id, caller.owner_filter))
+
+        return resolve_sweep(body, resolved) if body.get("kind") == "sweep" else resolved(body)
 
 
 def refused(error: ValidationError, body: dict[str, Any], context: Context, caller: Caller) -> Problem:

@@ -55,7 +55,7 @@ from jobs.repository.inbox import Inbox
 from jobs.repository.queries import JobFilter
 from jobs.repository.usage import Usage
 from jobs.repository.waiting_reason import Waiting
-from jobs.tables import Artifact, Delivery, Job, JobEvent, LogLine, Metric, Worker
+from jobs.tables import Artifact, Delivery, Job, JobEvent, LogLine, Metric, TrialMetric, Worker
 from kd_engine.jobspec import AnySpec
 from kd_engine.schema.events import Event
 
@@ -211,8 +211,8 @@ class Repository(Inbox):
         """The metrics of all epochs, by phase as they run, repeat and epoch."""
         return queries.metrics(self._session, job_id)
 
-    def metrics_page(self, job_id: str, after: Metric | None, limit: int) -> list[Metric]:
-        """At most `limit` of them, those that follow `after`."""
+    def metrics_page(self, job_id: str, after: Metric | TrialMetric | None, limit: int) -> list[Metric | TrialMetric]:
+        """At most `limit` of them, those that follow `after`; of a sweep by phase, trial, repeat and epoch."""
         return queries.metrics_page(self._session, job_id, after, limit)
 
     def artifacts(self, job_id: str, kind: str = "result") -> list[Artifact]:

@@ -18,8 +18,10 @@ from jobs.errors import LeaseLost
 from jobs.ids import is_job_id
 from jobs.repository import leases, queries, transitions
 from jobs.repository.upsert import insert_or_skip, insert_or_update
-from jobs.tables import Artifact, Job, JobEvent, Metric, Owner
+from jobs.tables import Artifact, Job, JobEvent, Metric, Owner, TrialMetric
 from kd_engine.schema.events import EpochEnd, Event, PhaseEnded, Progress, Warned
+
+_Training = tuple[str, int, int | None]  # phase, repeat and, of a sweep, trial
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def record(session: Session, job_id: str, token: int, events: Sequence[Event]) -
             values["progress"] = data
             continue
         if isinstance(event, EpochEnd):
-            values["metrics"] = {"phase": event.phase, "repeat": event.repeat, "epoch": event.epoch, **data["metrics"]}
+            of = {key: data[key] for key in ("phase", "repeat", "trial", "epoch") if key in data}
+            values["metrics"] = of | data["metrics"]
         if isinstance(event, Warned):
             if data["warnings"] == job.warnings:
                 continue  # all was said when the job was posted, or by an earlier attempt
@@ -100,15 +103,16 @@ def note_progress(session: Session, job_id: str, token: int) -> None:
 
 def _new_ones(session: Session, job_id: str, events: Iterable[Event]) -> Iterable[Event]:
     """`events` without the epochs and ends of phases that were counted before."""
-    ended: set[tuple[str, int]] | None = None
+    ended: set[_Training] | None = None
     for event in events:
         if isinstance(event, EpochEnd) and not _count_epoch(session, job_id, event):
             continue
         if isinstance(event, PhaseEnded):
             ended = _ended_phases(session, job_id) if ended is None else ended
-            if (event.phase, event.repeat) in ended:
+            name = (event.phase, event.repeat, event.trial)
+            if name in ended:
                 continue
-            ended.add((event.phase, event.repeat))
+            ended.add(name)
         yield event
 
 
@@ -121,12 +125,14 @@ def _count_epoch(session: Session, job_id: str, event: EpochEnd) -> bool:
         "epoch": event.epoch,
         "values": _finite(event.metrics),
     }
-    return insert_or_skip(session, Metric, row)
+    if event.trial is None:
+        return insert_or_skip(session, Metric, row)
+    return insert_or_skip(session, TrialMetric, row | {"trial": event.trial})
 
 
-def _ended_phases(session: Session, job_id: str) -> set[tuple[str, int]]:
+def _ended_phases(session: Session, job_id: str) -> set[_Training]:
     statement = select(JobEvent.data).where(JobEvent.job_id == job_id, JobEvent.type == "phase_ended")
-    return {(data["phase"], data["repeat"]) for data in session.scalars(statement)}
+    return {(data["phase"], data["repeat"], data.get("trial")) for data in session.scalars(statement)}
 
 
 def list_artifact(session: Session, job_id: str, token: int, info: ArtifactInfo) -> str | None:

@@ -57,7 +57,7 @@ def expire_waits(session: Session, limit: int) -> list[str]:
 
 
 def _end_wait(session: Session, job: Job, *guard: ColumnElement[bool]) -> bool:
-    asked = job.spec["resources"]["queue_timeout_seconds"]
+    asked = job.resources["queue_timeout_seconds"]
     detail = f"it waited longer than the {asked:g} seconds that resources.queue_timeout_seconds allows"
     absence = waiting_reason.absence(session, job.device)
     why = detail if absence is None else f"{detail}. {absence}"

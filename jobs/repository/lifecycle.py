@@ -17,7 +17,7 @@ from jobs.errors import KeyReused, WrongState
 from jobs.ids import new_job_id
 from jobs.repository import names, transitions, uploads, usage
 from jobs.repository.upsert import insert_or_skip
-from jobs.tables import Artifact, IdempotencyKey, Job, JobLabel, Metric, Owner
+from jobs.tables import Artifact, IdempotencyKey, Job, JobLabel, Metric, Owner, TrialMetric
 from jobs.telemetry import trace
 from kd_engine.jobspec import AnySpec, parse_spec, warnings_of
 
@@ -71,6 +71,7 @@ def _insert(session: Session, spec: AnySpec, owner: str, retry_of: str | None, n
         "keep_seconds": None if spec.keep_days is None else round(spec.keep_days * 86_400),
         "queue_ms": None if limit is None else max(1, round(limit * 1000)),
         "planned_epochs": spec.planned_epochs,
+        "kind": None if spec.kind == "distill" else spec.kind,
         "retry_of": retry_of,
         "warnings": [warning.model_dump() for warning in warnings_of(spec)],
         "names": names.of_spec(session, spec) or None,
@@ -114,9 +115,10 @@ def retry(session: Session, job_id: str, quota: Quota, note: Mapping[str, Any]) 
 
 def _take_over_metrics(session: Session, source: str, target: str) -> None:
     """The epochs that the retry need not run again, because it goes on from a checkpoint."""
-    columns = (Metric.phase, Metric.repeat, Metric.epoch, Metric.values)
-    rows = select(literal(target), *columns).where(Metric.job_id == source)
-    session.execute(insert(Metric).from_select(["job_id", *(column.key for column in columns)], rows))
+    for table in (Metric, TrialMetric):
+        columns = [column for column in table.__table__.columns if column.key != "job_id"]
+        rows = select(literal(target), *columns).where(table.job_id == source)
+        session.execute(insert(table).from_select(["job_id", *(column.key for column in columns)], rows))
 
 
 def request_pause(session: Session, job_id: str) -> Job:

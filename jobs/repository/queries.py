@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from distillery.states import JobState
 from jobs.errors import ArtifactNotFound, JobNotFound
 from jobs.ids import is_job_id
 from jobs.repository.transitions import storable
-from jobs.tables import Artifact, Job, JobEvent, JobLabel, Metric, SentDataset
+from jobs.tables import Artifact, Job, JobEvent, JobLabel, Metric, SentDataset, TrialMetric
 from kd_engine.schema.phases import PHASES
+
+M = TypeVar("M", Metric, TrialMetric)
 
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Which jobs to list; a job must meet all that is given, each label included. Texts match whole."""
+    """Which jobs to list; a job must meet all that is given, each label included. Texts match whole.
+
+    Of kinds, any but `distill`, which is not noted.
+    """
 
     state: JobState | None = None
     name: str | None = None
@@ -28,6 +34,7 @@ class JobFilter:
     student: str | None = None
     created_after: datetime | None = None
     owner: str | None = None
+    kind: str | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -83,6 +90,7 @@ def _conditions(filters: JobFilter) -> list[ColumnElement[bool]]:
             (Job.name, filters.name),
             (Job.student, filters.student),
             (Job.owner, filters.owner),
+            (Job.kind, filters.kind),
         )
         if value is not None
     ]
@@ -118,15 +126,30 @@ def metrics(session: Session, job_id: str) -> list[Metric]:
     return list(session.scalars(statement))
 
 
-def metrics_page(session: Session, job_id: str, after: Metric | None, limit: int) -> list[Metric]:
-    """All of `Repository.metrics_page`; the primary key serves the order within a phase."""
+def metrics_page(
+    session: Session, job_id: str, after: Metric | TrialMetric | None, limit: int
+) -> list[Metric | TrialMetric]:
+    """All of `Repository.metrics_page`; the primary keys serve the order within a phase."""
+    found: list[Metric | TrialMetric] = []
+    if not isinstance(after, TrialMetric):
+        found += _metrics_page(session, Metric, (Metric.repeat, Metric.epoch), job_id, after, limit)
+    if not found and not isinstance(after, Metric):  # a sweep
+        order = (TrialMetric.trial, TrialMetric.repeat, TrialMetric.epoch)
+        found += _metrics_page(session, TrialMetric, order, job_id, after, limit)
+    return found
+
+
+def _metrics_page(
+    session: Session, table: type[M], order: tuple[InstrumentedAttribute[int], ...], job_id: str, after: M | None,
+    limit: int,
+) -> list[M]:  # fmt: skip
     phases = PHASES if after is None else PHASES[PHASES.index(after.phase) :]
-    found: list[Metric] = []
+    found: list[M] = []
     for phase in phases:
-        of_phase = select(Metric).where(Metric.job_id == job_id, Metric.phase == phase)
+        of_phase = select(table).where(table.job_id == job_id, table.phase == phase)
         if after is not None and phase == after.phase:
-            of_phase = of_phase.where(tuple_(Metric.repeat, Metric.epoch) > (after.repeat, after.epoch))
-        found += session.scalars(of_phase.order_by(Metric.repeat, Metric.epoch).limit(limit - len(found)))
+            of_phase = of_phase.where(tuple_(*order) > tuple(getattr(after, column.key) for column in order))
+        found += session.scalars(of_phase.order_by(*order).limit(limit - len(found)))
         if len(found) == limit:
             break
     return found

@@ -105,7 +105,7 @@ KINDS: dict[str, Kind] = {
             several_devices=True,
             warnings=distillation_warnings,
         ),
-        Kind(name="sweep", spec=SweepSpec, run="kd_engine.runs.sweep:run_sweep", posted_at=None),
+        Kind(name="sweep", spec=SweepSpec, run="kd_engine.runs.sweep:run_sweep", publishes=PHASES),
         Kind(
             name="evaluate",
             spec=EvaluateSpec,

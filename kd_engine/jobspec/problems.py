@@ -14,7 +14,9 @@ from pydantic_core import ErrorDetails
 from kd_engine.jobspec.misplaced_keys import elsewhere, is_inside
 
 _SCALARS = frozenset({"float_type", "int_type", "bool_type", "string_type", "literal_error"})
-_ONE_VALUE = " A job takes one value here: post a job for each, and compare their reports; 'repeats' tries more seeds."
+_ONE_VALUE = (
+    " A job takes one value here: a sweep (POST /sweeps) tries several and compares them; 'repeats' tries more seeds."
+)
 _MOST_KNOWN = 10  # a body of nothing but unknown keys is not answered with a list for each
 
 

@@ -33,16 +33,21 @@ def _line(event: Event) -> str | None:
         case Warned():
             return "\n".join(f"warning: {warning.pointer}: {warning.message}" for warning in event.warnings)
         case PhaseStarted():
-            return f"{event.phase} {event.repeat}: {event.epochs} epochs, {event.first_epoch} of them done"
+            return f"{_name(event)}: {event.epochs} epochs, {event.first_epoch} of them done"
         case EpochEnd():
-            return f"{event.phase} {event.repeat}: epoch {event.epoch} of {event.epochs}: {_numbers(event.metrics)}"
+            return f"{_name(event)}: epoch {event.epoch} of {event.epochs}: {_numbers(event.metrics)}"
         case CheckpointSaved():
-            return f"{event.phase} {event.repeat}: a checkpoint in epoch {event.epoch}"
+            return f"{_name(event)}: a checkpoint in epoch {event.epoch}"
         case PhaseEnded():
-            return f"{event.phase} {event.repeat}: done ({event.source}): {_numbers(event.metrics)}"
+            return f"{_name(event)}: done ({event.source}): {_numbers(event.metrics)}"
         case Finished():
             return f"{event.reason}: {event.detail}" if event.detail else event.reason
     return None
+
+
+def _name(event: PhaseStarted | EpochEnd | CheckpointSaved | PhaseEnded) -> str:
+    trial = "" if event.trial is None else f" of trial {event.trial}"
+    return f"{event.phase} {event.repeat}{trial}"
 
 
 def _numbers(metrics: dict[str, float]) -> str:

@@ -50,7 +50,7 @@ class Attempt:
     @property
     def time_limit(self) -> tuple[float, str] | None:
         """How many seconds all attempts of the job may run together, and who says so."""
-        timeout: float | None = self.job.spec.get("resources", {}).get("timeout_seconds")
+        timeout: float | None = self.job.resources.get("timeout_seconds")
         if timeout is not None:
             return timeout, "resources.timeout_seconds"
         kind = KINDS.get(self.job.spec.get("kind", "distill"))

@@ -12,7 +12,7 @@ class PhaseSpans:
 
     def __init__(self, spans: Spans, attempt: TraceContext | None) -> None:
         self._spans, self._attempt = spans, attempt
-        self._open: dict[tuple[str, int], Span] = {}
+        self._open: dict[tuple[str, int, int | None], Span] = {}
 
     def heard(self, event: Event) -> None:
         """Begins or ends one."""
@@ -23,12 +23,18 @@ class PhaseSpans:
                 "distillery.epochs": event.epochs,
                 "distillery.first_epoch": event.first_epoch,
             }
+            if event.trial is not None:
+                about["distillery.trial"] = event.trial
             span = self._spans.begin(f"phase {event.phase}", self._attempt, attributes=about)
-            self._open[event.phase, event.repeat] = span
-        elif isinstance(event, PhaseEnded) and (event.phase, event.repeat) in self._open:
-            ended = self._open.pop((event.phase, event.repeat))
+            self._open[self._name(event)] = span
+        elif isinstance(event, PhaseEnded) and self._name(event) in self._open:
+            ended = self._open.pop(self._name(event))
             ended.note("distillery.source", event.source)
             ended.end()
+
+    @staticmethod
+    def _name(event: PhaseStarted | PhaseEnded) -> tuple[str, int, int | None]:
+        return event.phase, event.repeat, event.trial
 
     def close(self) -> None:
         """The trainer is gone: what it did not end failed."""

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from api.http.errors import CODES
-from api.routes.openapi import EVALUATE_EXAMPLE, LONG_EXAMPLE, SHORT_EXAMPLE
-from kd_engine.jobspec import EvaluateSpec, JobSpec, parse_spec
+from api.routes.openapi import EVALUATE_EXAMPLE, LONG_EXAMPLE, SHORT_EXAMPLE, SWEEP_EXAMPLE
+from kd_engine.jobspec import EvaluateSpec, JobSpec, SweepSpec, parse_spec
 
 ENDPOINTS = {
     "/jobs": {"get", "post"},
@@ -29,6 +29,9 @@ ENDPOINTS = {
     "/models/promote": {"post"},
     "/models/{model_id}": {"get", "delete"},
     "/evaluations": {"post"},
+    "/sweeps": {"get", "post"},
+    "/sweeps/{sweep_id}": {"get", "delete"},
+    "/sweeps/{sweep_id}/report": {"get"},
     "/uploads": {"get", "post"},
     "/uploads/{upload_id}": {"get", "patch", "delete"},
     "/usage": {"get"},
@@ -80,12 +83,13 @@ def _references(value: Any) -> list[str]:
 
 def test_the_body_of_a_post_is_a_job_spec_and_its_examples_run(client: httpx.Client, document: dict[str, Any]) -> None:
     body = document["paths"]["/jobs"]["post"]["requestBody"]["content"]["application/json"]
-    specs = (JobSpec, EvaluateSpec)
+    specs = (JobSpec, SweepSpec, EvaluateSpec)
     assert body["schema"] == {"anyOf": [{"$ref": f"#/components/schemas/{spec.__name__}"} for spec in specs]}
     for spec in specs:
         assert set(document["components"]["schemas"][spec.__name__]["properties"]) == set(spec.model_fields)
+    sweep = {"kind": "sweep"} | SWEEP_EXAMPLE
     examples = {name: example["value"] for name, example in body["examples"].items()}
-    assert examples == {"short": SHORT_EXAMPLE, "long": LONG_EXAMPLE, "evaluate": EVALUATE_EXAMPLE}
+    assert examples == {"short": SHORT_EXAMPLE, "long": LONG_EXAMPLE, "evaluate": EVALUATE_EXAMPLE, "sweep": sweep}
     assert parse_spec(examples.pop("evaluate")).to_json()["kind"] == "evaluate"  # its job is made up
     for example in examples.values():
         assert client.post("/jobs?validate_only=true", json=example).status_code == 200
@@ -120,7 +124,7 @@ def test_reports_manifests_and_events_have_schemas(document: dict[str, Any]) -> 
     schemas = document["components"]["schemas"]
     answers = document["paths"]["/jobs/{job_id}/report"]["get"]["responses"]["200"]["content"]["application/json"]
     named = [one["$ref"].rpartition("/")[2] for one in answers["schema"]["anyOf"]]
-    assert named == ["TrainingReport", "EvaluationReport"]
+    assert named == ["TrainingReport", "SweepReport", "EvaluationReport"]
     for name in (*named, "Manifest"):
         assert {"version", "task"} <= set(schemas[name]["properties"])
         assert "additionalProperties" not in schemas[name], "a later version may add fields"

@@ -52,6 +52,8 @@ def _job(state: str) -> dict[str, Any]:
         "names": {"dataset": {"id": f"ds_{1:026d}", "name": "flowers"}},
         # since 0010
         "queue_ms": 60_000,
+        # since 0011
+        "kind": "sweep" if state == "paused" else None,
     }  # fmt: skip
 
 
@@ -79,6 +81,11 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"job_id": job_id("running"), "phase": phase, "repeat": 0, "epoch": epoch, "values": {"loss": 1.5}}
         for phase in ("teacher", "student")
         for epoch in (1, 2)
+    ],
+    # since 0011
+    "trial_metrics": [
+        {"job_id": job_id("paused"), "phase": "student", "trial": trial, "repeat": 0, "epoch": 1, "values": {"loss": 1}}
+        for trial in (0, 1)
     ],
     "artifacts": [
         _artifact("running", "checkpoint-3-1.safetensors", "checkpoint"),
