@@ -77,7 +77,7 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
         "string_pattern_mismatch",
         "a place below KD_DATA_DIR",
     ),
-    ({"temperature": [1, 2]}, "/temperature", "float_type", "post a job for each"),
+    ({"temperature": [1, 2]}, "/temperature", "float_type", "POST /sweeps"),
     ({"dataset": "ds_01M7X2T4VQ3RZJ8N5Y6W9KBC0D"}, "/dataset", "unknown_name", "was sent to a service"),
     ({"dataset": "mnits"}, "/dataset", "unknown_name", "unknown data set 'mnits'; did you mean 'mnist'?"),
     ({"dataset": {"name": "mnits"}}, "/dataset/name", "unknown_name", "did you mean 'mnist'?"),
