@@ -180,7 +180,7 @@ class SweepSpec(ServiceOptions):
                 message = f"more than {_MOST_EQUAL:,} combinations, most of them equal trials; take fewer values."
                 raise wrong("too_many_trials", message, "space")
             trial = self._trial(len(found), values, at)
-            found.setdefault(canonical_hash(trial.spec.to_json()), trial)
+            found.setdefault(_identity(trial.spec), trial)
             if wanted is not None and len(found) == wanted:
                 break
             if len(found) > MOST_TRIALS:
@@ -301,6 +301,13 @@ def _shared_trainings(spec: JobSpec) -> Iterator[tuple[str, Any, int, int]]:
             teacher.training.epochs,
             (spec.most_repeats if teacher.per_repeat else 1),
         )
+
+
+def _identity(spec: JobSpec) -> str:
+    """Equal for jobs that train alike: what a loss without weight says, as its temperature, changes nothing."""
+    body = spec.to_json()
+    losses = [loss if loss["weight"] else {"kind": loss["kind"], "weight": 0} for loss in body["losses"]]
+    return canonical_hash(body | {"losses": losses})
 
 
 def _place(problem: FieldProblem, values: Values, at: tuple[str, ...]) -> tuple[str, ...]:

@@ -25,10 +25,10 @@ def values(**keys: Any) -> list[dict[str, Any]]:
 
 
 def test_a_grid_is_every_combination_in_order_each_a_whole_job() -> None:
-    trials = sweep(space={"temperature": [1, 4], "alpha": [0, 0.9]}).expanded
+    trials = sweep(space={"temperature": [1, 4], "alpha": [0.1, 0.9]}).expanded
     assert [dict(trial.values) for trial in trials] == [
-        {"temperature": 1, "alpha": 0}, {"temperature": 1, "alpha": 0.9},
-        {"temperature": 4, "alpha": 0}, {"temperature": 4, "alpha": 0.9},
+        {"temperature": 1, "alpha": 0.1}, {"temperature": 1, "alpha": 0.9},
+        {"temperature": 4, "alpha": 0.1}, {"temperature": 4, "alpha": 0.9},
     ]  # fmt: skip
     assert [trial.number for trial in trials] == [0, 1, 2, 3]
     assert trials[3].spec.losses == (KL(temperature=4, weight=0.9),)
@@ -40,6 +40,12 @@ def test_equal_trials_count_once_however_they_are_written() -> None:
     """Defaults, numbers written otherwise, and the same point of two spaces."""
     assert values(space=[{"temperature": [4, 4.0, 1]}, {"alpha": [0.9, 0.5]}], trials=[{"temperature": 4}]) == [
         {"temperature": 4}, {"temperature": 1}, {"alpha": 0.5},
+    ]  # fmt: skip
+
+
+def test_a_loss_without_weight_is_the_same_at_every_temperature() -> None:
+    assert values(space={"temperature": [1, 4], "alpha": [0, 0.5]}) == [
+        {"temperature": 1, "alpha": 0}, {"temperature": 1, "alpha": 0.5}, {"temperature": 4, "alpha": 0.5},
     ]  # fmt: skip
 
 
