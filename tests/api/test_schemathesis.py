@@ -25,7 +25,7 @@ from distillery.states import EndReason, JobState
 from jobs.auth import Scope, new_key
 from jobs.settings import Settings
 from kd_engine.schema.report import TrainingReport, report_text
-from tests.api.conftest import Service, serving
+from tests.api.conftest import SPEC, Service, serving
 from tests.api.routes.test_openapi import ENDPOINTS
 from tests.compatibility.earlier import trained_report
 from tests.kd_engine.intake.archives import by_class, zipped
@@ -64,6 +64,9 @@ class Promise:
         service.end(succeeded, EndReason.COMPLETED, token)
         archive, network = zipped(folder / "a.zip", by_class(2)).read_bytes(), linear_onnx(["N", 64])
         self.sent = {
+            "sweep_id": service.client.post(
+                "/sweeps", json={"base": SPEC, "space": {"temperature": [1, 4]}}, headers=self.headers
+            ).json()["id"],
             "upload_id": service.client.post("/uploads", headers=self.headers).json()["id"],
             "dataset_id": service.client.post("/datasets", content=archive, headers=self.headers).json()["id"],
             "model_id": service.client.post(
