@@ -22,7 +22,7 @@ from kd_engine.catalog.dataset_params import ArraysParams
 from kd_engine.catalog.tasks import IMAGE_CLASSIFICATION, TASKS
 from kd_engine.data.dataset import RawData
 from kd_engine.data.duplicates import groups_of
-from kd_engine.data.readers.arrays import MOST_BYTES, NAMES, OF_VALIDATION, indicators, plain_labels, read
+from kd_engine.data.readers.arrays import MOST_BYTES, NAMES, OF_VALIDATION, check_images, indicators, plain_labels, read
 from kd_engine.data.readers.npz import read_npz
 from kd_engine.data.splits import held_out, strata
 from kd_engine.images.normalisation import pixel_counts
@@ -136,6 +136,7 @@ def _named(given: Mapping[str, _Array], test_share: float, several: bool) -> tup
     for names in ({name: name for name in _WHOLE}, _WHOLE):
         if all(theirs in given for theirs in names.values()):
             whole = {ours: given[theirs] for ours, theirs in names.items()}
+            check_images(whole["images"], names["images"])
             return _split(whole["images"], whole["labels"], test_share, several) | rest, [
                 f"the file has no splits: {test_share:.0%} of each class are test"
             ]
@@ -161,6 +162,7 @@ def _validation(given: Mapping[str, _Array], several: bool) -> dict[str, _Array]
 
 def _plain(array: _Array, ours: str, theirs: str, several: bool) -> _Array:
     if not ours.endswith("labels"):
+        check_images(array, theirs)
         return array
     return indicators(array, theirs) if several else plain_labels(array, theirs)
 

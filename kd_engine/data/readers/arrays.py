@@ -5,6 +5,7 @@ Shapes: N images, C channels (1 or 3), H and W pixels, K classes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,17 +103,47 @@ def _map(place: Path) -> dict[str, _Array]:
     return arrays
 
 
-def _images(array: _Array, shown: str) -> Tensor:
+def check_images(array: _Array, shown: str) -> None:
+    """Raises DataError where these are no pictures; the message has the line of numpy that mends them, if one does.
+
+    Args:
+        shown: what to call the array.
+    """
     if array.dtype != np.uint8:
         hint = "; write (images * 255).round().astype('uint8')" if array.dtype.kind == "f" else ""
         raise DataError(f"{shown} is of type {array.dtype}; expected uint8, 0 to 255{hint}.")
-    shape = " x ".join(map(str, array.shape))
-    if array.ndim == 3:
-        array = array[:, None]
-    first, last = (array.ndim == 4 and array.shape[axis] in (1, 3) for axis in (1, 3))
+    first, last = _channel_axes(array)
     if first == last or 0 in array.shape:
         why = "both could be the channels" if first and last else "expected N x H x W, N x H x W x 3 or N x 3 x H x W"
-        raise DataError(f"{shown} is {shape}: {why}.")
+        raise DataError(f"{shown} is {' x '.join(map(str, array.shape))}: {why}{_unflattened(array)}.")
+
+
+def _unflattened(array: _Array) -> str:
+    """How rows of pixels become pictures, where they fill a square."""
+    if array.ndim != 2:
+        return ""
+    for channels in (1, 3):
+        side = math.isqrt(array.shape[1] // channels)
+        if side > 1 and side * side * channels == array.shape[1]:
+            grey, by_plane, by_pixel = f"{side}, {side}", f"3, {side}, {side}", f"{side}, {side}, 3"
+            written = (grey,) if channels == 1 else (by_plane, by_pixel)
+            how = " or ".join(f"images.reshape(-1, {shape})" for shape in written)
+            return f"; where its rows are pictures of {side} x {side} pixels, write {how}"
+    return ""
+
+
+def _channel_axes(array: _Array) -> tuple[bool, bool]:
+    """Whether the axis behind the images, and the last one, can be the channels; grey pictures need none."""
+    if array.ndim == 3:
+        return True, False
+    return array.ndim == 4 and array.shape[1] in (1, 3), array.ndim == 4 and array.shape[3] in (1, 3)
+
+
+def _images(array: _Array, shown: str) -> Tensor:
+    check_images(array, shown)
+    if array.ndim == 3:
+        array = array[:, None]
+    first, _ = _channel_axes(array)
     return torch.from_numpy(array if first else np.ascontiguousarray(array.transpose(0, 3, 1, 2)))
 
 

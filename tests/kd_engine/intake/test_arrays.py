@@ -73,6 +73,8 @@ def test_duplicates_across_splits_are_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("arrays", "message"), [
     ({"images": IMAGES}, "holds images; expected train_images"),
     ({"images": IMAGES.astype(np.float32) / 255, "labels": LABELS}, "expected uint8"),
+    ({"x": np.zeros((60, 64), np.uint8), "y": LABELS}, r"^x is .*write images.reshape\(-1, 8, 8\)"),
+    (SPLIT | {"x_test": np.zeros((15, 48), np.uint8)}, r"^x_test is 15 x 48.*reshape\(-1, 3, 4, 4\) or "),
     ({"images": IMAGES, "labels": LABELS[:10]}, "an integer for each image"),
     ({"images": IMAGES, "labels": LABELS - 1}, "below 0"),
     ({"images": IMAGES, "labels": LABELS * 2}, "numbered from 0"),
