@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kd_engine.jobspec import JobSpec, parse_spec
+from kd_engine.jobspec.sweep import SweepSpec
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 FILES = sorted(EXAMPLES.rglob("*.json"))
@@ -26,8 +27,10 @@ def test_an_example_says_in_its_name_what_it_is(path: Path) -> None:
     spec = parse_spec(json.loads(path.read_text()))
 
     assert spec.name
-    assert isinstance(spec, JobSpec)
-    assert spec.baseline, "a reproduction compares with the student alone"
+    jobs = [trial.spec for trial in spec.expanded] if isinstance(spec, SweepSpec) else [spec]
+    for job in jobs:
+        assert isinstance(job, JobSpec)
+        assert job.baseline, "a reproduction compares with the student alone"
 
 
 def test_examples_have_names_of_their_own() -> None:
@@ -42,4 +45,4 @@ def test_the_table_has_every_folder_and_file() -> None:
     for path in FILES:
         inside = path.relative_to(EXAMPLES)
         written = f"`{inside.parent}/`" if inside.parent != Path() else f"`{inside}`"
-        assert written in page, inside
+        assert written in page or f"`{inside}`" in page, inside
