@@ -281,13 +281,10 @@ def test_a_job_on_a_data_set_whose_check_failed_says_why_in_one_sentence(service
     assert error["message"].endswith("ended as failed: the archive holds no pictures. Pack it again.")
 
 
-def test_a_check_and_a_sweep_are_not_posted(service: Service) -> None:
+def test_a_check_is_not_posted(service: Service) -> None:
     answer = service.client.post("/jobs", json={"kind": "check", "upload_sha256": "0" * 64})
     assert answer.status_code == 422
     assert "POST /datasets" in answer.json()["detail"]
-    answer = service.client.post("/jobs", json={"kind": "sweep", "base": SPEC, "space": {"temperature": [1, 2]}})
-    assert answer.status_code == 422
-    assert "python -m kd_engine run" in answer.json()["detail"]
 
 
 @on_both_stores
