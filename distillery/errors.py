@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from distillery.resources import FieldError, JobView
+from distillery.problems import FieldError
+from distillery.resources import JobView
 
 
 class DistilleryError(Exception):

@@ -387,23 +387,3 @@ class Part(_View):
 class Readiness(_View):
     status: str
     parts: dict[str, Part]
-
-
-class FieldError(_View):
-    """What is wrong with one field: `pointer` (RFC 6901) into the body, or the name of a query `parameter`."""
-
-    pointer: str | None = None
-    parameter: str | None = None
-    message: str
-    code: str
-
-
-class ProblemView(BaseModel):
-    """RFC 9457. `code` is stable; some codes add members (`state` of the job, `parts` of the service)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    errors: list[FieldError] = []

@@ -207,9 +207,6 @@ def _validate_only(body: dict[str, Any], context: Context, caller: Caller) -> Re
 
 def _checked_spec(body: dict[str, Any], context: Context, caller: Caller) -> AnySpec:
     kind = KINDS.get(str(body.get("kind")))
-    if kind is not None and kind.posted_at is None:
-        message = f"the service takes no {kind.name}s yet: run this one with `python -m kd_engine run SPEC OUT`."
-        raise invalid_spec([FieldProblem("/kind", message, "not_posted")])
     if kind is not None and kind.brings_upload:
         message = f"a job of this kind is made by POST {kind.posted_at}, with the file that it is of."
         raise invalid_spec([FieldProblem("/kind", message, "not_posted")])

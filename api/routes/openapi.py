@@ -9,7 +9,8 @@ from fastapi.openapi.utils import get_openapi
 
 from api.http.errors import CODES
 from api.middleware.auth import FREE
-from distillery.resources import ProblemView, Progress
+from distillery.problems import ProblemView
+from distillery.resources import Progress
 from kd_engine.jobspec import CheckSpec, EvaluateSpec, JobSpec, RegisterSpec, SweepSpec
 from kd_engine.schema.evaluation_report import EvaluationReport
 from kd_engine.schema.events import RECORDED

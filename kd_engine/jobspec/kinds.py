@@ -72,7 +72,7 @@ class Kind(NamedTuple):
         spec: its grammar.
         run: `module:name` of the function that runs it, with the resolved spec and a `RunContext`; it returns the names
             of the artifacts.
-        posted_at: the path of the API that makes such jobs; None where the service takes none.
+        posted_at: the path of the API that makes such jobs.
         activity: what a trainer in it is doing, after "it was"; empty where `schema.phases` says it of each phase.
         publishes: the roles of the networks that later jobs may take from it.
         several_devices: whether several processes can share a run.
@@ -82,7 +82,7 @@ class Kind(NamedTuple):
     name: str
     spec: type[BaseModel]
     run: str
-    posted_at: str | None = "/jobs"
+    posted_at: str = "/jobs"
     activity: str = ""
     publishes: tuple[str, ...] = ()
     several_devices: bool = False
@@ -91,7 +91,7 @@ class Kind(NamedTuple):
     @property
     def brings_upload(self) -> bool:
         """Whether such a job is made with a file, which it looks at."""
-        return self.posted_at not in ("/jobs", None)
+        return self.posted_at != "/jobs"
 
 
 KINDS: dict[str, Kind] = {
