@@ -27,6 +27,7 @@ from distillery.states import TRANSITIONS, EndReason, JobState
 from jobs.database import Database
 from jobs.errors import JobNotFound, LeaseLost, WrongState
 from jobs.repository import Repository
+from jobs.tables import exact_reason
 from tests.jobs.samples import LAPSED, a_file, a_spec, an_epoch, everything
 
 MAX_LOST = 2
@@ -253,7 +254,8 @@ class Jobs(RuleBasedStateMachine):
         for job_id, job in self.expected.items():
             stored = everything(self.database, job_id)
             row, kinds = stored["job"], [event["type"] for event in stored["events"]]
-            assert (row["state"], row["end_reason"]) == (job.state, job.reason)
+            assert (row["state"], exact_reason(row["end_reason"], row["end_cause"])) == (job.state, job.reason)
+            assert row["end_reason"] == (job.reason and job.reason.known_before)
             assert (row["attempt"], row["token"], row["lost_attempts"]) == (job.attempt, job.attempt, job.lost)
             assert [event["seq"] for event in stored["events"]] == list(range(1, row["last_event"] + 1))
             assert kinds.count("ended") == (1 if job.state.terminal else 0)

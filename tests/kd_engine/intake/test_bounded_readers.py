@@ -33,7 +33,7 @@ LIES = (
     | lies_networks.LIES
     | lies_lists.LIES
 )
-_NOT_READ = {"npy", "pickle", "empty"}  # by anything: they are told what they are
+_NOT_READ = {"npy", "pickle", "pt2", "empty"}  # by anything: they are told what they are
 _MOST_KILOBYTES = 1500
 
 
