@@ -32,7 +32,7 @@ def test_the_latencies_while_a_job_trains(working: Service, capsys: pytest.Captu
     job_id = api.latencies(working, requests=20, rounds=1)
 
     assert "p99" in capsys.readouterr().out
-    assert working.client.job(job_id)["state"] == "running"
+    assert working.client.jobs.get(job_id).info.state == "running"
     with working.database.write() as repository:
         repository.request_cancel(job_id)
 
